@@ -1,4 +1,4 @@
-//! What a server decides about a request, and what comes of it.
+//! What a server decides about a request, and the result.
 
 use std::fmt;
 use std::io;
@@ -8,28 +8,28 @@ use bowline_handshake::server::{Accept, Upgraded};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-/// How long to wait after the system refused a connection for lack of something, before it is asked again.
+/// How long to wait before accepting again after the system refused a connection for lack of a resource.
 pub const PAUSE: Duration = Duration::from_millis(100);
-/// How long to wait after one client was gone: nothing beside what a handshake takes, and no loop without a pause.
+/// How long to wait after one client was gone already: less than any handshake takes, but still a pause in the loop.
 const MOMENT: Duration = Duration::from_millis(1);
-/// So many who were gone already, and nobody else among them, are no clients any more: the listener itself may be at fault.
+/// After this many clients in a row that were gone already, the listener itself may be at fault.
 const MANY: u32 = 1000;
 
-/// Whether another try to accept a connection may work: one was gone already, or the system lacks something for the
-/// moment. Only a listener that is none cannot be used again; everything else may be the fault of a single client or network.
+/// Whether accepting again may work: the client was gone already, or the system lacks a resource for the moment. Only
+/// an invalid listener cannot be used again; everything else may be the fault of a single client or network.
 pub fn is_passing(error: &io::Error) -> bool {
     let is_none = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported);
     has_no_address(error) || !is_none && !matches!(error.raw_os_error(), Some(9 | 88 | 10009 | 10038)) // EBADF, ENOTSOCK; WSAEBADF, WSAENOTSOCK
 }
 
-/// Failures to accept somebody, one behind the other.
+/// Consecutive failures to accept a client.
 #[derive(Debug, Default)]
 pub struct Failures(u32);
 
 impl Failures {
-    /// How long to wait after this one before the next client is accepted. One who was gone already has taken nothing: whoever
-    /// connects and resets is not to keep others waiting, as somebody could do it ten times a second. But a listener that says
-    /// so for ever is not to keep a processor busy.
+    /// How long to wait after this failure before the next client is accepted. A client that was gone already used no
+    /// resource: a client that connects and resets, ten times a second, must not keep others waiting. But a listener
+    /// that reports this for ever must not keep a processor busy.
     pub fn pause(&mut self, error: &io::Error) -> Duration {
         let is_gone =
             matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset);
@@ -39,14 +39,14 @@ impl Failures {
         pause
     }
 
-    /// Somebody was accepted.
+    /// A client was accepted.
     pub fn clear(&mut self) {
         self.0 = 0;
     }
 }
 
-/// macOS hands out a client who has reset his connection to an IPv6 listener as a socket without an address, of which the
-/// standard library and mio make this error. It comes from them, and so without a number.
+/// When a client has reset its connection to an IPv6 listener, macOS returns a socket without an address, which the
+/// standard library and mio turn into this error. It is their own error, so it has no error number.
 fn has_no_address(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidInput && error.raw_os_error().is_none()
 }
@@ -56,7 +56,7 @@ fn has_no_address(error: &io::Error) -> bool {
 pub enum Decision {
     /// Open the WebSocket.
     Accept(Accept),
-    /// Answer by a redirect (with `Location`) or by an error. The status must be one of 300 to 599.
+    /// Answer with a redirect (with `Location`) or an error. The status must be one of 300 to 599.
     Reject(Response<Bytes>),
 }
 
@@ -76,12 +76,12 @@ impl Decision {
     }
 }
 
-/// A stream on which the way is free for frames: what the driver of a server wants.
+/// A stream on which frames can follow: what the driver of a server needs.
 #[non_exhaustive]
 pub struct Accepted<S> {
     /// The stream.
     pub stream: S,
-    /// What the client sent behind its request: the first bytes of frames.
+    /// What the client sent after its request: the first bytes of frames.
     pub leftover: Bytes,
     /// The subprotocol that was chosen.
     pub subprotocol: Option<String>,
@@ -89,7 +89,7 @@ pub struct Accepted<S> {
     pub request: http::Request<()>,
 }
 
-/// Without what may be a secret: the query, and what was sent.
+/// Leaves out what may be secret: the query, and any bytes that were sent.
 impl<S: fmt::Debug> fmt::Debug for Accepted<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Accepted")
@@ -102,14 +102,14 @@ impl<S: fmt::Debug> fmt::Debug for Accepted<S> {
 }
 
 impl<S> Accepted<S> {
-    /// The stream, and what the handshake over it has come to.
+    /// The stream, and the result of the handshake on it.
     pub fn new(stream: S, upgraded: Upgraded) -> Self {
         let Upgraded { request, subprotocol, leftover, .. } = upgraded;
         Self { stream, leftover, subprotocol, request }
     }
 
-    /// A stream that an HTTP server of somebody else has handed over, after it has sent the answer to this request, in which
-    /// this subprotocol is chosen.
+    /// A stream that another HTTP server has handed over after it sent its answer to this request, which chose this
+    /// subprotocol.
     pub fn handed_over(stream: S, request: http::Request<()>, subprotocol: impl Into<String>) -> Self {
         Self { stream, leftover: Bytes::new(), subprotocol: Some(subprotocol.into()), request }
     }

@@ -8,11 +8,11 @@ use bowline_core::{Connection, Instant, connection, pump, transfer};
 use bowline_store::Worker;
 use bowline_store::worker::Report;
 
-/// The most bytes that a frame of the protocol has beside its payload: fields of 64 KiB, and some that have their places.
+/// The most bytes that a frame of the protocol has besides its payload: 64 KiB of fields, plus the fixed ones.
 const BESIDE: u64 = (64 << 10) + 64;
 
-/// The settings of a connection that carries these transfers, and messages if they are spoken. It takes no longer messages
-/// than the protocol has, whatever it was told: what is not whole is in memory, and only these limits bound it.
+/// The settings of a connection for these transfers, and for messages if enabled. It accepts no longer messages than
+/// the protocol needs, whatever was configured: incomplete messages are held in memory, and only these limits bound it.
 pub(crate) fn carrying(
     connection: &connection::Config,
     transfers: &transfer::Config,
@@ -25,12 +25,12 @@ pub(crate) fn carrying(
     let mut config = connection.clone();
     config.limits.frame = no_more(config.limits.frame);
     config.limits.message = no_more(config.limits.message);
-    // None of them is large.
+    // None of these messages is large.
     config.delivery = Delivery::Whole;
     config
 }
 
-/// What clients and servers have in common: a session whose effects on files are carried out.
+/// What clients and servers have in common: a session whose file effects are carried out.
 #[derive(Debug)]
 pub(crate) struct Desk {
     pub(crate) session: Session,
@@ -81,7 +81,7 @@ mod tests {
         for chunk in [CHUNK_LIMITS.start(), &transfers.max_chunk.clone(), CHUNK_LIMITS.end()] {
             transfers.max_chunk = *chunk;
             let longest = u64::from(*chunk) + wire::DATA_OVERHEAD as u64 + fields;
-            // What leaves before anything is known of a receiver.
+            // The frames that leave before anything is known about a receiver.
             let longest = longest.max(wire::INITIAL_CREDIT + wire::DATA_OVERHEAD as u64);
             for limit in limits(&transfers, false) {
                 let limit = limit.expect("there is one");

@@ -1,4 +1,4 @@
-//! What dialling needs, whoever moves the bytes.
+//! What dialling needs, independent of how bytes are moved.
 
 use std::fmt;
 use std::io;
@@ -15,30 +15,31 @@ use crate::machine::Machine;
 use crate::proxy::Proxies;
 use crate::seed::random;
 
-/// How long dialling may take, and what the handshake may use.
+/// The timeouts of a dial, and the limits of its handshake.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
     /// How long everything may take together: the name look-up, the connection, and the handshake.
     ///
-    /// Default: 10 s. Three lost segments in a row are sent again within about 7 s, and a user who waits longer has
-    /// pressed the button again.
+    /// Default: 10 s. Three lost segments in a row are retransmitted within about 7 s, and a user who waits longer will
+    /// have tried again.
     pub connect_timeout: Duration,
-    /// How long a dial may take for a client that dials again and again: after a dial that timed out, the next may take twice
-    /// as long, up to this, and so may its handshake. Once a connection is open, the next dial has the first time again. Has an
-    /// effect only if it is longer than [`connect_timeout`](Self::connect_timeout).
+    /// The longest timeout for a client that dials again and again: after a dial that timed out, the next may take
+    /// twice as long, up to this, and so may its handshake. Once a connection is open, the next dial starts with the
+    /// first timeout again. It has an effect only if it is longer than [`connect_timeout`](Self::connect_timeout).
     ///
-    /// Default: 60 s. Behind somebody else's queue of 15 s, a handshake takes 30 s, and one with TLS 45 s.
+    /// Default: 60 s. Behind another sender's queue of 15 s, a handshake takes 30 s, and one with TLS 45 s.
     pub longest_timeout: Duration,
-    /// The limits of the handshake. Its own timeout counts from the connection on; the earlier of the two ends it.
+    /// The limits of the handshake. Its own timeout starts when the connection is made; the earlier of the two timeouts
+    /// ends it.
     pub handshake: bowline_handshake::Config,
-    /// Which proxies to go through. Default: none.
+    /// Which proxies to use. Default: none.
     pub proxies: Proxies,
     /// A Unix socket to connect to, instead of the host in the URL and without any proxy. The rest of the URL still
     /// says what the server is asked for. It must be a `ws://` URL. Default: none.
     pub unix: Option<PathBuf>,
-    /// Whom to trust behind a `wss://` URL. Default: the authorities that the operating system trusts, which is asked
-    /// at the first dial.
+    /// Which servers to trust behind a `wss://` URL. Default: those certified by the operating system's trusted
+    /// authorities, which are read at the first dial.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::ClientTls>,
 }
@@ -58,7 +59,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The same, for a dial after so many that timed out.
+    /// The settings for a dial after this many that timed out.
     pub(crate) fn after(&self, late: u32) -> Self {
         let longer = |time: Duration| {
             let times = 1_u32.checked_shl(late).unwrap_or(u32::MAX);
@@ -70,7 +71,7 @@ impl Config {
         config
     }
 
-    /// When somebody else abandons such a dial: it ends first, and says what it waited for.
+    /// When another guard abandons such a dial. The dial ends earlier by itself, and says what it waited for.
     pub(crate) fn overdue(&self) -> Duration {
         self.connect_timeout.saturating_add(Duration::from_secs(1))
     }
@@ -87,11 +88,11 @@ pub struct Dialed<S> {
     pub subprotocol: Option<String>,
     /// The server's answer.
     pub response: http::Response<()>,
-    /// From when the request had left to when the answer was complete: a round trip and the server's thinking.
+    /// The time from when the request left to when the answer was complete: a round trip plus the server's processing.
     pub round_trip: Duration,
 }
 
-/// Without what may be a secret: headers, and what was sent.
+/// Leaves out what may be secret: headers, and any bytes that were sent.
 impl<S: fmt::Debug> fmt::Debug for Dialed<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dialed")
@@ -104,21 +105,21 @@ impl<S: fmt::Debug> fmt::Debug for Dialed<S> {
     }
 }
 
-/// A handshake of a client, and a look at its round trip.
+/// A client's handshake, with a measurement of its round trip.
 #[derive(Debug)]
 pub struct Asking {
     handshake: client::Handshake,
-    /// When the request, or the last part of it so far, had left.
+    /// When the last part of the request so far had left.
     asked: Instant,
-    /// When the last byte of the answer came.
+    /// When the last byte of the answer arrived.
     heard: Instant,
 }
 
 impl Asking {
-    /// Asks for a WebSocket, over a stream that was there, or was begun to be dialled, at `started`.
+    /// Starts the handshake on a stream; `started` is when the stream was made, or when its dial began.
     ///
     /// # Errors
-    /// If the system gives no random bytes.
+    /// If the system provides no random bytes.
     pub fn new(
         request: &Request,
         limits: bowline_handshake::Config,
@@ -129,12 +130,12 @@ impl Asking {
         Ok(Self { handshake, asked: started, heard: started })
     }
 
-    /// What it has come to, once it has.
+    /// The result of the handshake, once there is one.
     pub fn poll_result(&mut self) -> Option<Result<client::Upgraded, client::Error>> {
         self.handshake.poll_result()
     }
 
-    /// The stream and what the handshake over it has come to.
+    /// The stream, and the result of the handshake on it.
     ///
     /// # Errors
     /// [`DialError::Handshake`].
@@ -188,8 +189,8 @@ impl Machine for Asking {
     }
 }
 
-/// From when on a handshake has which limits, if the connection is there at `now`: as if it had begun with the dialling
-/// at zero, if that ends it earlier.
+/// The start and the limits of a handshake whose connection was made at `now`. It is treated as if it had begun
+/// together with the dial, at zero, if that ends it earlier.
 pub fn handshake_limits(config: &Config, now: Instant) -> (Instant, bowline_handshake::Config) {
     let (started, timeout) = handshake_time(config, now);
     let mut limits = config.handshake.clone();
@@ -202,7 +203,7 @@ fn handshake_time(config: &Config, now: Instant) -> (Instant, Duration) {
     if Instant::ZERO + total < now + own { (Instant::ZERO, total) } else { (now, own) }
 }
 
-/// A place on the way of a dial, a server or a proxy, and what is said if it is not reached.
+/// One leg of a dial, to a server or a proxy, with what errors say about it.
 #[derive(Clone, Debug)]
 pub struct Leg {
     place: String,
@@ -218,7 +219,7 @@ impl Leg {
     /// To a Unix socket.
     ///
     /// # Errors
-    /// The request is for `wss://`: no TLS is spoken there, and none is needed.
+    /// The request is for `wss://`: TLS is neither used nor needed there.
     pub fn unix(path: &Path, request: &Request, config: &Config) -> Result<Self, DialError> {
         if request.is_secure() {
             let why = "there is no TLS on a Unix socket; write ws://";
@@ -233,7 +234,7 @@ impl Leg {
         DialError::TimedOut { place: self.place.clone(), stage, after: self.after }
     }
 
-    /// The addresses that a look-up has brought, one at least.
+    /// The addresses found by a look-up, at least one.
     ///
     /// # Errors
     /// [`DialError::Resolve`].
@@ -249,7 +250,7 @@ impl Leg {
         Ok(addresses)
     }
 
-    /// The connection to one of so many addresses.
+    /// The connection to one of this many addresses.
     ///
     /// # Errors
     /// [`DialError::Connect`].
@@ -257,7 +258,7 @@ impl Leg {
         stream.map_err(|source| DialError::Connect { place: self.place.clone(), addresses, source })
     }
 
-    /// The connection after the handshake of TLS.
+    /// The connection after the TLS handshake.
     ///
     /// # Errors
     /// [`DialError::Tls`].
@@ -266,10 +267,10 @@ impl Leg {
     }
 }
 
-/// Whether the connection to a server is to be encrypted.
+/// Whether the connection to a server must be encrypted.
 ///
 /// # Errors
-/// [`DialError::NoTls`] if it is, and cannot be: `has_tls` says what is built in.
+/// [`DialError::NoTls`] if it must be and cannot be; `has_tls` says whether TLS is built in.
 pub fn wants_tls(request: &Request, has_tls: bool) -> Result<bool, DialError> {
     match request.is_secure() {
         true if !has_tls => Err(DialError::NoTls { place: place(request) }),
@@ -277,7 +278,7 @@ pub fn wants_tls(request: &Request, has_tls: bool) -> Result<bool, DialError> {
     }
 }
 
-/// Host and port, as a URL would write them.
+/// Host and port, as in a URL.
 pub fn place(request: &Request) -> String {
     let (host, port) = (request.host(), request.port());
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }

@@ -1,18 +1,18 @@
-//! The end of a stream of messages.
+//! The end of a message stream.
 
 use std::time::Duration;
 
 use bowline_core::closing::{Closing, Config, End, Evidence, Kind};
 use bowline_core::{Disconnect, Instant, Message, Role};
 
-/// How long an owner that only sends, and whose sends never wait, hears nothing: little beside any heartbeat, and long
-/// enough that listening costs nothing.
+/// The longest time for which an owner that only sends, and never waits, may go without reading: short compared with
+/// any heartbeat, and long enough that reading costs nothing.
 pub const DEAF: Duration = Duration::from_millis(5);
 
-/// How long a link whose end is known may take to say its last words.
+/// How long a link whose end is known may take to send its last bytes.
 pub const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// How it ended, and whether that was told.
+/// How a stream ended, and whether that was reported.
 #[derive(Debug, Default)]
 pub struct Ended {
     disconnect: Option<Disconnect>,
@@ -20,12 +20,12 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// It has ended like this.
+    /// Records the end.
     pub fn set(&mut self, disconnect: Disconnect) -> Disconnect {
         self.disconnect.insert(disconnect).clone()
     }
 
-    /// How it ended, once that is known.
+    /// How it ended, once known.
     pub fn disconnect(&self) -> Option<&Disconnect> {
         self.disconnect.as_ref()
     }
@@ -35,7 +35,7 @@ impl Ended {
         self.told
     }
 
-    /// What the stream yields for what was received: messages, an end that is not clean, and then nothing.
+    /// What the stream yields for what was received: messages, then the end if it was not clean, and then nothing.
     pub fn item(&mut self, received: Result<Message, Disconnect>) -> Option<Result<Message, Disconnect>> {
         match &received {
             Ok(_) => Some(received),
@@ -47,7 +47,7 @@ impl Ended {
     }
 }
 
-/// The end of a connection that was dropped on this side, where nobody kept the account.
+/// The end of a connection that was dropped on this side without a record.
 pub fn aborted() -> Disconnect {
     let mut closing = Closing::new(Config::default(), Role::Client, Instant::ZERO);
     closing.handle_end(Instant::ZERO, End::LocalAbort);

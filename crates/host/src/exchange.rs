@@ -1,4 +1,4 @@
-//! What a machine is told of a stream that may hold back what it took until it is flushed.
+//! Runs a machine on a stream that may hold back what it has accepted until it is flushed.
 
 use std::io;
 
@@ -6,33 +6,33 @@ use bowline_core::{End, Instant};
 
 use crate::{Machine, read_end};
 
-/// Carries the bytes of a machine, most likely of an opening handshake: an adapter reads, writes and flushes, and says what
-/// came of it.
+/// Carries the bytes of a machine, usually an opening handshake: an adapter reads, writes and flushes, and reports the
+/// results.
 ///
-/// The machine hears that its output has left when it is flushed, so that its deadline covers that, too.
+/// The machine is told that its output has left only when it was flushed, so that its deadline covers that too.
 #[derive(Debug)]
 pub struct Exchange<'a, M> {
     machine: &'a mut M,
-    /// How much of the machine's output the stream took since it was flushed.
+    /// How much of the machine's output the stream has accepted since it was flushed.
     taken: usize,
 }
 
 /// What to do with the stream next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pending<'a> {
-    /// Write this, or some of it.
+    /// Write these bytes, or some of them.
     Write(&'a [u8]),
-    /// Bring on its way what it holds back.
+    /// Flush what it holds back.
     Flush,
 }
 
 impl<'a, M: Machine> Exchange<'a, M> {
-    /// Of this machine, with a stream that holds nothing back.
+    /// For this machine, with a stream that holds nothing back.
     pub fn new(machine: &'a mut M) -> Self {
         Self { machine, taken: 0 }
     }
 
-    /// The stream was read, and this came; no bytes are its end.
+    /// The result of a read; no bytes mean the end.
     pub fn handle_read(&mut self, now: Instant, read: io::Result<&[u8]>) {
         match read {
             Ok([]) => self.handle_end(now, End::Eof),
@@ -46,8 +46,8 @@ impl<'a, M: Machine> Exchange<'a, M> {
         self.machine.handle_end(now, end);
     }
 
-    /// The stream took so many of the bytes that were [pending](Self::pending); none is as bad as an error. What has come
-    /// can still be read then.
+    /// The stream accepted this many of the [pending](Self::pending) bytes; accepting none is as bad as an error. Bytes
+    /// that have arrived can still be read then.
     pub fn handle_written(&mut self, now: Instant, written: &io::Result<usize>) {
         match written {
             Ok(n @ 1..) => self.taken += *n,
@@ -63,7 +63,7 @@ impl<'a, M: Machine> Exchange<'a, M> {
         }
     }
 
-    /// What to do with the stream next, if there is anything.
+    /// What to do with the stream next, if anything.
     pub fn pending(&self) -> Option<Pending<'_>> {
         match self.machine.output() {
             [] => None,
@@ -79,7 +79,7 @@ impl<'a, M: Machine> Exchange<'a, M> {
         self.machine.wants_input()
     }
 
-    /// The machine, to look at and to tell the time.
+    /// The machine, to inspect it and to report the time.
     pub fn machine(&mut self) -> &mut M {
         self.machine
     }

@@ -1,18 +1,18 @@
-//! What to hand to a stream in one write.
+//! What to pass to a stream in one write.
 
 use std::io::IoSlice;
 use std::iter;
 
 use bowline_core::Connection;
 
-/// The most that is handed over in one write: what lies in the stream, no ping overtakes. The connection shows no more than
-/// one fragment or 64 KiB at a time, so on a slow path it is less.
+/// The most that is passed in one write: no ping overtakes what is in the stream. The connection shows at most one
+/// fragment or 64 KiB at a time, so on a slow path it is less.
 const WRITE: usize = (1 << 20) + (4 << 10);
-/// In at most so many pieces; fragments of the usual size come in fewer.
+/// The maximum number of slices; fragments of the usual size need fewer.
 const PIECES: usize = 32;
 
-/// Shows `write` what a connection has to say next, in one slice or several, with the number of their bytes; gives what it
-/// returns, or `None` if there is nothing to say.
+/// Shows `write` what a connection has to send next, in one or several slices, with their total length. Returns its
+/// result, or `None` if there is nothing to send.
 ///
 /// ```
 /// use bowline_core::connection::Config;

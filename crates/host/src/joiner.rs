@@ -1,10 +1,10 @@
-//! Pieces put together, for those who want messages.
+//! Joins pieces, for code that wants whole messages.
 
 use bowline_core::Message;
 use bowline_core::message::Piece;
 use bytes::BytesMut;
 
-/// The message of which pieces have come.
+/// The message whose pieces are arriving.
 #[derive(Debug, Default)]
 pub struct Joiner(Option<Begun>);
 
@@ -15,7 +15,7 @@ enum Begun {
 }
 
 impl Joiner {
-    /// The next piece. Returns the message if this was its last one; one of a single piece is not copied.
+    /// Adds a piece. Returns the message if this was its last piece; a message of one piece is not copied.
     pub fn push(&mut self, piece: Piece) -> Option<Message> {
         if piece.is_last && self.0.is_none() {
             return Some(piece.part);
@@ -23,7 +23,7 @@ impl Joiner {
         match (&mut self.0, &piece.part) {
             (Some(Begun::Text(whole)), Message::Text(part)) => whole.push_str(part),
             (Some(Begun::Binary(whole)), Message::Binary(part)) => whole.extend_from_slice(part),
-            // The first one; they are all of one kind.
+            // The first one; all pieces of a message are of the same kind.
             (begun, Message::Text(part)) => *begun = Some(Begun::Text(part.as_str().to_owned())),
             (begun, Message::Binary(part)) => *begun = Some(Begun::Binary(BytesMut::from(&part[..]))),
         }

@@ -1,16 +1,16 @@
-//! What the adapters of Bowline have in common, whatever moves the bytes: how a dial is reported, how a socket is set
-//! up, how a sleep of the machine is noticed, how pieces become messages, and (feature `transfer`) what happens to the
-//! links, the transfers and the messages of clients and servers. This crate is for authors of adapters; if you use an
-//! adapter, you find all of it there.
+//! What the adapters of Bowline have in common, independent of how bytes are moved: how a dial is reported, how a
+//! socket is set up, how a sleep of the machine is noticed, how pieces become messages, and (feature `transfer`) what
+//! happens to the links, transfers and messages of clients and servers. This crate is for authors of adapters; an
+//! adapter exports everything that its users need.
 //!
-//! No I/O happens here, except in [`nonblocking`] and over WebSockets of tungstenite, and the clock is read only to
+//! There is no I/O here, except in [`nonblocking`] and in the support for tungstenite, and the clock is read only to
 //! notice a sleep.
 //!
 //! # Features
 //!
-//! None is on by default. `transfer`: clients and servers of files and messages. `tls`: settings of encrypted
-//! connections (`wss://`) by rustls. `tungstenite`: a heartbeat and explained ends for WebSockets of tungstenite, also
-//! for programs that use nothing else of this crate.
+//! None is enabled by default. `transfer`: clients and servers of files and messages. `tls`: settings for encrypted
+//! connections (`wss://`) with rustls. `tungstenite`: a heartbeat and explained ends for tungstenite's WebSockets, also
+//! for programs that use nothing else from this crate.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

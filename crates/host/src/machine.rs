@@ -1,22 +1,22 @@
-//! One face for all that takes bytes, facts and the time: the way through a proxy, both roles of the opening
-//! handshake, and the connection after it.
+//! One interface for everything that takes bytes, facts and the time: the way through a proxy, both roles of the
+//! opening handshake, and the connection after it.
 
 use bowline_core::{Connection, End, Instant};
 use bowline_handshake::{client, proxy, server};
 
-/// What both roles of the handshake, and a connection, have in common: enough to carry the bytes of either.
+/// What both roles of the handshake and a connection have in common: enough to carry the bytes of any of them.
 pub trait Machine {
-    /// Bytes came.
+    /// Bytes were received.
     fn handle_input(&mut self, now: Instant, bytes: &[u8]);
-    /// The transport took the first bytes of the output.
+    /// The transport accepted the first bytes of the output.
     fn handle_written(&mut self, now: Instant, n: usize);
-    /// The transport takes no more for now. Nothing to a handshake.
+    /// The transport accepts no more for now. A handshake ignores this.
     fn handle_blocked(&mut self, now: Instant);
     /// The transport has ended.
     fn handle_end(&mut self, now: Instant, end: End);
     /// Time has passed.
     fn handle_timeout(&mut self, now: Instant);
-    /// What is to be written.
+    /// What to write.
     fn output(&self) -> &[u8];
     /// When to report the time.
     fn poll_timeout(&self) -> Option<Instant>;

@@ -1,5 +1,5 @@
-//! A socket that does not wait, and a machine: what a loop over `mio`, `polling`, `async-io` or the like does with both
-//! when the socket is ready, whatever it is ready for.
+//! A non-blocking socket and a machine: what a loop over `mio`, `polling`, `async-io` or the like does with both when
+//! the socket is ready, for reading or writing.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -7,8 +7,9 @@ use bowline_core::{End, Instant};
 
 use crate::{Machine, read_end};
 
-/// Reads once into `place`, if the machine wants to, and tells it what came. Says whether there was anything to tell: then
-/// there may be more. A place without bytes, such as a `Vec` that has nothing but capacity, is as good as one of 1 KiB.
+/// Reads once into `place`, if the machine wants input, and passes it on. Returns whether there was anything to report:
+/// then there may be more. A `place` without length, such as an empty `Vec` with capacity only, is replaced by one of 1
+/// KiB.
 pub fn read<S, M>(socket: &mut S, machine: &mut M, now: Instant, place: &mut [u8]) -> bool
 where
     S: Read + ?Sized,
@@ -18,7 +19,7 @@ where
         return false;
     }
     let mut own;
-    // A read into no bytes gives none, which would look like the end.
+    // A read into an empty buffer returns 0, which would look like the end.
     let place = if place.is_empty() {
         own = [0; 1 << 10];
         &mut own[..]
@@ -35,8 +36,8 @@ where
     true
 }
 
-/// Writes what the machine shows, once, and tells it what the socket took. Says whether there was anything to tell but that
-/// it takes no more: then there may be more to write.
+/// Writes the machine's output once, and reports what the socket accepted. Returns whether there was anything to report
+/// except that it accepts no more: then there may be more to write.
 pub fn write<S, M>(socket: &mut S, machine: &mut M, now: Instant) -> bool
 where
     S: Write + ?Sized,
@@ -52,7 +53,7 @@ where
             return false;
         }
         Err(error) if error.kind() == ErrorKind::Interrupted => {}
-        // What has come can still be read.
+        // Received bytes can still be read.
         Ok(0) | Err(_) => machine.handle_end(now, End::WriteFailed),
     }
     true
@@ -69,7 +70,7 @@ mod tests {
 
     use super::*;
 
-    /// What each call is answered with: so many bytes, or this.
+    /// The result of each call: this many bytes, or this error.
     #[derive(Default)]
     struct Socket {
         answers: VecDeque<Result<usize, ErrorKind>>,
@@ -140,7 +141,7 @@ mod tests {
         let (now, mut near, mut far) = (Instant::ZERO, client(), server());
         far.send(now, Message::text("hello")).unwrap();
         let mut inp = far.output();
-        // It has room, and no bytes to read to.
+        // It has capacity, but no length to read into.
         let mut place = Vec::with_capacity(64);
         assert!(read(&mut inp, &mut near, now, &mut place));
         assert_eq!(near.poll_event(), Some(Event::Message(Message::text("hello"))));
@@ -151,7 +152,7 @@ mod tests {
         let end = |answer| {
             let mut conn = client();
             assert!(read(&mut Socket::new([answer], &[]), &mut conn, Instant::ZERO, &mut [0; 64]));
-            // Nobody reads on.
+            // The machine no longer wants input.
             assert!(!read(&mut Socket::default(), &mut conn, Instant::ZERO, &mut [0; 64]));
             let Some(Event::Closed(disconnect)) = conn.poll_event() else { panic!("it is over") };
             disconnect.to_string()

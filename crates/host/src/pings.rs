@@ -1,4 +1,4 @@
-//! Pings of the application's own, and who waits for their answers.
+//! The application's own pings, and who waits for their answers.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,24 +6,24 @@ use std::time::Duration;
 use bowline_core::connection::PingError;
 use bowline_core::{Connection, Instant};
 
-/// The round trip of a ping, or why there is none.
+/// The round-trip time of a ping, or why there is none.
 type Answer = Result<Duration, PingError>;
 
-/// The pings of one connection that are not answered yet, and who waits for each.
+/// The unanswered pings of one connection, and who waits for each.
 #[derive(Debug)]
 pub struct Pings<W> {
-    /// With the numbers of their pings, which rise.
+    /// With the numbers of their pings, in ascending order.
     waiting: VecDeque<(u64, W)>,
     tell: fn(W, Answer),
 }
 
 impl<W> Pings<W> {
-    /// None yet. `tell` gives whoever has waited the round trip, or the reason why there is none.
+    /// Starts empty. `tell` passes a waiter the round-trip time, or the reason why there is none.
     pub fn new(tell: fn(W, Answer)) -> Self {
         Self { waiting: VecDeque::new(), tell }
     }
 
-    /// Sends a ping, and remembers who waits for its answer. Whoever has waited in vain is told.
+    /// Sends a ping, and remembers who waits for its answer. Waiters whose pings were given up are told.
     pub fn ask(&mut self, now: Instant, connection: &mut Connection, payload: &[u8], waiter: W) {
         match connection.ping(now, payload) {
             Ok(ping) => {
@@ -34,12 +34,12 @@ impl<W> Pings<W> {
         }
     }
 
-    /// Forgets those of whom this says that nobody waits any more.
+    /// Forgets the waiters for which this returns false, since they no longer wait.
     pub fn retain(&mut self, is_waiting: impl Fn(&W) -> bool) {
         self.waiting.retain(|(_, waiter)| is_waiting(waiter));
     }
 
-    /// The peer has answered a ping. Pings are answered in order, so one before it that is still waited for was given up.
+    /// The peer has answered a ping. Pings are answered in order, so earlier ones that are still waiting were given up.
     pub fn handle_answered(&mut self, ping: u64, rtt: Duration) {
         self.tell_while(|number| number < ping, Err(PingError::Unanswered));
         self.tell_while(|number| number == ping, Ok(rtt));
@@ -50,7 +50,7 @@ impl<W> Pings<W> {
         self.tell_while(|_| true, Err(PingError::Closing));
     }
 
-    /// Tells those who have waited longest, as long as this says so of their pings. They wait no more.
+    /// Answers waiters, the oldest first, as long as this returns true for their pings, and removes them.
     fn tell_while(&mut self, is_over: impl Fn(u64) -> bool, answer: Answer) {
         while self.waiting.front().is_some_and(|(ping, _)| is_over(*ping)) {
             if let Some((_, waiter)) = self.waiting.pop_front() {
@@ -68,7 +68,7 @@ mod tests {
 
     const RTT: Duration = Duration::from_millis(7);
 
-    /// A number, and where it is told with the answer.
+    /// A number, and a channel for it and the answer.
     type Waiter = (u32, Sender<(u32, Answer)>);
 
     fn pings() -> Pings<Waiter> {
@@ -121,7 +121,7 @@ mod tests {
             let left = connection.output().len();
             connection.handle_written(Instant::ZERO, left);
         }
-        // As many wait as the connection knew when the last one was asked for.
+        // As many wait as the connection was tracking when the last ping was sent.
         let given_up = (0..991).map(|number| (number, Err(PingError::Unanswered)));
         assert!(told.try_iter().eq(given_up));
         assert_eq!(pings.waiting.len(), 9);

@@ -1,4 +1,4 @@
-//! Which proxy a dial goes through, if any: a given one, or those that the environment names, by the conventions of curl.
+//! Which proxy a dial uses, if any: a given one, or those in the environment, by the conventions of curl.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use bowline_core::Instant;
 use crate::dial::place;
 use crate::error::DialError;
 
-/// Which proxies to go through. Default: none; the environment is looked at only if it is asked for.
+/// Which proxies to use. Default: none; the environment is read only if requested.
 ///
 /// ```
 /// use bowline_handshake::client::Request;
@@ -45,20 +45,20 @@ enum Rule {
     },
 }
 
-/// What a variable holds: a proxy, or what is wrong with it.
+/// The contents of a variable: a proxy, or what is wrong with it.
 #[derive(Clone, Debug)]
 struct Variable {
     name: &'static str,
     proxy: Result<Proxy, ProxyError>,
 }
 
-/// Who is reached without a proxy.
+/// A server that is reached without a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Exception {
     Everybody,
-    /// A host, and those whose names end with it behind a dot.
+    /// A host, and its subdomains.
     Domain(String, Option<u16>),
-    /// The addresses whose first so many bits are these.
+    /// The addresses that begin with this many of these bits.
     Network(IpAddr, u32),
 }
 
@@ -68,19 +68,20 @@ impl Proxies {
         Self(Rule::None)
     }
 
-    /// This proxy for all servers, also those on this machine.
+    /// This proxy for all servers, even those on this machine.
     pub fn always(proxy: Proxy) -> Self {
         Self(Rule::Always(proxy))
     }
 
-    /// What the environment of this process says: `https_proxy` for `wss://`, `http_proxy` for `ws://`, `all_proxy` where
-    /// that is not set, none for hosts in `no_proxy`, each also in capitals. This machine is never reached through a proxy.
+    /// The proxies in the environment of this process: `https_proxy` for `wss://`, `http_proxy` for `ws://`,
+    /// `all_proxy` if that is not set, and none for hosts in `no_proxy`. Each may also be in capitals. This machine is
+    /// never reached through a proxy.
     pub fn from_env() -> Self {
-        // One that is no text is as bad as any other that cannot be used, and not as none.
+        // A value that is not valid text is unusable, like any other invalid one, and not treated as unset.
         Self::from_variables(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))
     }
 
-    /// The same of an environment that this function tells.
+    /// The same for the environment that this function returns.
     pub fn from_variables(value: impl Fn(&str) -> Option<String>) -> Self {
         let first = |names: &[&'static str]| {
             let set =
@@ -90,7 +91,7 @@ impl Proxies {
         let variable = |names: &[&'static str]| {
             first(names).map(|(name, value)| Variable { name, proxy: value.trim().parse() })
         };
-        // Where a web server runs this, HTTP_PROXY is what a client of that server says in a header.
+        // Under a web server (CGI), a client can set HTTP_PROXY by a request header.
         let in_cgi = value("REQUEST_METHOD").is_some();
         let plain: &[_] = if in_cgi { &["http_proxy"] } else { &["http_proxy", "HTTP_PROXY"] };
         let all = || variable(&["all_proxy", "ALL_PROXY"]);
@@ -100,7 +101,7 @@ impl Proxies {
         Self(Rule::Environment { plain, secure, except })
     }
 
-    /// The proxy on the way to the server of this request.
+    /// The proxy for the server of this request.
     ///
     /// # Errors
     /// [`DialError::ProxyVariable`] if the environment names one that cannot be used.
@@ -124,7 +125,7 @@ impl Proxies {
     }
 }
 
-/// What to call a proxy where a place is told.
+/// The name of a proxy in messages.
 pub fn proxy_place(proxy: &Proxy) -> String {
     format!("the proxy {proxy}")
 }
@@ -134,7 +135,7 @@ pub fn tunnel(proxy: &Proxy, request: &Request, limits: &Config, started: Instan
     Tunnel::new(proxy, request.host(), request.port(), limits, started)
 }
 
-/// Why there is no way through this proxy to the server of a request.
+/// The error if this proxy does not let us through to the server of a request.
 pub fn refused(proxy: &Proxy, request: &Request, source: Error) -> DialError {
     DialError::Proxy { place: place(request), proxy: proxy.to_string(), source }
 }

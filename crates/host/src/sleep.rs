@@ -1,21 +1,21 @@
-//! Noticing that the machine slept.
+//! Notices that the machine slept.
 
 use std::time::{Duration, SystemTime};
 
-/// Sleeps up to this are left to the ordinary timers.
+/// Sleeps up to this long are left to the ordinary timers.
 const SHORT_SLEEP: Duration = Duration::from_secs(10);
 
-/// Notices that the machine slept: the wall clock went on while the clock that timers run by stood still.
+/// Notices that the machine slept: the wall clock advanced while the clock of the timers stood still.
 ///
-/// Linux and macOS stop that clock in sleep; where it goes on (Windows), the core sees timers that fire late instead.
-/// Somebody who sets the wall clock forward looks like a sleep, too: it costs one ping, which a peer that lives has at least
-/// 5 s to answer. Time set back is ignored.
+/// Linux and macOS stop the timers' clock during sleep; where it goes on (Windows), the core sees late timers instead.
+/// Setting the wall clock forward looks like a sleep too: it costs one ping, which a live peer has at least 5 s to
+/// answer. A clock that is set back is ignored.
 #[derive(Clone, Copy, Debug)]
 pub struct SleepWatch {
     seen: Reading,
 }
 
-/// Both clocks at one moment. Real ones, also where a test holds the time.
+/// Both clocks at one moment: the real ones, even where a test controls the time.
 #[derive(Clone, Copy, Debug)]
 struct Reading {
     steady: std::time::Instant,
@@ -30,12 +30,12 @@ impl SleepWatch {
 
     /// How long the machine slept since the last call, if that was more than 10 s. Call it at every wake-up.
     pub fn slept(&mut self) -> Option<Duration> {
-        // Mostly one look at one clock is enough.
+        // Usually a look at one clock is enough.
         let passed = SystemTime::now().duration_since(self.seen.wall).unwrap_or(Duration::MAX);
         if passed > SHORT_SLEEP { self.compare(Reading::take()) } else { None }
     }
 
-    /// As if the machine had slept for so long: for tests.
+    /// Behaves as if the machine had slept for this long: for tests.
     #[doc(hidden)]
     pub fn pretend_sleep(&mut self, slept: Duration) {
         self.seen.wall -= slept;

@@ -1,4 +1,4 @@
-//! TCP as a WebSocket needs it: with short queues, at the first address that answers.
+//! TCP as a WebSocket needs it: with short queues, and connected to the first address that answers.
 
 use std::net::SocketAddr;
 #[cfg(unix)]
@@ -9,30 +9,30 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-/// How many unsent bytes the system may hold for a connection before it takes no more, at first and where the path is slow.
+/// How many unsent bytes the system may hold for a connection before it accepts no more, initially and on slow paths.
 ///
-/// 128 KiB keep a gigabit busy over common distances, while a ping behind them leaves within 0.3 s at 500 kB/s. With
-/// the systems' own buffers it would wait 8 s there. Where a connection drains faster, a
-/// [`Valve`](crate::Valve) says how many.
+/// 128 KiB keep a gigabit link busy over common distances, while a ping behind them leaves within 0.3 s at 500 kB/s.
+/// With the systems' default buffers it would wait 8 s there. For connections that drain faster, a
+/// [`Valve`](crate::Valve) raises the limit.
 pub const UNSENT: u32 = 128 << 10;
 
-/// How long an address may keep us waiting before the next is tried beside it (RFC 8305 §5).
+/// How long to wait for an address before trying the next one in parallel (RFC 8305 §5).
 pub const STAGGER: Duration = Duration::from_millis(250);
 
-/// Sets what every connection wants: small messages leave at once (`TCP_NODELAY`), and no more than [`UNSENT`] bytes
-/// wait in the system where it can be told so (`TCP_NOTSENT_LOWAT` on Linux and Android).
+/// Sets the options that every connection needs: small messages leave at once (`TCP_NODELAY`), and at most [`UNSENT`]
+/// bytes wait in the system where that can be set (`TCP_NOTSENT_LOWAT` on Linux and Android).
 ///
-/// Call it on what a listener accepts; dialling does it by itself. A system that refuses costs speed and
-/// no more, so nothing is reported.
+/// Call it on accepted sockets; dialling does it by itself. If the system refuses, that costs only speed, so nothing is
+/// reported.
 pub fn tune<S: AsSocket>(stream: &S) {
     let socket = SockRef::from(stream);
-    // On some systems this cannot be set once the peer has gone; the first read will tell.
+    // On some systems this fails once the peer has gone; the first read will tell.
     let _ = socket.set_tcp_nodelay(true);
     set_unsent(stream, UNSENT);
 }
 
-/// Sets how many unsent bytes wait in the system, where it can be told so (`TCP_NOTSENT_LOWAT` on Linux and Android). A
-/// system that refuses costs speed and no more, so nothing is reported.
+/// Sets how many unsent bytes may wait in the system, where that can be set (`TCP_NOTSENT_LOWAT` on Linux and Android).
+/// If the system refuses, that costs only speed, so nothing is reported.
 pub fn set_unsent<S: AsSocket>(stream: &S, most: u32) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let _ = SockRef::from(stream).set_tcp_notsent_lowat(most);
@@ -40,8 +40,8 @@ pub fn set_unsent<S: AsSocket>(stream: &S, most: u32) {
     let _ = (stream, most);
 }
 
-/// The addresses with the two families in turns, in the order of preference otherwise (RFC 8305 §4): where one family
-/// leads nowhere, the second attempt takes the other.
+/// The addresses with the two families alternating, otherwise in the order of preference (RFC 8305 §4): if one family
+/// leads nowhere, the second attempt uses the other.
 pub fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) =

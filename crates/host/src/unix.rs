@@ -1,4 +1,4 @@
-//! Unix sockets: one at a path, for this user alone, which goes with whoever listens there; and turns in a folder.
+//! Unix sockets at a path, for this user alone, which are removed with their listener; and locks on folders.
 
 use std::fs;
 use std::io::{self, Error, ErrorKind};
@@ -14,27 +14,27 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 /// How many clients may wait to be accepted, as for TCP in the standard library.
 const BACKLOG: i32 = 128;
-/// How long others may take with their turns in a folder. Each takes milliseconds.
+/// How long to wait for others that hold the lock on a folder. Each takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long to wait before a folder is tried again: little beside what a person notices.
+/// How long to wait before trying the lock on a folder again: too short for a person to notice.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Whose turn it is in a folder, until this is dropped.
+/// The lock on a folder, until this is dropped.
 #[derive(Debug)]
 #[must_use = "the turn is over when this is dropped"]
 pub struct Turn {
-    /// None where folders cannot be locked.
+    /// `None` where folders cannot be locked.
     _folder: Option<fs::File>,
 }
 
-/// The file of a socket. It is removed when this is dropped, unless somebody has put another there meanwhile.
+/// The file of a socket. Dropping this removes it, unless somebody has put another there meanwhile.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
     node: Node,
 }
 
-/// Which file it is: the number of one that is gone is given to the next, so there is its time, too.
+/// Identifies a file: the number of a removed file is reused, so it includes the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Node {
     device: u64,
@@ -42,13 +42,13 @@ struct Node {
     made: (i64, i64),
 }
 
-/// Listens at this path. Only this user can connect: the file has its permissions before anybody can. A socket that a process
-/// has left behind is replaced. May wait for seconds while others begin to listen in the same folder: not for the thread of a
-/// runtime.
+/// Listens at this path. Only this user can connect: the file has its permissions before anybody can. A socket that an
+/// earlier process left behind is replaced. This may block for seconds while others start listening in the same folder,
+/// so do not call it on a runtime's thread.
 ///
 /// # Errors
-/// What the system says; [`AddrInUse`](ErrorKind::AddrInUse) if something is already listening there, or if the file is no socket;
-/// [`TimedOut`](ErrorKind::TimedOut) if another process keeps the folder locked.
+/// The system's error; [`AddrInUse`](ErrorKind::AddrInUse) if something is already listening there, or if the file is
+/// not a socket; [`TimedOut`](ErrorKind::TimedOut) if another process keeps the folder locked.
 pub fn listen(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     listen_within(path, PATIENCE)
 }
@@ -74,21 +74,20 @@ fn listen_within(path: &Path, time: Duration) -> io::Result<(UnixListener, Socke
     Ok((UnixListener::from(std::os::fd::OwnedFd::from(socket)), file))
 }
 
-/// Connects to this path, and waits no longer than this: where many wait to be accepted, a caller waits for a place among
-/// them.
+/// Connects to this path, within this time: if many wait to be accepted, a caller has to wait for a place among them.
 ///
 /// # Errors
-/// What the system says; [`TimedOut`](ErrorKind::TimedOut) after this time.
+/// The system's error; [`TimedOut`](ErrorKind::TimedOut) after this time.
 pub fn connect(path: &Path, time: Duration) -> io::Result<UnixStream> {
     let (socket, address) = (Socket::new(Domain::UNIX, Type::STREAM, None)?, SockAddr::unix(path)?);
     let start = Instant::now();
     loop {
-        // The time of a write is that of a connect, too. None at all would be for ever.
+        // The write timeout also applies to a connect. Zero would mean for ever.
         let rest = time.saturating_sub(start.elapsed()).max(Duration::from_millis(1));
         socket.set_write_timeout(Some(rest))?;
         match socket.connect(&address) {
             Ok(()) => break,
-            // A signal came, or the process was stopped for a while.
+            // A signal arrived, or the process was stopped for a while.
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(ErrorKind::TimedOut.into()),
             Err(error) => return Err(error),
@@ -98,9 +97,9 @@ pub fn connect(path: &Path, time: Duration) -> io::Result<UnixStream> {
     Ok(UnixStream::from(std::os::fd::OwnedFd::from(socket)))
 }
 
-/// Waits for the turn in a folder, in which what belongs together is changed by one process after the other. Where a folder
-/// cannot be locked, nobody waits. Whoever can read a folder can lock it, for as long as he likes; so this waits for two
-/// seconds at most.
+/// Locks a folder, so that one process after the other changes what belongs together there. If folders cannot be
+/// locked, this does not wait. Anyone who can read a folder can lock it, for as long as they like, so this waits for at
+/// most two seconds.
 ///
 /// # Errors
 /// [`TimedOut`](ErrorKind::TimedOut) if another process keeps the folder locked.
@@ -127,19 +126,19 @@ fn locked(folder: &Path, time: Duration) -> Error {
     Error::new(ErrorKind::TimedOut, text)
 }
 
-/// What to call a client in events, if it is known as which user it runs: who has gone again has no name, and not every
-/// system tells.
+/// What to call a client in events, if the user that it runs as is known. A client that has gone again has no name, and
+/// not every system knows.
 pub fn peer(user: Option<u32>) -> String {
     user.map_or_else(|| "unix".into(), |user| format!("unix:user={user}"))
 }
 
-/// Removes the file of a socket that nothing is listening at.
+/// Removes the file of a socket without a listener.
 fn remove_stale(path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         return Err(Error::new(ErrorKind::AddrInUse, "there is a file that is not a socket"));
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // Whoever listens and accepts nobody is not waited for.
+    // Does not wait for a listener that accepts nobody.
     socket.set_nonblocking(true)?;
     match socket.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
@@ -156,7 +155,7 @@ fn node(path: &Path) -> io::Result<Node> {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if node(&self.path).is_ok_and(|node| node == self.node) {
-            // If it cannot be removed, the next who listens here does.
+            // If it cannot be removed, the next listener here will do it.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -240,12 +239,12 @@ mod tests {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
         socket.bind(&SockAddr::unix(&path).unwrap()).unwrap();
         socket.listen(0).unwrap();
-        // The only place.
+        // The only place in the queue.
         let _waiting = UnixStream::connect(&path).unwrap();
         assert_eq!(listen(&path).unwrap_err().kind(), ErrorKind::AddrInUse);
     }
 
-    /// A call that has its time is interrupted when its process is stopped and continued.
+    /// A call with a timeout is interrupted when its process is stopped and continued.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_connect_that_is_interrupted_goes_on() {
@@ -285,7 +284,7 @@ mod tests {
         let (dir, path) = place();
         let (listener, file) = listen(&path).unwrap();
         drop(listener);
-        // The clock of files is coarse: it has to have moved on.
+        // The clock of files is coarse, and must have advanced.
         let later = dir.path().join("later");
         while {
             fs::write(&later, "").unwrap();

@@ -1,4 +1,4 @@
-//! How many unsent bytes the system holds.
+//! Adjusts how many unsent bytes the system holds.
 
 use std::fmt;
 use std::mem::replace;
@@ -7,26 +7,25 @@ use bowline_core::Connection;
 
 use crate::socket::UNSENT;
 
-/// The most: as many as the longest fragment has.
+/// The maximum: about the size of the longest fragment.
 const MOST: u32 = 1 << 20;
 
-/// Lets the system hold as many unsent bytes of one stream as it gets rid of in 2 ms: [`UNSENT`] of a
-/// [tuned](crate::socket::tune) socket at first, and more where the path turns out to be fast. Its writer is woken less often
-/// then, and on a slow path no ping waits behind more than it must.
+/// Lets the system hold as many unsent bytes of one stream as it delivers in 2 ms: [`UNSENT`] of a
+/// [tuned](crate::socket::tune) socket at first, and more if the path turns out to be fast. Its writer is then woken
+/// less often, and on a slow path no ping waits behind more than necessary.
 pub struct Valve<S> {
     set: fn(&S, u32),
     most: u32,
 }
 
 impl<S> Valve<S> {
-    /// A valve for a stream that was tuned. `set` tells the system how many bytes; see
-    /// [`set_unsent`](crate::socket::set_unsent).
+    /// For a stream that was tuned. `set` sets the limit in the system; see [`set_unsent`](crate::socket::set_unsent).
     pub fn new(set: fn(&S, u32)) -> Self {
         Self { set, most: UNSENT }
     }
 
-    /// Sets it anew if what drains in 2 ms has doubled, or halved. Call it when the connection has been told what was written,
-    /// or that the stream takes no more.
+    /// Changes the limit if what drains in 2 ms has doubled or halved. Call it when the connection was told what was
+    /// written, or that the stream accepts no more.
     pub fn adjust(&mut self, stream: &S, connection: &Connection) {
         let limit = u32::try_from(connection.unsent_limit()).unwrap_or(MOST).clamp(UNSENT, MOST);
         let most = 1 << limit.ilog2();
@@ -57,7 +56,7 @@ mod tests {
         told.borrow_mut().push(most);
     }
 
-    /// The transport is full, takes so many bytes in the next 10 ms, never without more to take, and is full again.
+    /// The transport is full, accepts this many bytes in the next 10 ms, never without more to take, and is full again.
     fn drain(connection: &mut Connection, millis: &mut u64, bytes: usize) {
         connection.handle_blocked(Instant::from_millis(*millis));
         *millis += 10;

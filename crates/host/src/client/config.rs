@@ -23,11 +23,11 @@ pub struct ClientConfig {
     /// How the interval of the heartbeat follows from what is learned of the path. Default: [`adapt::Mode::Learn`]; it
     /// shrinks as far as the path requires.
     pub learning: adapt::Mode,
-    /// What is known of paths, and where to put what is learned. Default: nothing, and what is learned is forgotten
-    /// with the client.
+    /// What is known about paths, and where to store what is learned. Default: nothing is known, and what is learned is
+    /// forgotten with the client.
     pub paths: Paths,
-    /// Which path this is. Name the network too if you know it: another one has other limits. Default: host and port of
-    /// the server.
+    /// The key of this path. Include the network if you know it, because another network has other limits. Default:
+    /// host and port of the server.
     pub path: Option<String>,
     /// Limits of the transfers. Default: those of [`transfer::Config`], but without a
     /// [minimum rate](transfer::Config::min_rate): a client that fetches is served as slowly as the server shares its
@@ -76,7 +76,7 @@ impl ClientConfig {
     pub fn request(&self, url: &str) -> Result<Request, RequestError> {
         let mut request = Request::new(url)?.with_subprotocol(SUBPROTOCOL)?;
         if let Some(token) = &self.token {
-            // Beside a user and a password in the URL there is no room for it.
+            // The header is already used if the URL has a user and a password.
             request = request.with_header("authorization", format!("Bearer {token}"))?;
         }
         for (name, value) in &self.headers {
@@ -119,20 +119,20 @@ impl fmt::Debug for ClientConfig {
     }
 }
 
-/// What a client's link is doing. `I` is an instant of whatever clock its reader has.
+/// The state of a client's link. `I` is an instant of whatever clock the reader uses.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum LinkState<I = Instant> {
     /// It is being dialled.
     Dialing {
-        /// Which attempt of this outage it is, from 1.
+        /// The number of the attempt in this outage, from 1.
         attempt: u32,
     },
     /// It is up.
     Up,
-    /// It is down, and will be dialled at a later time.
+    /// It is down, and will be dialled later.
     Waiting {
-        /// Which attempt of this outage that will be, from 1.
+        /// The number of that attempt in this outage, from 1.
         attempt: u32,
         /// When.
         until: I,
@@ -147,7 +147,7 @@ pub enum LinkState<I = Instant> {
 }
 
 impl<I> LinkState<I> {
-    /// The same, with the time as another clock shows it.
+    /// The same, with its time converted to another clock.
     pub fn map<J>(self, time: impl FnOnce(I) -> J) -> LinkState<J> {
         match self {
             Self::Dialing { attempt } => LinkState::Dialing { attempt },
@@ -164,7 +164,7 @@ impl<I> LinkState<I> {
 pub enum LinkEvent {
     /// It is up.
     Up {
-        /// Which link of this client it is, from 1.
+        /// The number of this link of the client, from 1.
         link: u32,
     },
     /// It is down; the disconnect says why in one sentence.
@@ -174,40 +174,40 @@ pub enum LinkEvent {
     },
     /// It is being dialled.
     Dialing {
-        /// Which attempt of this outage it is, from 1.
+        /// The number of the attempt in this outage, from 1.
         attempt: u32,
     },
-    /// A dial has failed; the disconnect says why in one sentence, in the same form as for the end of a link.
+    /// A dial failed; the disconnect says why in one sentence, in the same form as for the end of a link.
     DialFailed {
-        /// Which attempt of this outage it was, from 1.
+        /// The number of the attempt in this outage, from 1.
         attempt: u32,
-        /// Whose fault, what kind, and what to do.
+        /// Whose fault it was, what kind of failure, and what to do.
         disconnect: Disconnect,
     },
     /// The next dial comes after this time.
     Waiting {
-        /// Which attempt of this outage that will be, from 1.
+        /// The number of that attempt in this outage, from 1.
         attempt: u32,
-        /// From now on.
+        /// How long until then.
         delay: Duration,
     },
-    /// There will be no other dial.
+    /// There will be no more dials.
     GaveUp {
         /// Why, in one sentence.
         why: String,
-        /// Whether there has ever been a link.
+        /// Whether there ever was a link.
         reached: bool,
     },
-    /// It carries no transfer of this name for the moment; that is tried again after this time.
+    /// The transfer of this file cannot go on at the moment; it will be tried again after this time.
     Retrying {
         /// The file.
         name: SafeName,
         /// Why.
         failure: Failure,
-        /// From now on.
+        /// How long until then.
         delay: Duration,
     },
-    /// Something else that the connection has noticed.
+    /// Something else that the connection has reported.
     Notice(connection::Event),
 }
 

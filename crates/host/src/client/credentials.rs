@@ -6,29 +6,29 @@ use std::path::Path;
 
 use bowline_handshake::client::{Request, RequestError};
 
-/// More than any token has: what is longer is another file.
+/// Longer than any token: a longer file is something else.
 const MOST: u64 = 64 * 1024;
 
-/// The token in a file: what is in it, without spaces and line ends around.
+/// The token in a file: its contents without surrounding whitespace.
 ///
 /// # Errors
-/// The file cannot be read, or holds no text.
+/// If the file cannot be read, or does not contain text.
 pub fn read_token(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(MOST).read_to_string(&mut text)?;
     Ok(text.trim().to_owned())
 }
 
-/// Whether this can be shown as a token.
+/// Checks whether this can be sent as a token.
 ///
 /// # Errors
-/// It cannot stand in a header of HTTP.
+/// If it is not allowed in an HTTP header.
 pub fn check_token(token: &str) -> Result<(), RequestError> {
     Request::new("ws://localhost/")?.with_bearer(token).map(drop)
 }
 
-/// The request with the token that its file holds by now. If there is none that can be shown, it stays as it is: the server
-/// says whether that will do.
+/// The request with the token that its file contains now. If there is none that can be sent, the request stays as it
+/// is, and the server decides.
 pub fn renewed(request: &Request, token_file: Option<&Path>) -> Request {
     let token = token_file.and_then(|path| read_token(path).ok());
     let renewed = token.and_then(|token| request.clone().with_bearer(&token).ok());

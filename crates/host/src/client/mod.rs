@@ -1,4 +1,4 @@
-//! A client of files and messages, without I/O: what happens to its links, and what becomes of its transfers.
+//! A client of files and messages, without I/O: what happens to its links and its transfers.
 
 mod config;
 mod credentials;

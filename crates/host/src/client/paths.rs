@@ -1,4 +1,4 @@
-//! What clients know of their paths, shared and kept.
+//! What clients know about their paths, shared and kept.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bowline_core::adapt;
 use bowline_core::adapt::BadLine;
 
-/// What is known of the paths to servers: how much silence each of them allows. Clones share it, so give one to all
-/// clients of a program.
+/// What is known about the paths to servers: how long a silence each of them allows. Clones share it, so give the same
+/// one to all clients of a program.
 ///
-/// A client takes from it what is known when it starts, and puts back what each end of a link has taught. To keep it
-/// between two runs, write its text somewhere, and read it at the next start:
+/// A client reads from it what is known when it starts, and adds what each end of a link has taught. To keep it between
+/// two runs, store its text somewhere, and read it at the next start:
 ///
 /// ```
 /// use bowline_host::client::{ClientConfig, Paths};
@@ -28,23 +28,23 @@ use bowline_core::adapt::BadLine;
 pub struct Paths(Arc<Mutex<adapt::Paths>>);
 
 impl Paths {
-    /// Reads what [`to_string`](ToString::to_string) has written. Lines that are damaged are skipped, and said.
+    /// Reads what [`to_string`](ToString::to_string) has written. Damaged lines are skipped and reported.
     pub fn read(text: &str) -> (Self, Vec<BadLine>) {
         let (paths, bad) = adapt::Paths::read(text);
         (paths.into(), bad)
     }
 
-    /// What is known of this path.
+    /// What is known about this path.
     pub fn path(&self, key: &str) -> adapt::Path {
         self.lock().path(key)
     }
 
-    /// Remembers a path, in the place of what was known of it.
+    /// Remembers a path, replacing what was known about it.
     pub fn insert(&self, path: adapt::Path) {
         self.lock().insert(path);
     }
 
-    /// Remembers a path if that is news.
+    /// Remembers a path if it has changed.
     pub(super) fn note(&self, path: &adapt::Path) {
         let mut paths = self.lock();
         if paths.path(path.key()) != *path {
@@ -52,13 +52,13 @@ impl Paths {
         }
     }
 
-    /// All of it, as it is now.
+    /// Everything, as it is now.
     pub fn snapshot(&self) -> adapt::Paths {
         self.lock().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, adapt::Paths> {
-        // Nothing under this lock panics half-way.
+        // Nothing panics halfway while holding this lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

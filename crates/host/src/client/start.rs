@@ -1,21 +1,21 @@
-//! What keeps a client from starting.
+//! Why a client could not start.
 
 use std::io;
 
 use bowline_handshake::client::RequestError;
 use thiserror::Error;
 
-/// Why there is no client.
+/// Why a client could not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The URL, the token or a header of the settings is not valid.
+    /// The URL, the token or a header in the settings is not valid.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The system gives no random bytes.
+    /// The system provides no random bytes.
     #[error("no random bytes from the system: {0}")]
     Random(io::Error),
-    /// The system gives no thread, or nothing that wakes one.
+    /// The system provides no thread, or no means to wake one.
     #[error("no thread from the system: {0}")]
     Thread(io::Error),
 }

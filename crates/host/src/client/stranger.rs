@@ -1,14 +1,15 @@
-//! Who answers where a server was reached before, and is not that server.
+//! When something else answers where a server was reached before.
 
 use bowline_core::closing::{Kind, Obstacle};
 use bowline_core::{Disconnect, Retry};
 
-/// A dial that failed like this, where this client had a link to the server before: what says nothing about the request is
-/// tried again, as it passes.
+/// The failure of a dial by a client that had a link to the server before. A failure that says nothing about the
+/// request is tried again, since it will pass.
 ///
-/// Somebody else answers for a while: a gateway whose server restarts, a page to log in at, or the server itself while
-/// its certificate has expired or our clock is wrong. A first contact has most likely the wrong address, and somebody is
-/// there to hear it. What is said of the request, or of who asks, stands: a token that was withdrawn stays so.
+/// Something else may answer for a while: a gateway whose server restarts, a login page, or the server itself while its
+/// certificate has expired or our clock is wrong. At a first contact, by contrast, the address is probably wrong, and
+/// somebody is there to see it. A failure that concerns the request or its sender stands: a revoked token stays
+/// revoked.
 #[must_use]
 pub fn once_reached(failed: Disconnect) -> Disconnect {
     match failed.retry() {
@@ -20,7 +21,7 @@ pub fn once_reached(failed: Disconnect) -> Disconnect {
 fn is_a_stranger(kind: Kind) -> bool {
     match kind {
         Kind::ConnectFailed(obstacle) => matches!(obstacle, Obstacle::Tls | Obstacle::NotWebSocket),
-        // A page, a way to one, a gateway that has forgotten its server, or one in trouble.
+        // A page, a redirect, a gateway that has lost its server, or a server in trouble.
         Kind::HandshakeRejected(status) => matches!(status, 200..=399 | 404 | 500..),
         _ => false,
     }

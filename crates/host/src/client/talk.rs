@@ -1,4 +1,4 @@
-//! What the application of a client says and hears, on its way to and from the session of messages.
+//! A client's messages, between its application and its session.
 //!
 //! ```text
 //!                send                           serve
@@ -21,21 +21,21 @@ use crate::messages::{FlushError, Heard, Wake};
 #[cfg(test)]
 mod tests;
 
-/// How many messages wait on their way, in each direction; those that wait for the peer are counted in the session.
+/// How many messages are queued here, in each direction; those that wait for the peer are counted in the session.
 const WAITING: usize = 16;
-/// How many turns in the life of the session wait to be heard. Whoever does not listen misses some, but no message.
+/// How many session events are queued. An application that does not poll misses some of them, but no message.
 const TURNS: usize = 64;
 
-/// What the application of a client says and hears. Clones are the same one: the application has some, and the
-/// [`Keeper`](super::Keeper) has one. Nothing here waits: after whatever is not possible yet, look again when woken.
+/// A client's messages. Clones are the same one: the application has some, and the [`Keeper`](super::Keeper) has one.
+/// Nothing here blocks: if something is not possible yet, try again when woken.
 #[derive(Clone)]
 pub struct Talk(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// Wakes whoever works for the keeper.
+    /// Wakes whoever runs the keeper.
     stir: Wake,
-    /// Wakes those of the application who wait.
+    /// Wakes waiting application code.
     news: Wake,
 }
 
@@ -44,29 +44,29 @@ struct State {
     stage: Stage,
     said: VecDeque<Message>,
     heard: VecDeque<Heard>,
-    /// How many of the heard are messages.
+    /// How many entries of `heard` are messages.
     messages: usize,
-    /// How many messages sessions have taken, and how many of them they do not wait for any more.
+    /// How many messages sessions have accepted, and how many of them are no longer pending.
     taken: u64,
     settled: u64,
     /// How many sessions were lost.
     losses: u64,
-    /// How many messages were settled when the last of those was lost.
+    /// The value of `settled` when the last session was lost.
     kept: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Messages are not spoken, or not yet.
+    /// Messages are not enabled, or not yet.
     Mute,
     Open,
-    /// Nothing else may be said.
+    /// Nothing more can be sent.
     Closing,
-    /// Nothing else will be heard either.
+    /// Nothing more will be received either.
     Over,
 }
 
-/// Everything that was said up to a moment.
+/// Everything that was sent before a moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     said: u64,
@@ -74,8 +74,8 @@ pub struct Mark {
 }
 
 impl Talk {
-    /// Nobody speaks, before a [`Keeper`](super::Keeper) does. `stir` wakes whoever works for that: it is to
-    /// [pump](super::Keeper::pump). `news` wakes those of the application who wait: they are to look again.
+    /// Messages are disabled until a [`Keeper`](super::Keeper) enables them. `stir` wakes whoever runs the keeper, who
+    /// must then [pump](super::Keeper::pump). `news` wakes waiting application code, which must then try again.
     pub fn new(stir: Wake, news: Wake) -> Self {
         let state = State {
             stage: Stage::Mute,
@@ -92,11 +92,11 @@ impl Talk {
 
     // ----- the application -----
 
-    /// Takes a message, which goes into the session as soon as that has room.
+    /// Accepts a message, which is passed to the session as soon as that has room.
     ///
     /// # Errors
-    /// The message is too long, too many wait ([`SendError::Full`]: look again), or nobody speaks any more, or ever did
-    /// ([`SendError::Mute`]). It comes back.
+    /// If the message is too long, too many wait ([`SendError::Full`]: try again), nothing more can be sent, or
+    /// messages are not enabled ([`SendError::Mute`]). The message is returned.
     pub fn send(&self, message: Message) -> Result<(), SendError> {
         if message.len() > MAX_MESSAGE {
             return Err(SendError::TooLong(message));
@@ -116,10 +116,10 @@ impl Talk {
         Ok(())
     }
 
-    /// The next message, or the next turn in the life of the session.
+    /// The next message, or the next event of the session.
     ///
     /// # Errors
-    /// There is none yet: look again. Or there will be none.
+    /// There is none yet: try again. Or there will be none.
     pub fn receive(&self) -> Result<Heard, TryRecvError> {
         let mut state = self.lock();
         let Some(heard) = state.heard.pop_front() else {
@@ -137,10 +137,10 @@ impl Talk {
         Ok(heard)
     }
 
-    /// Everything that was said so far.
+    /// Everything that was sent so far.
     ///
     /// # Errors
-    /// Nobody speaks any more, or ever did.
+    /// If nothing more can be received, or messages are not enabled.
     pub fn mark(&self) -> Result<Mark, FlushError> {
         let state = self.lock();
         match state.stage {
@@ -152,13 +152,13 @@ impl Talk {
         }
     }
 
-    /// Whether everything up to this mark has arrived; `None` if it may still do so: look again. Whoever looks only after
-    /// another session was lost, too, is told that nobody knows.
+    /// Whether everything up to this mark has arrived; `None` if it still may: try again. If a further session was lost
+    /// before this call, the answer is unknown and counts as lost.
     pub fn flushed(&self, mark: Mark) -> Option<Result<(), FlushError>> {
         let state = self.lock();
         let has_arrived = match state.losses - mark.losses {
             0 => state.settled >= mark.said,
-            // It had, before that.
+            // It arrived before that session was lost.
             1 => state.kept >= mark.said,
             _ => false,
         };
@@ -169,12 +169,12 @@ impl Talk {
         will_not.then_some(Err(FlushError::Lost))
     }
 
-    /// Whether nobody speaks, for messages are not set up: then nothing is ever heard.
+    /// Whether messages are not enabled: then nothing is ever received.
     pub fn is_mute(&self) -> bool {
         self.lock().stage == Stage::Mute
     }
 
-    /// Whether as many messages wait to be received as may: the peer is stopped until then.
+    /// Whether as many messages are queued as allowed: the peer is held back until some are received.
     pub fn is_full(&self) -> bool {
         self.lock().messages >= WAITING
     }
@@ -185,8 +185,8 @@ impl Talk {
         self.lock().stage = Stage::Open;
     }
 
-    /// Moves what can move between the application and the session. Says whether there is something to bring on its way:
-    /// a message, or an acknowledgement.
+    /// Moves what can move between the application and the session. Returns whether there is something to send: a
+    /// message, or an acknowledgement.
     pub(super) fn serve(&self, now: Instant, session: &mut Messages) -> bool {
         let mut state = self.lock();
         let before = (state.said.len(), state.heard.len(), state.settled);
@@ -216,12 +216,12 @@ impl Talk {
         (self.0.news)();
     }
 
-    /// Whether nothing that was said waits for the session.
+    /// Whether no message waits for the session.
     pub(super) fn is_silent(&self) -> bool {
         self.lock().said.is_empty()
     }
 
-    /// Nothing else may be said.
+    /// Nothing more can be sent.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         if state.stage == Stage::Open {
@@ -231,8 +231,8 @@ impl Talk {
         }
     }
 
-    /// There will be no other session: what the last one has not brought to the peer is handed back, and what was not even
-    /// in it.
+    /// There will be no more sessions: messages that the last one has not delivered are returned, and so are those that
+    /// had not entered it.
     pub(super) fn end(&self, mut messages: Vec<Unacknowledged>) {
         let mut state = self.lock();
         if !matches!(state.stage, Stage::Open | Stage::Closing) {
@@ -247,7 +247,7 @@ impl Talk {
         (self.0.news)();
     }
 
-    /// Nothing under this lock panics half-way.
+    /// Nothing panics halfway while holding this lock.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -261,7 +261,7 @@ impl State {
         self.hear(event);
     }
 
-    /// A session is lost, and so many of the messages that it took with it.
+    /// A session is lost, and with it this many messages.
     fn lose(&mut self, unacknowledged: usize) {
         self.losses += 1;
         self.kept = self.taken.saturating_sub(unacknowledged as u64);
@@ -269,7 +269,7 @@ impl State {
 
     fn hear(&mut self, event: Event) {
         match (self.heard.back_mut(), event) {
-            // Nobody need hear of each link.
+            // The application need not hear of each link.
             (
                 Some(Heard::Session(Event::Resumed { replayed, duplicates })),
                 Event::Resumed { replayed: more, duplicates: all },
@@ -295,7 +295,7 @@ impl fmt::Debug for Talk {
     }
 }
 
-/// The keeper's clone. Whoever waits for somebody who is gone is told.
+/// The keeper's clone. When it is dropped, waiting application code is told.
 #[derive(Debug)]
 pub(super) struct Anchor(pub(super) Talk);
 

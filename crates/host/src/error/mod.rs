@@ -1,4 +1,4 @@
-//! What keeps a connection from coming about, in one sentence each.
+//! Why there is no connection, in one sentence each.
 
 mod words;
 
@@ -14,29 +14,29 @@ use bowline_handshake::{client, server};
 use thiserror::Error;
 use words::{connect, is_without_tls, lookup, tls, unix};
 
-/// Why a client has no WebSocket.
+/// Why a client could not open a WebSocket.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DialError {
     /// The URL or another part of the request is not valid.
     #[error(transparent)]
     Request(#[from] client::RequestError),
-    /// The URL is `wss://`, and this program does no TLS: the adapter is built without that feature. A handshake over a
-    /// stream that is encrypted already needs no more than that stream.
+    /// The URL is `wss://`, and this program cannot do TLS: the adapter was built without that feature. A handshake on
+    /// a stream that is already encrypted needs only that stream.
     #[error("{place} asks for TLS (wss://), which is not built in: enable feature `tls`")]
     NoTls {
         /// Host and port.
         place: String,
     },
-    /// The Unix socket cannot be connected to.
+    /// Connecting to the Unix socket failed.
     #[error("{}: {}", path.display(), unix(source))]
     Unix {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// A variable of the environment names a proxy that cannot be used.
+    /// An environment variable names a proxy that cannot be used.
     #[error("{variable} in the environment: {source}")]
     ProxyVariable {
         /// Its name.
@@ -51,10 +51,10 @@ pub enum DialError {
         place: String,
         /// Which proxy, without user and password.
         proxy: String,
-        /// What it said.
+        /// The proxy's answer.
         source: proxy::Error,
     },
-    /// The server did not prove who it is, or does not speak TLS.
+    /// The server did not prove its identity, or does not speak TLS.
     #[error("{place}: {}", tls(source))]
     Tls {
         /// Host and port.
@@ -62,35 +62,35 @@ pub enum DialError {
         /// What is wrong.
         source: io::Error,
     },
-    /// There is no address to connect to.
+    /// The server's name did not resolve to an address.
     #[error("{place} has no known address: {}", lookup(source))]
     Resolve {
         /// Host and port.
         place: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// No connection came about: nothing is listening, or the way is closed.
+    /// Connecting failed: nothing is listening, or there is no route.
     #[error("{}", connect(place, *addresses, source))]
     Connect {
         /// Host and port.
         place: String,
         /// How many addresses were tried.
         addresses: usize,
-        /// What the system says of the first of them.
+        /// The system's error for the first of them.
         source: io::Error,
     },
-    /// It took too long to get as far as the handshake.
+    /// The stages before the handshake took too long.
     #[error("{place} {stage} within {}", Span(*after))]
     TimedOut {
         /// Host and port.
         place: String,
-        /// What it was that took so long.
+        /// The stage that was reached.
         stage: Stage,
         /// [`dial::Config::connect_timeout`](crate::dial::Config::connect_timeout).
         after: Duration,
     },
-    /// The connection came about, and no WebSocket on it.
+    /// A connection was made, but no WebSocket opened on it.
     #[error("{place}: {source}")]
     Handshake {
         /// Host and port.
@@ -98,25 +98,25 @@ pub enum DialError {
         /// What went wrong.
         source: client::Error,
     },
-    /// The system refuses what a connection needs on this side, such as random bytes.
+    /// The system refused a resource that this side needs, such as random bytes.
     #[error("the system refuses what a connection needs: {0}")]
     System(io::Error),
 }
 
-/// How far a connection had come when its time was over.
+/// The stage of a dial when its time was over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
-    /// Its name was being looked up.
+    /// The name was being looked up.
     Resolve,
     /// No address had answered.
     Connect,
-    /// The server had not proved who it is.
+    /// The server had not proved its identity.
     Tls,
 }
 
 impl DialError {
-    /// Whether to dial again, and when: what a server that could not be reached has in common with one that is lost.
+    /// Whether to dial again, and when: the same advice for a server that cannot be reached as for a lost one.
     pub fn retry(&self) -> Retry {
         match self {
             Self::Request(_) | Self::NoTls { .. } | Self::ProxyVariable { .. } => Retry::No(Why::SameAgain),
@@ -135,8 +135,8 @@ impl DialError {
         }
     }
 
-    /// The same in the form in which the end of a connection is told: whose fault, what kind, and what to do. Its sentence
-    /// is this error's.
+    /// The same in the form of the end of a connection: whose fault it was, what kind of failure, and what to do. The
+    /// sentence is this error's.
     pub fn disconnect(&self) -> Disconnect {
         let failed = match self {
             Self::Handshake { source: client::Error::Refused(refusal), .. } => {
@@ -174,29 +174,29 @@ impl DialError {
     }
 }
 
-/// Why a server has no WebSocket. The client has been told, where it could be.
+/// Why a server did not open a WebSocket. The client was told, if possible.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AcceptError {
-    /// What came was no request for a WebSocket, was rejected, or went away.
+    /// The input was not a WebSocket request, the request was rejected, or the client went away.
     #[error(transparent)]
     Handshake(#[from] server::Error),
-    /// The decision of the application cannot be sent; the client was answered with 500.
+    /// The application's decision cannot be sent; the client was answered with 500.
     #[error(transparent)]
     Answer(#[from] server::AnswerError),
-    /// The system refuses what a connection needs on this side, such as random bytes.
+    /// The system refused a resource that this side needs, such as random bytes.
     #[error("the system refuses what a connection needs: {0}")]
     System(io::Error),
 }
 
-/// The end that this error of a read stands for.
+/// The end that this read error means.
 pub fn read_end(error: &io::Error) -> End {
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
             End::Reset
         }
         io::ErrorKind::TimedOut => End::TimedOut,
-        // What implementations of TLS say when the stream ends without their own farewell.
+        // TLS implementations return this when the stream ends without a close_notify.
         io::ErrorKind::UnexpectedEof => End::TlsTruncated,
         _ => End::ReadFailed,
     }
@@ -212,7 +212,7 @@ impl fmt::Display for Stage {
     }
 }
 
-/// Whether it is the way that ended, and not the server that is wrong.
+/// Whether the path ended, rather than the server being wrong.
 fn is_cut(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | TimedOut | UnexpectedEof)

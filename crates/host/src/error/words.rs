@@ -1,4 +1,4 @@
-//! What the system, or rustls, says of a dial, in words for people.
+//! Errors of the system or of rustls in a dial, in words for people.
 
 use std::io;
 
@@ -14,11 +14,11 @@ pub(super) fn unix(error: &io::Error) -> String {
 
 pub(super) fn lookup(error: &io::Error) -> String {
     let text = error.to_string();
-    // The system's own words come behind a preamble of the standard library.
+    // The system's own words follow a preamble of the standard library.
     text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned()
 }
 
-/// In words where rustls has only a name for it.
+/// In words, where rustls has only an identifier.
 #[cfg(feature = "tls")]
 pub(super) fn tls(error: &io::Error) -> String {
     use rustls::CertificateError::{
@@ -46,20 +46,20 @@ pub(super) fn tls(error: &io::Error) -> String {
     words.to_owned()
 }
 
-/// Whether what answers speaks something else.
+/// Whether the other end does not speak TLS.
 #[cfg(feature = "tls")]
 pub(super) fn is_without_tls(error: &io::Error) -> bool {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     matches!(cause, Some(rustls::Error::InvalidMessage(_)))
 }
 
-/// Nobody does TLS.
+/// TLS is not built in.
 #[cfg(not(feature = "tls"))]
 pub(super) fn is_without_tls(_: &io::Error) -> bool {
     false
 }
 
-/// Nobody does TLS.
+/// TLS is not built in.
 #[cfg(not(feature = "tls"))]
 pub(super) fn tls(error: &io::Error) -> String {
     error.to_string()

@@ -1,4 +1,4 @@
-//! Who may come to a server, and what he may do there.
+//! Who may connect to a server, and what each client may do there.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,23 +12,24 @@ use http::{HeaderMap, HeaderValue};
 
 use super::seats::Counted;
 
-/// What lets somebody into a server. Only its digest is kept, and nothing of that is shown.
+/// A client's credential. Only its digest is kept, and nothing of it is shown.
 #[derive(Clone, Copy)]
 pub struct Secret(Digest);
 
-/// What somebody may do at a server. The default is everything, for nobody in particular.
+/// What a client may do at a server. The default is everything, for no particular principal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Grant {
-    /// Who it is: unfinished files are bound to this principal, and quotas count for it.
+    /// Its identity: unfinished files are bound to this principal, and quotas count for it.
     pub principal: Principal,
     /// Whether it may send files to the server.
     pub may_send: bool,
     /// Whether it may fetch files from the server.
     pub may_fetch: bool,
-    /// Whether it may list everything that it may fetch. Otherwise it has to know the name of a file or a folder.
+    /// Whether it may list everything that it may fetch. Otherwise it must know the name of a file or folder.
     pub may_list: bool,
-    /// The folder of the store that all its names are in; nothing outside it can be named. `None`: the store itself.
+    /// The folder of the store that all its names are relative to; nothing outside can be named. `None`: the store
+    /// itself.
     pub folder: Option<SafeName>,
     /// How many bytes of unfinished files are kept for it. `None`: what the store allows everybody.
     pub quota: Option<u64>,
@@ -59,13 +60,13 @@ pub struct Access {
     tokens: Vec<(Secret, Grant)>,
 }
 
-/// What somebody who has come may do, by which secret, and when he came.
+/// What a connected client may do, by which secret, and when it connected.
 #[derive(Clone, Debug)]
 pub struct Pass {
     secret: Option<Secret>,
     pub(super) grant: Grant,
     pub(super) link: LinkOrder,
-    /// Among those of the server, if it is in one of them: taken until the last copy of this is gone.
+    /// Its place among the connections of the server, if it uses one: taken until the last clone of this is dropped.
     pub(super) place: Option<Arc<Counted>>,
 }
 
@@ -80,7 +81,7 @@ impl Secret {
         Self(digest)
     }
 
-    /// Takes the same time wherever they differ.
+    /// Takes the same time wherever the two differ.
     fn is(&self, other: &Self) -> bool {
         secret::same(self.0.as_bytes(), other.0.as_bytes())
     }
@@ -92,7 +93,7 @@ impl Grant {
         Self { principal, ..Self::default() }
     }
 
-    /// What somebody with this grant sees of a store.
+    /// The view of a store under this grant.
     pub(super) fn view(&self, whole: &DiskStore) -> DiskStore {
         let mut store = whole.for_principal(self.principal.clone());
         if let Some(folder) = &self.folder {
@@ -138,8 +139,8 @@ impl Access {
         Self { anybody: None, tokens: Vec::new() }
     }
 
-    /// Clients without a token have this grant. A client that shows an unknown token is refused if there are
-    /// [tokens](Self::with_token), and has this grant as well if there are none.
+    /// Clients without a token get this grant. A client with an unknown token is refused if there are
+    /// [tokens](Self::with_token), and gets this grant as well if there are none.
     pub fn anybody(grant: Grant) -> Self {
         Self { anybody: Some(grant), tokens: Vec::new() }
     }
@@ -149,18 +150,18 @@ impl Access {
         Self::nobody().with_token(Secret::of(text), Grant::default())
     }
 
-    /// A client with this secret has this grant; of two with the same secret, the first counts.
+    /// A client with this secret gets this grant; of two with the same secret, the first counts.
     #[must_use]
     pub fn with_token(mut self, secret: Secret, grant: Grant) -> Self {
         self.tokens.push((secret, grant));
         self
     }
 
-    /// What whoever shows these headers may do; `None` if he may not come.
+    /// What a client with these headers may do; `None` if it may not connect.
     pub(super) fn pass(&self, headers: &HeaderMap, now: SystemTime) -> Option<Pass> {
         let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let pass = match shown {
-            // What is no token, or an empty one, is nobody's.
+            // An invalid or empty token belongs to nobody.
             Some(shown) if !self.tokens.is_empty() => {
                 let token = bearer(shown).filter(|token| !token.is_empty())?;
                 self.named(&Secret(Digest::of(token)))
@@ -170,7 +171,7 @@ impl Access {
         pass.filter(|pass| !pass.grant.has_ended(now))
     }
 
-    /// Why a pass that was given earlier is not good any more, if it is not.
+    /// Why an earlier pass is no longer valid, if it is not.
     pub(super) fn objection(&self, pass: &Pass) -> Option<&'static str> {
         let present = match &pass.secret {
             Some(secret) => self.named(secret).map(|pass| pass.grant),
@@ -183,13 +184,13 @@ impl Access {
         }
     }
 
-    /// Whether somebody else may come than this principal.
+    /// Whether any principal other than this one may connect.
     pub(super) fn has_others(&self, than: &Principal) -> bool {
         let mut grants = self.tokens.iter().map(|(_, grant)| grant).chain(&self.anybody);
         grants.any(|grant| grant.principal != *than)
     }
 
-    /// All of them are compared, so that the time tells nothing.
+    /// Compares all of them, so that the time reveals nothing.
     fn named(&self, shown: &Secret) -> Option<Pass> {
         self.tokens.iter().fold(None, |found, (secret, grant)| {
             let is_this = secret.is(shown);
@@ -203,20 +204,20 @@ impl Pass {
         Self { secret, grant, link: LinkOrder::next(), place: None }
     }
 
-    /// Who it is.
+    /// The client's identity.
     pub fn principal(&self) -> &Principal {
         &self.grant.principal
     }
 }
 
-/// The token in the value of a header.
+/// The token in a header value.
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(7)?;
     scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
 }
 
 impl fmt::Debug for Secret {
-    /// Nothing of it, not even its digest.
+    /// Shows nothing of it, not even its digest.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
     }
@@ -266,7 +267,7 @@ mod tests {
         assert_eq!(name(&access, None).as_deref(), Some("visitor"));
         assert_eq!(name(&access, Some("Bearer one")).as_deref(), Some("alice"));
         assert_eq!(name(&access, Some("Bearer two")), None);
-        // Where there are no tokens, none is asked for.
+        // Without tokens, none is required.
         assert_eq!(name(&Access::default(), Some("Bearer two")).as_deref(), Some(""));
     }
 

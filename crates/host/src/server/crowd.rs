@@ -1,4 +1,4 @@
-//! How many links of a server receive files at the moment, which share what may wait in memory for the disk.
+//! How many links of a server are receiving files. They share the memory for data that waits for the disk.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use bowline_core::Instant;
 
-/// A file that is paused, or comes from a pipe which nobody writes to, takes no share from others after so long.
+/// After this long, a file that is paused, or comes from an idle pipe, takes no share from others.
 const STILL: Duration = Duration::from_secs(10);
 
-/// The links that receive files.
+/// The links that are receiving files.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Crowd {
     links: Arc<AtomicU64>,
 }
 
-/// One of them; it counts until it is dropped.
+/// One of these links; it counts until it is dropped.
 #[derive(Debug)]
 pub(super) struct Member {
     crowd: Crowd,
 }
 
 impl Crowd {
-    /// One more link receives.
+    /// One more link is receiving.
     pub(super) fn join(&self) -> Member {
         self.links.fetch_add(1, Ordering::Relaxed);
         Member { crowd: self.clone() }
@@ -30,7 +30,7 @@ impl Crowd {
 }
 
 impl Member {
-    /// The share of each.
+    /// Each link's share.
     pub(super) fn share(&self, of: u64) -> u64 {
         of / self.crowd.links.load(Ordering::Relaxed).max(1)
     }
@@ -42,17 +42,18 @@ impl Drop for Member {
     }
 }
 
-/// What comes over a link while a file is on its way in: how much had, and when the last of it came or the file began.
+/// Progress on a link while it receives a file: how many bytes had arrived, and when the last of them did or the file
+/// began.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Feed(Option<(u64, Instant)>);
 
 impl Feed {
-    /// So many bytes have come in over the link by now, if a file is on its way in.
+    /// This many bytes have arrived over the link by now, if it is receiving a file.
     pub(super) fn look(&mut self, now: Instant, received: Option<u64>) {
         self.0 = received.map(|came| self.0.filter(|(seen, _)| *seen == came).unwrap_or((came, now)));
     }
 
-    /// Whether something comes, or may be about to.
+    /// Whether something arrives, or may be about to.
     pub(super) fn is_live(&self, now: Instant) -> bool {
         self.0.is_some_and(|(_, at)| now - at < STILL)
     }

@@ -1,4 +1,4 @@
-//! What a server has done so far, in numbers.
+//! What a server has done so far, as numbers.
 
 mod text;
 
@@ -11,37 +11,38 @@ use bowline_core::closing::Kind;
 use bowline_core::connection::Stats;
 use bowline_core::transfer::{Code, Stage};
 
-/// The upper ends of the bins that round trips are counted in, in milliseconds: from a wire in the room to a satellite
-/// behind a full queue.
+/// The upper bounds of the histogram of round trips, in milliseconds: from a cable in the room to a satellite behind a
+/// full queue.
 pub const ROUND_TRIPS: [u64; 10] = [1, 5, 10, 25, 50, 100, 250, 500, 1000, 5000];
 
-/// What a server has done so far, and what it has at the moment. Names among it are ours and few, whatever peers do.
+/// What a server has done so far, and its current state. All labels are our own words and few in number, whatever peers
+/// do.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Figures {
-    /// How many connections there are.
+    /// How many connections are open.
     pub connections: u64,
-    /// How many there have been, those that there are among them.
+    /// How many were ever opened, including those still open.
     pub opened: u64,
-    /// How many have ended, for each kind of end; those that were dropped in the middle have `local_abort`.
+    /// How many have ended, for each kind of end; a link that was dropped halfway counts as `local_abort`.
     pub ended: BTreeMap<&'static str, u64>,
-    /// How many have come for whom there was no connection, for each reason.
+    /// How many clients got no connection, for each reason.
     pub refused: BTreeMap<&'static str, u64>,
-    /// How much has crossed the connections, with headers and control frames.
+    /// How much has crossed the connections, including headers and control frames.
     pub traffic: Traffic,
-    /// What comes from clients.
+    /// What clients send.
     pub sent_by_clients: Moved,
-    /// What goes to clients.
+    /// What clients fetch.
     pub fetched_by_clients: Moved,
-    /// How many pings were answered within each of [`ROUND_TRIPS`], and how many later.
+    /// How many pings were answered within each of [`ROUND_TRIPS`], and how many took longer.
     pub round_trips: [u64; ROUND_TRIPS.len() + 1],
-    /// What all of those took together.
+    /// The sum of all these round trips.
     pub round_trip_sum: Duration,
     /// How many bytes of unfinished files the store keeps.
     pub unfinished_bytes: u64,
     /// How many unfinished files it keeps.
     pub unfinished_files: u64,
-    /// How many bytes are free on its disk, where the system says so.
+    /// How many bytes are free on its disk, if the system reports it.
     pub free_bytes: Option<u64>,
 }
 
@@ -57,7 +58,7 @@ pub struct Traffic {
     pub pings: u64,
     /// How many of them were answered.
     pub pongs: u64,
-    /// Pings of clients.
+    /// Pings from clients.
     pub pings_received: u64,
 }
 
@@ -67,11 +68,11 @@ pub struct Traffic {
 pub struct Moved {
     /// How many are under way, in each stage.
     pub open: Stages,
-    /// How many files have arrived. Folders and listings are none.
+    /// How many files have arrived. Folders and listings do not count.
     pub done: u64,
-    /// How many of these were there already.
+    /// How many of these were already there.
     pub already_there: u64,
-    /// The bytes of those that have arrived and were not there already.
+    /// The bytes of those that have arrived and were not already there.
     pub bytes: u64,
     /// How many have ended early, for each reason.
     pub failed: BTreeMap<&'static str, u64>,
@@ -87,7 +88,7 @@ pub struct Stages {
     pub moving: u64,
     /// One end has paused them.
     pub paused: u64,
-    /// Digests are compared, disks waited for.
+    /// Digests are being compared, and disks are at work.
     pub finishing: u64,
 }
 
@@ -95,19 +96,19 @@ pub struct Stages {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The token is missing, wrong, or not good any more.
+    /// The token is missing, wrong, or no longer valid.
     Token,
-    /// A web page came whose origin may not.
+    /// The request came from a web page whose origin is not allowed.
     Origin,
-    /// It was no request for a WebSocket of this protocol, or it did not come whole.
+    /// It was not a WebSocket request for this protocol, or was incomplete.
     Handshake,
-    /// TLS did not come about.
+    /// The TLS handshake failed.
     Tls,
-    /// The principal had as many connections as one may have.
+    /// The principal already had the maximum number of connections.
     Crowd,
 }
 
-/// Which way a transfer goes.
+/// The direction of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     In,
@@ -139,7 +140,7 @@ impl Stages {
         } += 1;
     }
 
-    /// Enters these in place of those of before.
+    /// Replaces an earlier contribution by the present one.
     fn replace(&mut self, before: Self, these: Self) {
         self.opening = self.opening + these.opening - before.opening;
         self.moving = self.moving + these.moving - before.moving;
@@ -154,7 +155,7 @@ impl Traffic {
         Self { bytes_received, bytes_sent, pings, pongs, pings_received }
     }
 
-    /// Adds what has come since before.
+    /// Adds what has been added since `before`.
     fn add(&mut self, now: Self, before: Self) {
         self.bytes_received += now.bytes_received - before.bytes_received;
         self.bytes_sent += now.bytes_sent - before.bytes_sent;
@@ -176,7 +177,7 @@ impl Refusal {
     }
 }
 
-/// The figures of a server, for all of its links.
+/// The figures of a server, shared by all its links.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally(Arc<Mutex<Figures>>);
 
@@ -189,7 +190,7 @@ impl Tally {
         *self.lock().refused.entry(why.label()).or_default() += 1;
     }
 
-    /// A share for a link that begins.
+    /// A share for a new link.
     pub(super) fn join(&self) -> Share {
         let mut figures = self.lock();
         (figures.connections, figures.opened) = (figures.connections + 1, figures.opened + 1);
@@ -202,14 +203,14 @@ impl Tally {
     }
 }
 
-/// What one link has entered. With it goes what there is only while it lives.
+/// What one link has contributed. When it is dropped, its current state is subtracted.
 #[derive(Debug)]
 pub(super) struct Share {
     tally: Tally,
     traffic: Traffic,
-    /// In, and out.
+    /// Incoming and outgoing.
     open: (Stages, Stages),
-    /// Its end has been counted.
+    /// Whether its end was counted.
     has_ended: bool,
 }
 
@@ -263,7 +264,7 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        // Whoever drops a link in the middle has cut it.
+        // A link that is dropped halfway was cut on this side.
         if !self.has_ended {
             self.count_end(Kind::LocalAbort);
         }
@@ -272,7 +273,7 @@ impl Drop for Share {
     }
 }
 
-/// A word for each kind of end.
+/// A label for each kind of end.
 fn kind_label(kind: Kind) -> &'static str {
     match kind {
         Kind::Clean | Kind::CleanUnacknowledged => "clean",
@@ -304,7 +305,7 @@ fn kind_label(kind: Kind) -> &'static str {
     }
 }
 
-/// A word for each code; those that nobody knows share one.
+/// A label for each code; unknown codes share one.
 fn code_label(code: Code) -> &'static str {
     match code {
         Code::Internal => "internal",

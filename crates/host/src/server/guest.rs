@@ -1,4 +1,4 @@
-//! Clients that come by an HTTP server of somebody else, on a route of it.
+//! Clients that connect through another HTTP server, on one of its routes.
 
 use bowline_core::transfer::SUBPROTOCOL;
 use bowline_handshake::server::Upgrade;
@@ -8,7 +8,7 @@ use http::{Request, Response, StatusCode};
 use super::{House, Pass};
 use crate::accept::{Accepted, Decision};
 
-/// A client that may come, and in whose hands it is: see [`House::answer`].
+/// A client that may connect, and its server: see [`House::answer`].
 #[derive(Debug)]
 #[must_use = "the client waits to be served"]
 pub struct Guest {
@@ -17,9 +17,9 @@ pub struct Guest {
 }
 
 impl House {
-    /// Answers a request that somebody else has read: whether it asks for a WebSocket as it should, is of no page of another
-    /// origin, has a token, and speaks the protocol. If there is a guest, it is to be served over the stream behind the
-    /// answer.
+    /// Answers a request that other code has read, after checking that it is a valid WebSocket request, comes from no
+    /// page of another origin, has a valid token, and speaks the protocol. If this returns a guest, serve it over the
+    /// stream behind the answer.
     pub fn answer<B>(&self, request: &Request<B>) -> (Response<Bytes>, Option<Guest>) {
         let upgrade = match Upgrade::of(request) {
             Ok(upgrade) => upgrade,
@@ -44,7 +44,7 @@ impl House {
 }
 
 impl Guest {
-    /// Goes on over the stream behind its answer: what to run a connection on, and what the guest may do.
+    /// Takes over the stream behind the answer: returns what to run a connection on, and what the guest may do.
     pub fn take_over<S>(self, stream: S) -> (Accepted<S>, Pass) {
         (Accepted::handed_over(stream, self.request, SUBPROTOCOL), self.pass)
     }

@@ -27,26 +27,26 @@ use crate::messages::Wake;
 use crate::seed::certain_seed;
 use crate::transfer::Verb;
 
-/// How many transfers are looked at in one go of a sweep: a moment's work of a thread that others may want.
+/// How many transfers one step of a sweep looks at: a short piece of work on a thread that others may need.
 const SWEEP: usize = 256;
 
-/// After so many seconds somebody may come again whose name has all the connections that it may have: twice before a client
-/// gives up that was never let in.
+/// After how many seconds a principal that has all the connections it may have should try again: twice before a client
+/// that was never let in gives up.
 const CROWDED: &str = "5";
 
-/// What all links of a server share: its folder, its settings, who has how much open and has used what of his rate, what is
-/// paused, and its sessions of messages.
+/// What all links of a server share: its folder, its settings, how many transfers each principal has open and how much
+/// of its rate it has used, what is paused, and the message sessions.
 #[derive(Debug)]
 pub struct House {
     pub(super) store: DiskStore,
     config: ServerConfig,
-    /// Names this process to its clients.
+    /// Identifies this process to its clients.
     pub(super) instance: [u8; 16],
     pub(super) seats: Seats,
     pub(super) rates: Rates,
     pub(super) crowd: Crowd,
     pub(super) tally: Tally,
-    /// Who may come at present.
+    /// Who may connect at present.
     access: RwLock<Arc<Access>>,
     edition: AtomicU64,
     /// How many links there have been.
@@ -57,11 +57,11 @@ pub struct House {
 }
 
 impl House {
-    /// A server of the files in this store. `news` is to wake whoever waits for something of its [talks](Self::talks). All
-    /// times that are told to it and to its links are of one clock.
+    /// A server of the files in this store. `news` wakes application code that waits for the [talks](Self::talks). All
+    /// times passed to it and to its links must be of one clock.
     ///
     /// # Panics
-    /// If the operating system has no randomness.
+    /// If the operating system provides no random bytes.
     pub fn new(store: DiskStore, config: ServerConfig, news: Wake, now: Instant) -> Self {
         let mut instance = [0; 16];
         instance.copy_from_slice(&certain_seed()[..16]);
@@ -91,17 +91,17 @@ impl House {
         &self.config
     }
 
-    /// How often its store is swept: no more than once a second, whatever the settings say.
+    /// How often to sweep its store: at most once a second, whatever the settings say.
     pub fn sweep_every(&self) -> Option<Duration> {
         self.config.sweep_every.map(|every| every.max(Duration::from_secs(1)))
     }
 
-    /// Its sessions of messages.
+    /// Its message sessions.
     pub fn talks(&self) -> &Talks {
         &self.talks
     }
 
-    /// What to answer to a request, and what its client may do if it may come.
+    /// How to answer a request, and what the client may do if it may connect.
     pub fn decide(&self, request: &http::Request<()>, offered: &[String]) -> (Decision, Option<Pass>) {
         if let Err(foreign) = self.config.origins.check(request.headers(), self.config.wants_tls()) {
             return (Decision::reject(StatusCode::FORBIDDEN, format!("{foreign}\n")), None);
@@ -116,9 +116,9 @@ impl House {
         (Decision::reject(StatusCode::BAD_REQUEST, why), None)
     }
 
-    /// The same for one who came in by a door of the server, and takes one of its places. Whoever has a name has half of them
-    /// at the most if others may come, so that one who holds as many as he gets leaves room for them. Without a name nobody
-    /// knows whether it is one or many.
+    /// The same for a client of one of the server's listeners, which takes one of its places. If others may connect, a
+    /// principal with a name gets at most half of the places, so that one that opens as many as it can leaves room for
+    /// others. Without a name, nobody knows whether it is one client or many.
     pub fn decide_at_door(
         &self,
         request: &http::Request<()>,
@@ -140,23 +140,23 @@ impl House {
         }
     }
 
-    /// Others may come from now on, or may do something else. Connections whose token is not known any more, or allows
-    /// something else, end with a sentence, as soon as they are [pumped](Served::pump); they are stirred for it. Their
-    /// clients come again with the token that they have by then.
+    /// Changes who may connect, or what each may do. Connections whose token is no longer known, or now permits
+    /// something else, are woken and end with a sentence at their next [pump](Served::pump). Their clients reconnect
+    /// with the token that they have by then.
     pub fn set_access(&self, access: Access) {
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
         self.edition.fetch_add(1, Ordering::Release);
         self.orders.stir();
     }
 
-    /// The settings of a connection that begins.
+    /// The settings for a new connection.
     pub fn connection(&self) -> connection::Config {
         let ServerConfig { connection, transfer, messages, .. } = &self.config;
         carrying(connection, transfer, messages.is_some())
     }
 
-    /// Serves a client over a connection with [these settings](Self::connection). The address is for events. Jobs on files go
-    /// to `spawn`; what they report through `deliver` is to come back by [`Served::handle_report`]. `stir` is to wake whoever
+    /// Serves a client over a connection with [these settings](Self::connection). The address is for events. Jobs on
+    /// files go to `spawn`; pass the reports that they `deliver` to [`Served::handle_report`]. `stir` wakes whoever
     /// serves the link: there is something to [pump](Served::pump).
     pub fn serve(
         self: &Arc<Self>,
@@ -169,19 +169,19 @@ impl House {
     ) -> Served {
         let link = self.links.fetch_add(1, Ordering::Relaxed) + 1;
         let peer = Peer { link, address, who: pass.grant.principal.clone() };
-        // Only the same principal can have its session of messages back.
+        // Only the same principal can resume its message session.
         let inbox = self.orders.join(link, stir.clone());
         let place = Talks::join(self, peer.who.name().as_bytes(), stir, now);
         Served::new(Arc::clone(self), pass, peer, (spawn, deliver), inbox, place, now)
     }
 
-    /// Counts a client for whom there is no connection, and says so. Its address is for events.
+    /// Counts a client that gets no connection, and returns the event. The address is for events.
     pub fn refuse(&self, address: String, why: Refusal, text: String) -> ServerEvent {
         self.tally.handle_refused(why);
         ServerEvent::Rejected { peer: address, why: text }
     }
 
-    /// The same for one who was shaking hands and had to go.
+    /// The same for a client that had to leave during its handshake.
     pub fn refuse_early(&self, address: String, why: Refusal, hurry: Hurry) -> ServerEvent {
         let text = match hurry {
             Hurry::Stop => "the server is stopping",
@@ -192,7 +192,7 @@ impl House {
         self.refuse(address, why, text.to_owned())
     }
 
-    /// The same for one whose handshake came to this.
+    /// The same for a client whose handshake failed like this.
     pub fn refuse_handshake(&self, address: String, error: &AcceptError) -> ServerEvent {
         let status = if let AcceptError::Handshake(error) = error { error.status() } else { None };
         let why = match status {
@@ -204,7 +204,7 @@ impl House {
         self.refuse(address, why, error.to_string())
     }
 
-    /// What the server has done so far, and what it has at the moment. Waits for the disk.
+    /// What the server has done so far, and its current state. Blocks on the disk.
     pub fn figures(&self) -> Figures {
         let mut figures = self.tally.figures();
         (figures.unfinished_bytes, figures.unfinished_files) = self.store.unfinished();
@@ -212,9 +212,9 @@ impl House {
         figures
     }
 
-    /// The application wants this of a transfer: each link that has it is stirred, and does it when it is
-    /// [pumped](Served::pump). A pause is remembered for later links, for as long as the store keeps a file of which nothing
-    /// more comes.
+    /// The application wants this done to a transfer: each link that carries it is woken, and does it at the next
+    /// [pump](Served::pump). A pause is remembered for later links, for as long as the store keeps a file that nobody
+    /// continues.
     pub fn order(&self, id: TransferId, verb: Verb) {
         match verb {
             Verb::Pause => self.paused().insert(SystemTime::now(), id),
@@ -223,10 +223,10 @@ impl House {
         self.orders.tell(id, verb);
     }
 
-    /// Removes what nobody came back for, for a moment; says whether there may be more. Waits for the disk.
+    /// Removes expired parts for a moment; returns whether there may be more. Blocks on the disk.
     ///
     /// # Errors
-    /// What the disk says.
+    /// The disk's error.
     pub fn sweep(&self) -> Result<bool, StoreError> {
         self.store.sweep(SystemTime::now(), SWEEP).map(|swept| !swept.done)
     }
@@ -235,17 +235,17 @@ impl House {
         Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Which edition of the access it is: each change makes another one.
+    /// The version of the access settings; each change makes a new one.
     pub(super) fn edition(&self) -> u64 {
         self.edition.load(Ordering::Acquire)
     }
 
-    /// A transfer has begun on a link: whether it is paused.
+    /// A transfer has begun on a link. Returns whether it is paused.
     pub(super) fn is_paused(&self, id: TransferId) -> bool {
         self.paused().handle_seen(SystemTime::now(), id)
     }
 
-    /// A transfer has ended: nothing is left to be paused.
+    /// A transfer has ended, and with it its pause.
     pub(super) fn forget(&self, id: TransferId) {
         self.paused().remove(id);
     }
@@ -261,7 +261,7 @@ fn crowded(who: &Principal, taken: usize) -> Decision {
 }
 
 fn unauthorized() -> Decision {
-    // RFC 9110 §15.5.2: a 401 says what it wants.
+    // RFC 9110 §15.5.2: a 401 must say which authentication it wants.
     rejected(StatusCode::UNAUTHORIZED, "a valid token is needed\n", WWW_AUTHENTICATE, "Bearer")
 }
 

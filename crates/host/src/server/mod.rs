@@ -1,4 +1,4 @@
-//! A server of files and messages, without I/O: who may come, what is served over a link, and what is told of it.
+//! A server of files and messages, without I/O: who may connect, what a link serves, and what it reports.
 
 mod access;
 mod config;

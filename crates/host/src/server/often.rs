@@ -1,25 +1,25 @@
-//! What may come too often to be told each time.
+//! Limits reports of something that may happen too often.
 
 use std::time::Duration;
 
 use bowline_core::Instant;
 
-/// Which of those who are turned away are told: so many in a while, and the others by their number. Whoever has no token could
-/// fill a disk with lines about him.
+/// Which refused clients are reported one by one: a limited number per interval; the others are only counted. Otherwise
+/// a client without a token could fill a disk with log lines.
 #[derive(Debug, Default)]
 pub struct Often {
-    /// When the present while is over.
+    /// When the current interval ends.
     until: Option<Instant>,
     count: u32,
 }
 
 impl Often {
-    /// So many are told in a while.
+    /// How many are reported per interval.
     pub const TOLD: u32 = 100;
-    /// How long that is: a second, as the lines say.
+    /// The length of an interval: a second, as the log lines say.
     pub const WHILE: Duration = Duration::from_secs(1);
 
-    /// It has come once more: whether it is told.
+    /// It has happened once more. Returns whether to report it.
     pub fn is_told(&mut self, now: Instant) -> bool {
         if self.until.is_none_or(|until| until <= now && self.untold() == 0) {
             (self.until, self.count) = (Some(now + Self::WHILE), 0);
@@ -28,19 +28,19 @@ impl Often {
         self.count <= Self::TOLD
     }
 
-    /// When the number of those who are not told is to be told, if there are some.
+    /// When to report the number of those that were not reported, if there are any.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.until.filter(|_| self.untold() > 0)
     }
 
-    /// How many were not told in the while that is over, if that is to be told.
+    /// How many were not reported in the interval that is over, if that must be reported.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<u32> {
         self.poll_timeout().filter(|until| *until <= now)?;
         self.until = None;
         Some(self.untold())
     }
 
-    /// The same without waiting for the end of the while: nobody is to tell it later.
+    /// The same without waiting for the end of the interval, if nobody will report it later.
     pub fn handle_end(&mut self) -> Option<u32> {
         self.handle_timeout(self.poll_timeout()?)
     }

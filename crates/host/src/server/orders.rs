@@ -1,4 +1,4 @@
-//! What the application of a server wants of transfers, on its way to the links that serve them.
+//! What the application of a server wants done to transfers, on its way to the links that carry them.
 //!
 //! ```text
 //!              tell               take
@@ -17,11 +17,11 @@ use bowline_core::transfer::TransferId;
 use crate::messages::Wake;
 use crate::transfer::Verb;
 
-/// The links that there are, by number.
+/// All links, by number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Orders(Arc<Mutex<BTreeMap<u64, Slot>>>);
 
-/// What waits for a link. However many orders are given, no more wait than the link has transfers.
+/// The orders for a link. However many are given, it holds at most one per transfer of the link.
 #[derive(Clone)]
 struct Slot {
     /// The transfers on the link, and what is wanted of each.
@@ -29,7 +29,7 @@ struct Slot {
     wake: Wake,
 }
 
-/// One link's orders. Dropping it ends them.
+/// The orders for one link. Dropping it removes them.
 #[derive(Debug)]
 pub(super) struct Inbox {
     orders: Orders,
@@ -38,19 +38,19 @@ pub(super) struct Inbox {
 }
 
 impl Orders {
-    /// A link is up. `wake` is to wake whoever serves it.
+    /// A link is up. `wake` wakes whoever serves it.
     pub(super) fn join(&self, link: u64, wake: Wake) -> Inbox {
         let slot = Slot { wanted: Arc::default(), wake };
         lock(&self.0).insert(link, slot.clone());
         Inbox { orders: self.clone(), link, slot }
     }
 
-    /// This is wanted of a transfer: the links on which it is look.
+    /// The application wants this of a transfer: wakes the links that carry it.
     pub(super) fn tell(&self, id: TransferId, verb: Verb) {
         self.wake_those(|slot| lock(&slot.wanted).get_mut(&id).is_some_and(|wanted| want(wanted, verb)));
     }
 
-    /// Something has changed that each link looks at by itself.
+    /// Something has changed that every link must check.
     pub(super) fn stir(&self) {
         self.wake_those(|_| true);
     }
@@ -77,7 +77,7 @@ impl Inbox {
         lock(&self.slot.wanted).remove(&id);
     }
 
-    /// What is wanted by now.
+    /// The orders that have not been taken.
     pub(super) fn take(&self) -> Vec<(TransferId, Verb)> {
         let mut all = lock(&self.slot.wanted);
         all.iter_mut().filter_map(|(id, wanted)| Some((*id, wanted.take()?))).collect()
@@ -90,9 +90,9 @@ impl Drop for Inbox {
     }
 }
 
-/// Enters what is wanted of a transfer, after what was wanted before; whether anything is new.
+/// Adds an order for a transfer to an earlier one; returns whether anything is new.
 fn want(wanted: &mut Option<Verb>, verb: Verb) -> bool {
-    // What is cancelled has ended, whatever comes behind.
+    // A cancelled transfer is over, whatever follows.
     let is_over = matches!(wanted, Some(Verb::Cancel(_)));
     if !is_over {
         *wanted = Some(verb);
@@ -100,7 +100,7 @@ fn want(wanted: &mut Option<Verb>, verb: Verb) -> bool {
     !is_over
 }
 
-/// Nothing in here panics; and if it did, what is entered would still be right.
+/// Nothing panics while holding this lock; and if it did, the entries would still be right.
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }

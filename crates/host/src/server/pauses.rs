@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use bowline_core::transfer::TransferId;
 
-/// Pauses outlive links. One of a transfer that nobody comes back for is kept for as long as its file would be.
+/// Pauses outlive links. The pause of a transfer that nobody continues is kept for as long as its file would be.
 #[derive(Debug, Default)]
 pub(super) struct Pauses {
-    /// `None`: for good.
+    /// `None`: for ever.
     keep: Option<Duration>,
-    /// When each was paused, or came back last.
+    /// When each was paused, or last seen.
     since: BTreeMap<TransferId, SystemTime>,
-    /// The same in the order in which they are forgotten.
+    /// The same in the order in which they expire.
     ages: BTreeSet<(SystemTime, TransferId)>,
 }
 
@@ -21,7 +21,7 @@ impl Pauses {
         Self { keep, ..Self::default() }
     }
 
-    /// This one is paused. Those whose time is over make room.
+    /// This transfer is paused. Expired pauses make room.
     pub(super) fn insert(&mut self, now: SystemTime, id: TransferId) {
         self.remove(id);
         while let Some((since, old)) =
@@ -34,14 +34,14 @@ impl Pauses {
         self.ages.insert((now, id));
     }
 
-    /// It has ended, or goes on.
+    /// It has ended, or was resumed.
     pub(super) fn remove(&mut self, id: TransferId) {
         if let Some(since) = self.since.remove(&id) {
             self.ages.remove(&(since, id));
         }
     }
 
-    /// Its client is there: whether it is paused.
+    /// Its client is connected. Returns whether it is paused.
     pub(super) fn handle_seen(&mut self, now: SystemTime, id: TransferId) -> bool {
         let is_paused = self.since.get(&id).is_some_and(|since| !self.is_over(now, *since));
         if is_paused {
@@ -51,7 +51,7 @@ impl Pauses {
     }
 
     fn is_over(&self, now: SystemTime, since: SystemTime) -> bool {
-        // A clock that was set back makes nothing old.
+        // A clock that was set back makes nothing expire.
         self.keep.is_some_and(|keep| now.duration_since(since).is_ok_and(|age| age >= keep))
     }
 }

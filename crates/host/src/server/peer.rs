@@ -8,11 +8,11 @@ use bowline_store::Principal;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peer {
-    /// The number of the connection at this server, from 1: what is told of it later has the same.
+    /// The number of the connection at this server, from 1; all its events have the same number.
     pub link: u64,
-    /// Where it comes from: an address.
+    /// The address that it connects from.
     pub address: String,
-    /// Whom its token names; nobody in particular if there is none.
+    /// The principal that its token names; without a token, no particular one.
     pub who: Principal,
 }
 

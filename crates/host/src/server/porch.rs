@@ -1,48 +1,49 @@
-//! Who has to make room, where all places of a server are taken and somebody else waits for one.
+//! Which client must make room when all places of a server are taken and another client waits for one.
 //!
-//! Whoever has come stands in the porch until there is a whole request of his. He has [`COURTESY`] for it; from then on the
-//! one who came first is sent away when his place is wanted, and the next one when he has gone.
+//! A client stands in the porch until its request is complete. It has [`COURTESY`] for that. From then on, if its place
+//! is needed, the client that came first is sent away, and the next one when that has left.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bowline_core::Instant;
 
-/// How long anybody may keep a place without a request: the second after which TCP sends again what was lost, and one for
-/// the round trips of TLS on a slow path.
+/// How long a client may keep a place without a request: one second after which TCP retransmits, and one for the round
+/// trips of TLS on a slow path.
 pub const COURTESY: Duration = Duration::from_secs(2);
-/// How long one who was sent away may take to go before another is: his end needs no answer of anybody.
+/// How long a client that was sent away may take to leave before another is sent away: its end needs no answer from
+/// anybody.
 const GOING: Duration = Duration::from_millis(100);
 
-/// Why somebody who shakes hands has to go before his time.
+/// Why a client must leave during its handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hurry {
     /// The server stops.
     Stop,
-    /// He kept a place without a request, and somebody else waits for it.
+    /// It kept a place without a request, and another client waits for it.
     Others,
 }
 
-/// Those who have come and have not asked yet, each with what sends him away.
+/// The clients that have connected without a complete request, each with the word that sends it away.
 #[derive(Debug)]
 pub struct Porch<T> {
-    /// By number, and so in the order in which they came.
+    /// By number, which is the order in which they came.
     standing: BTreeMap<u64, (Instant, T)>,
     numbers: u64,
-    /// Who was sent away last and is still there, and since when.
+    /// The client sent away last, if it is still there, and since when.
     going: Option<(u64, Instant)>,
 }
 
 impl<T> Porch<T> {
-    /// Somebody has come. What he is told when he has to go is `word`.
+    /// A client has connected. `word` is what it is told when it must leave.
     pub fn enter(&mut self, now: Instant, word: T) -> u64 {
         self.numbers += 1;
         self.standing.insert(self.numbers, (now, word));
         self.numbers
     }
 
-    /// This one has asked, or is gone.
+    /// This client has sent its request, or is gone.
     pub fn leave(&mut self, number: u64) {
         self.standing.remove(&number);
         if self.going.is_some_and(|(going, _)| going == number) {
@@ -50,12 +51,12 @@ impl<T> Porch<T> {
         }
     }
 
-    /// Whether this one may still ask.
+    /// Whether this client may still send its request.
     pub fn is_standing(&self, number: u64) -> bool {
         self.standing.contains_key(&number)
     }
 
-    /// All places are taken, and somebody waits for one: what is to be told to whoever has to go for it, if it is time.
+    /// All places are taken, and another client waits. Returns the word for the client that must leave, if it is time.
     pub fn make_room(&mut self, now: Instant) -> Option<T> {
         if self.poll_timeout()? > now {
             return None;
@@ -65,7 +66,7 @@ impl<T> Porch<T> {
         Some(word)
     }
 
-    /// When somebody has to go if all places are taken then.
+    /// When a client must leave if all places are taken then.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let (_, (since, _)) = self.standing.first_key_value()?;
         let due = *since + COURTESY;

@@ -1,8 +1,8 @@
 //! The rate that a principal shares among all its connections.
 //!
-//! Each connection has the whole rate as its own limit, and says here what has passed. It then waits until what all of them
-//! have used is paid for, so each has its turn after those who had theirs before; one that is idle takes no part, and a new
-//! one waits for the debts of those that were there.
+//! Each connection has the whole rate as its own limit, and reports here what has passed. It then waits until what all
+//! of them have used is paid for, so each has its turn after those that had theirs before. An idle connection takes no
+//! part, and a new one waits for the debts of the others.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,25 +18,25 @@ pub(super) struct Rates {
     debts: Arc<Mutex<BTreeMap<Principal, Debt>>>,
 }
 
-/// From when on there is none, in each direction.
+/// When it will be paid, in each direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Debt {
     pub(super) sending: Instant,
     pub(super) receiving: Instant,
 }
 
-/// The part that one connection takes in its principal's rate.
+/// One connection's part in its principal's rate.
 #[derive(Debug)]
 pub(super) struct Part {
     rates: Rates,
     principal: Principal,
     bytes_per_second: u64,
-    /// What has been paid for.
+    /// How much has been paid for.
     passed: Passed,
 }
 
 impl Rates {
-    /// Takes part in this principal's rate, and tells what others have used of it.
+    /// Joins this principal's rate, and returns what others have used of it.
     pub(super) fn join(&self, now: Instant, principal: &Principal, bytes_per_second: u64) -> (Part, Debt) {
         let mut debts = self.debts.lock().unwrap_or_else(PoisonError::into_inner);
         debts.retain(|_, debt| debt.sending.max(debt.receiving) > now);
@@ -47,7 +47,7 @@ impl Rates {
 }
 
 impl Part {
-    /// So much has passed on the connection: until when it has to wait, if that is news.
+    /// This much has passed on the connection. Returns until when it must wait, if that has changed.
     pub(super) fn pay(&mut self, now: Instant, passed: Passed) -> Option<Debt> {
         if passed == self.passed {
             return None;
@@ -57,7 +57,7 @@ impl Part {
         self.passed = passed;
         let mut debts = self.rates.debts.lock().unwrap_or_else(PoisonError::into_inner);
         let debt = debts.entry(self.principal.clone()).or_default();
-        // Nothing was used: idle time is not saved up, and the other direction stays as it is.
+        // Nothing was used: idle time is not saved up, and the other direction is unaffected.
         if !sent.is_zero() {
             debt.sending = debt.sending.max(now) + sent;
         }

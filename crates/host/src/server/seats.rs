@@ -1,4 +1,4 @@
-//! How many connections each principal has, how many transfers are open over all of them, and how much of the disks' work.
+//! How many connections, open transfers, and jobs on files each principal has.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bowline_store::Principal;
 use bowline_store::worker::Spawn;
 
-/// So many jobs on files may a principal have at least, however few transfers.
+/// How many jobs on files a principal may always have, however few transfers.
 const LEAST_JOBS: usize = 64;
 
-/// Counts the connections and open transfers of each principal, and the jobs on files that are not done. A transfer that is
-/// cancelled leaves its jobs behind: if it alone were counted, whoever offers and cancels would have everybody wait behind
-/// his jobs.
+/// Counts the connections and open transfers of each principal, and its unfinished jobs on files. A cancelled transfer
+/// leaves its jobs behind: if only transfers were counted, a client that offers and cancels could make everybody wait
+/// behind its jobs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seats {
     counts: Arc<Mutex<BTreeMap<Principal, Count>>>,
@@ -24,12 +24,12 @@ struct Count {
     jobs: usize,
 }
 
-/// Why there is no seat: so many there are.
+/// Why there is no seat, with the number in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Full {
-    /// As many transfers as may be open.
+    /// The maximum number of transfers is open.
     Open(usize),
-    /// Twice as many jobs: one that writes and one that makes durable, for each.
+    /// Twice as many jobs are unfinished: one that writes and one that syncs for each transfer.
     Jobs(usize),
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Seat {
     _counted: Counted,
 }
 
-/// Takes one from a count when it is dropped.
+/// Decrements a count when it is dropped.
 #[derive(Debug)]
 pub(super) struct Counted {
     seats: Seats,
@@ -51,7 +51,7 @@ impl Seats {
     /// A seat for one more transfer.
     ///
     /// # Errors
-    /// `most` are taken, or too many jobs are not done.
+    /// If `most` are taken, or too many jobs are unfinished.
     pub(super) fn take(&self, principal: &Principal, most: Option<usize>) -> Result<Seat, Full> {
         self.count(principal, |count| {
             if let Some(most) = most {
@@ -71,7 +71,7 @@ impl Seats {
     /// One more connection.
     ///
     /// # Errors
-    /// There are `most`.
+    /// If there are `most`.
     pub(super) fn admit(&self, principal: &Principal, most: usize) -> Result<Counted, usize> {
         self.count(principal, |count| {
             if count.links >= most {
@@ -83,7 +83,7 @@ impl Seats {
         Ok(self.counted(principal, |count| &mut count.links))
     }
 
-    /// The same threads; what this principal has them do counts until it is done.
+    /// The same threads; this principal's jobs on them are counted until they are done.
     pub(super) fn counting(&self, principal: &Principal, spawn: Spawn) -> Spawn {
         let (seats, principal) = (self.clone(), principal.clone());
         Arc::new(move |job| {
@@ -100,7 +100,7 @@ impl Seats {
         Counted { seats: self.clone(), principal: principal.clone(), what }
     }
 
-    /// Counts something of a principal.
+    /// Changes the counts of a principal.
     fn count<T>(&self, principal: &Principal, step: impl FnOnce(&mut Count) -> T) -> T {
         self.with(|counts| step(counts.entry(principal.clone()).or_default()))
     }
@@ -153,7 +153,7 @@ mod tests {
         assert!(seats.take(&alice, None).is_ok() && seats.take(&bob, Some(1)).is_ok());
         queue.lock().unwrap().pop().expect("it waits")();
         assert!(seats.take(&alice, Some(1)).is_ok(), "one is done");
-        // Threads that end without it do none.
+        // Jobs that are dropped without being run count no more.
         queue.lock().unwrap().clear();
         assert!(seats.with(|counts| counts.is_empty()));
     }

@@ -1,4 +1,4 @@
-//! The sessions of messages of a server, between its links and its application.
+//! A server's message sessions, between its links and its application.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,10 +15,10 @@ use super::House;
 use crate::messages::{Heard, Wake};
 use crate::seed::certain_seed;
 
-/// The sessions of messages of a server, for its application. Nothing here waits: after whatever is not possible yet, look
-/// again when woken by the `news` of [`House::new`], and at [`poll_timeout`](Self::poll_timeout).
+/// A server's message sessions, for its application. Nothing here blocks: if something is not possible yet, try again
+/// when woken by the `news` of [`House::new`], and at [`poll_timeout`](Self::poll_timeout).
 pub struct Talks {
-    /// None if no messages are spoken.
+    /// `None` if messages are not enabled.
     state: Option<Mutex<State>>,
     news: Wake,
 }
@@ -40,16 +40,16 @@ struct Stir(Wake);
 pub(super) struct Place {
     house: Arc<House>,
     link: LinkId,
-    /// The latest time that was told.
+    /// The latest time that was reported.
     now: Instant,
-    /// When the link has something to say of itself.
+    /// When the link has something to send by itself.
     due: Option<Instant>,
     has_left: bool,
 }
 
 impl Talks {
     /// # Panics
-    /// If the operating system has no randomness.
+    /// If the operating system provides no random bytes.
     pub(super) fn new(config: Option<SessionsConfig>, news: Wake, now: Instant) -> Self {
         let state = config.map(|config| {
             Mutex::new(State {
@@ -64,30 +64,31 @@ impl Talks {
 
     // ----- the application -----
 
-    /// Takes a message for a client, whether it is there or not.
+    /// Accepts a message for a client, connected or not.
     ///
     /// # Errors
-    /// There is no such session (any more), the message is too long, or too much waits ([`SendError::Full`]: look again).
-    /// It comes back.
+    /// If there is no such session (any more), the message is too long, or too many wait ([`SendError::Full`]: try
+    /// again). The message is returned.
     pub fn send(&self, now: Instant, session: SessionId, message: Message) -> Result<(), SendError> {
         self.with(now, message, |state, message| state.sessions.send(now, session, message).map(drop))
             .unwrap_or_else(|message| Err(SendError::Mute(message)))
     }
 
-    /// Sends a message to a client at once or never.
+    /// Sends a message to a client now or never.
     ///
     /// # Errors
-    /// The session is on no link or does not exist, the message is too long, or too many wait. It comes back.
+    /// If the session has no link or does not exist, the message is too long, or too many wait. The message is
+    /// returned.
     pub fn send_volatile(&self, now: Instant, session: SessionId, message: Message) -> Result<(), SendError> {
         self.with(now, message, |state, message| state.sessions.send_volatile(now, session, message))
             .unwrap_or_else(|message| Err(SendError::Mute(message)))
     }
 
-    /// The next message of any client, or the next turn in the life of a session.
+    /// The next message from any client, or the next event of a session.
     ///
     /// # Errors
-    /// There is none yet: look again. Or there will be none: no messages are spoken, or the server has
-    /// [stopped](Self::stop), and no link is left.
+    /// There is none yet: try again. Or there will be none: messages are not enabled, or the server has
+    /// [stopped](Self::stop) and no link is left.
     pub fn receive(&self, now: Instant) -> Result<(SessionId, Heard), TryRecvError> {
         let heard = self.with(now, (), |state, ()| match state.hear(now) {
             None if state.is_over() => Err(TryRecvError::Disconnected),
@@ -96,22 +97,23 @@ impl Talks {
         heard.unwrap_or(Err(TryRecvError::Disconnected))
     }
 
-    /// Everything of its session up to this message is taken care of, and may be acknowledged: for
+    /// Everything of its session up to this message has been processed and may be acknowledged: for
     /// [`AckOn::Confirmation`](bowline_core::replay::AckOn::Confirmation).
     pub fn confirm(&self, now: Instant, receipt: Receipt) {
         // Without messages there is nothing to confirm.
         let _ = self.with(now, (), |state, ()| state.sessions.confirm(now, receipt));
     }
 
-    /// Ends a session, and tells its client, which may begin another one. Returns what is not known to have arrived.
+    /// Ends a session and informs its client, which may begin another one. Returns the messages that are not known to
+    /// have arrived.
     pub fn end_session(&self, now: Instant, session: SessionId) -> Vec<Unacknowledged> {
         let messages = self.with(now, (), |state, ()| state.sessions.close(now, session));
         (self.news)();
         messages.unwrap_or_default()
     }
 
-    /// The server stops for good: as soon as no link is left, all sessions are over, and what may not have arrived is handed
-    /// back.
+    /// The server stops for good: as soon as no link is left, all sessions end, and messages that may not have arrived
+    /// are returned.
     pub fn stop(&self, now: Instant) {
         let _ = self.with(now, (), |state, ()| {
             state.is_stopping = true;
@@ -120,19 +122,19 @@ impl Talks {
         (self.news)();
     }
 
-    /// Whether no messages are spoken: then nothing is ever heard.
+    /// Whether messages are not enabled: then nothing is ever received.
     pub fn is_mute(&self) -> bool {
         self.state.is_none()
     }
 
-    /// When to look again in any case: a session expires.
+    /// When to try again in any case: a session expires.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.lock()?.sessions.poll_timeout()
     }
 
     // ----- the links -----
 
-    /// A link is up. `stir` is to wake whoever serves it. `None` if no messages are spoken.
+    /// A link is up. `stir` wakes whoever serves it. `None` if messages are not enabled.
     pub(super) fn join(house: &Arc<House>, principal: &[u8], stir: Wake, now: Instant) -> Option<Place> {
         let talks = house.talks();
         let link = talks.with(now, stir, |state, stir| {
@@ -146,8 +148,8 @@ impl Talks {
         Some(Place { house: Arc::clone(house), link, now, due: None, has_left: false })
     }
 
-    /// Does something with the sessions and what it needs for that, and wakes the links that it concerns. If no messages are
-    /// spoken, that comes back.
+    /// Calls `act` with the sessions and `needs`, and wakes the links that this concerns. If messages are not enabled,
+    /// returns `needs`.
     fn with<A, T>(&self, now: Instant, needs: A, act: impl FnOnce(&mut State, A) -> T) -> Result<T, A> {
         let Some(mut state) = self.lock() else { return Err(needs) };
         state.sessions.handle_timeout(now);
@@ -163,7 +165,7 @@ impl Talks {
         Ok(result)
     }
 
-    /// Nothing in here panics; and if it did, the sessions would still be sessions.
+    /// Nothing panics while holding this lock; and if it did, the sessions would still be valid.
     fn lock(&self) -> Option<MutexGuard<'_, State>> {
         self.state.as_ref().map(|state| state.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -186,7 +188,7 @@ impl State {
         self.is_stopping && self.links.is_empty()
     }
 
-    /// Nobody can come back to a server that has stopped.
+    /// No client can return to a server that has stopped.
     fn settle(&mut self, now: Instant) {
         if self.is_over() {
             self.sessions.close_all(now);
@@ -195,7 +197,7 @@ impl State {
 }
 
 impl Place {
-    /// Moves what can move between this link and its session; whether anything has moved.
+    /// Moves what can move between this link and its session; returns whether anything moved.
     pub(super) fn serve(&mut self, now: Instant, session: &mut Session) -> bool {
         let link = self.link;
         let served = self.house.talks().with(now, session, |state, session| {
@@ -229,7 +231,7 @@ impl Place {
 }
 
 impl Drop for Place {
-    /// Whoever is dropped in the middle leaves, too.
+    /// A link that is dropped halfway leaves too.
     fn drop(&mut self) {
         if !self.has_left {
             self.leave(self.now, false);

@@ -1,4 +1,4 @@
-//! How a certificate is named.
+//! Fingerprints of certificates.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,27 +8,27 @@ use thiserror::Error;
 
 use super::{TlsError, certificates};
 
-/// What tells a certificate from all others: its SHA-256 digest, as `sha256:` and 64 hexadecimal digits.
+/// Identifies a certificate: its SHA-256 digest, as `sha256:` and 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 
-/// What should be a fingerprint is none.
+/// This is not a fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a fingerprint is sha256: and 64 hexadecimal digits")]
 pub struct NoFingerprint;
 
 impl Fingerprint {
-    /// That of the first certificate in this PEM.
+    /// The fingerprint of the first certificate in this PEM.
     ///
     /// # Errors
-    /// There is none.
+    /// If there is none.
     pub fn of(pem: &[u8]) -> Result<Self, TlsError> {
         let all = certificates(pem)?;
         all.first().map(|first| Self::of_der(first)).ok_or(TlsError::NoCertificate)
     }
 
     pub(super) fn of_der(der: &[u8]) -> Self {
-        // The only way to a digest that rustls shows.
+        // The only digest function that rustls exposes.
         let suite = ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
         let hash = suite.tls13().expect("a suite of TLS 1.3").common.hash_provider.hash(der);
         let mut bytes = [0; 32];
@@ -40,7 +40,7 @@ impl Fingerprint {
 impl FromStr for Fingerprint {
     type Err = NoFingerprint;
 
-    /// Reads `sha256:` and the digits, or the digits alone, with or without colons between them.
+    /// Parses `sha256:` and the digits, or the digits alone, with or without colons between them.
     fn from_str(text: &str) -> Result<Self, NoFingerprint> {
         let digits = text.strip_prefix("sha256:").unwrap_or(text);
         let digits: Vec<_> = digits.bytes().filter(|byte| *byte != b':').collect();
@@ -78,7 +78,7 @@ mod tests {
         let text = fingerprint.to_string();
         assert_eq!(text.len(), 7 + 64);
         assert_eq!(text.parse(), Ok(fingerprint));
-        // As `openssl x509 -fingerprint -sha256` has it.
+        // The format of `openssl x509 -fingerprint -sha256`.
         let digits = text.strip_prefix("sha256:").unwrap().to_uppercase();
         let colons: Vec<_> =
             digits.as_bytes().chunks(2).map(|two| std::str::from_utf8(two).unwrap()).collect();

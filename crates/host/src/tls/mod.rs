@@ -1,6 +1,6 @@
-//! TLS: whom a client believes, who a server is, and how much is encrypted at once.
+//! TLS: which servers a client trusts, a server's identity, and how much is encrypted at once.
 //!
-//! Built on rustls with ring. Both ends speak TLS 1.2 and 1.3, and HTTP/1.1 in it.
+//! Built on rustls with ring. Both ends speak TLS 1.2 and 1.3, and HTTP/1.1 over it.
 
 mod fingerprint;
 mod records;
@@ -21,37 +21,37 @@ use unchecked::Unchecked;
 
 pub use fingerprint::{Fingerprint, NoFingerprint};
 pub use records::Records;
-/// The version whose configurations [`ClientTls`] and [`ServerTls`] can be made of.
+/// The version of rustls whose configurations [`ClientTls`] and [`ServerTls`] accept.
 pub use rustls;
 
-/// The protocol in it: a WebSocket begins as a request of HTTP/1.1.
+/// The application protocol: a WebSocket begins as an HTTP/1.1 request.
 const ALPN: &[u8] = b"http/1.1";
 
-/// How a client does TLS. Clones share everything, sessions to be resumed too.
+/// A client's TLS settings. Clones share everything, including sessions for resumption.
 #[derive(Clone)]
 pub struct ClientTls(Arc<ClientConfig>);
 
-/// How a server does TLS. Clones are one: what [`replace`](Self::replace) changes, it changes for all.
+/// A server's TLS settings. Clones are the same one: [`replace`](Self::replace) changes all of them.
 #[derive(Clone)]
 pub struct ServerTls(Arc<RwLock<Arc<ServerConfig>>>);
 
-/// Why TLS cannot be done this way.
+/// What is wrong with TLS settings.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// The system names nobody whom it trusts.
+    /// The system has no trusted authorities.
     #[error("this system has no root certificates{}", because(.0))]
     NoRoots(Vec<String>),
-    /// There is no certificate in what should hold some.
+    /// There is no certificate where one is required.
     #[error("there is no certificate in it (a line with BEGIN CERTIFICATE)")]
     NoCertificate,
-    /// There is no private key in what should hold one.
+    /// There is no private key where one is required.
     #[error("there is no private key in it (a line with BEGIN PRIVATE KEY)")]
     NoKey,
-    /// What should be PEM is not.
+    /// This is not valid PEM.
     #[error("it is not valid PEM: {0}")]
     Pem(rustls::pki_types::pem::Error),
-    /// The certificate or the key cannot be used, or one does not belong to the other.
+    /// The certificate or the key cannot be used, or they do not belong together.
     #[error("it cannot be used: {0}")]
     Unusable(#[from] rustls::Error),
 }
@@ -61,7 +61,7 @@ fn because(errors: &[String]) -> String {
 }
 
 impl ClientTls {
-    /// Trusts whom the operating system trusts. Reads its files; what there is to wait for is a disk.
+    /// Trusts the authorities that the operating system trusts. Reads files, so it may block on a disk.
     ///
     /// # Errors
     /// [`TlsError::NoRoots`].
@@ -75,10 +75,10 @@ impl ClientTls {
         Ok(Self::new(builder().with_root_certificates(roots).with_no_client_auth()))
     }
 
-    /// The same, but read once in the life of the process: for dials that are told nothing else.
+    /// The same, but read once per process: for dials without other settings.
     ///
     /// # Errors
-    /// [`TlsError::NoRoots`]; the next call looks again.
+    /// [`TlsError::NoRoots`]; the next call tries again.
     pub fn system_once() -> Result<Self, TlsError> {
         static SYSTEM: Mutex<Option<ClientTls>> = Mutex::new(None);
         let mut system = SYSTEM.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,10 +88,10 @@ impl ClientTls {
         }
     }
 
-    /// Trusts those whose certificates these are, or who were certified by them, and nobody else. In PEM.
+    /// Trusts these certificates, and those certified by them, and nothing else. In PEM.
     ///
     /// # Errors
-    /// There is no usable certificate.
+    /// If there is no usable certificate.
     pub fn trusting(pem: &[u8]) -> Result<Self, TlsError> {
         let mut roots = RootCertStore::empty();
         for certificate in certificates(pem)? {
@@ -100,12 +100,12 @@ impl ClientTls {
         Ok(Self::new(builder().with_root_certificates(roots).with_no_client_auth()))
     }
 
-    /// Trusts anybody. What crosses the connection is encrypted, for whoever is at the other end: for tests only.
+    /// Trusts any server. The connection is encrypted, but for whoever is at the other end: for tests only.
     pub fn trusting_anybody() -> Self {
         Self::unchecked(None)
     }
 
-    /// Trusts whoever has the certificate with this fingerprint, and nobody else. Its names and dates do not matter.
+    /// Trusts only the server whose certificate has this fingerprint. Its names and dates do not matter.
     pub fn pinned(fingerprint: Fingerprint) -> Self {
         Self::unchecked(Some(fingerprint))
     }
@@ -120,13 +120,13 @@ impl ClientTls {
         Self(Arc::new(config))
     }
 
-    /// What rustls wants.
+    /// The configuration for rustls.
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.0)
     }
 }
 
-/// For settings that there is no function for.
+/// For settings that have no function here.
 impl From<Arc<ClientConfig>> for ClientTls {
     fn from(config: Arc<ClientConfig>) -> Self {
         Self(config)
@@ -134,15 +134,15 @@ impl From<Arc<ClientConfig>> for ClientTls {
 }
 
 impl ServerTls {
-    /// A server with these certificates, its own first, and the private key of that. In PEM.
+    /// A server with these certificates, its own first, and the private key of its own. In PEM.
     ///
     /// # Errors
-    /// The certificates or the key cannot be used, or do not belong together.
+    /// If the certificates or the key cannot be used, or do not belong together.
     pub fn new(certificates: &[u8], key: &[u8]) -> Result<Self, TlsError> {
         Ok(Self(Arc::new(RwLock::new(server(certificates, key)?))))
     }
 
-    /// Others, for all connections from now on. If they cannot be used, nothing changes.
+    /// Replaces both for all later connections. If the new ones cannot be used, nothing changes.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
@@ -152,13 +152,13 @@ impl ServerTls {
         Ok(())
     }
 
-    /// What rustls wants.
+    /// The configuration for rustls.
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// For settings that there is no function for.
+/// For settings that have no function here.
 impl From<Arc<ServerConfig>> for ServerTls {
     fn from(config: Arc<ServerConfig>) -> Self {
         Self(Arc::new(RwLock::new(config)))
@@ -172,22 +172,22 @@ impl fmt::Debug for ClientTls {
 }
 
 impl fmt::Debug for ServerTls {
-    /// Says nothing of the key.
+    /// Shows nothing of the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ServerTls")
     }
 }
 
-/// The name that a server must prove to have, from the host of a URL: an address of IPv6 stands in brackets there.
+/// The name that a server must prove, from the host of a URL, where an IPv6 address is in brackets.
 ///
 /// # Errors
-/// What can be no name of a server.
+/// If this cannot be the name of a server.
 pub fn server_name(host: &str) -> io::Result<ServerName<'static>> {
     let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     ServerName::try_from(name.to_owned()).map_err(io::Error::other)
 }
 
-/// The error of a handshake of TLS that has not ended within this time.
+/// The error of a TLS handshake that has not ended within this time.
 pub fn timed_out(after: Duration) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, format!("it took longer than {}", Span(after)))
 }

@@ -1,4 +1,4 @@
-//! How much is encrypted at once.
+//! How large TLS records are.
 //!
 //! ```text
 //!              MUCH bytes           QUIET
@@ -10,30 +10,30 @@ use std::time::Duration;
 
 use bowline_core::Instant;
 
-/// The most that a small record holds: with its own header and those of TCP and IP it fits into one packet of 1,500 bytes,
-/// also in a tunnel.
+/// The most that a small record holds: with its own header and those of TCP and IP it fits into one packet of 1,500
+/// bytes, even in a tunnel.
 const SMALL: usize = 1300;
-/// So much goes in small records at first. By then a connection has shown that it carries something, and TCP has
-/// several large records on their way at a time.
+/// How much is sent in small records at first. By then a connection has shown that it carries something, and TCP has
+/// several large records under way at a time.
 const MUCH: usize = 64 << 10;
-/// After so long without a write records are small again: TCP may begin anew with few packets on their way.
+/// After this long without a write, records are small again, because TCP may start again with few packets under way.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Decides how much goes into each record of TLS that a stream writes.
+/// Decides how much goes into each TLS record that a stream writes.
 ///
-/// A record is of no use before its last byte is there. So they are small while a connection is young or was quiet: of what
-/// comes before a link breaks only the last packet is in vain. Then they are as large as TLS allows, which costs less.
+/// A record is useless until its last byte has arrived. So records are small while a connection is young or was idle:
+/// if the link breaks, only the last packet is wasted. After that they are as large as TLS allows, which costs less.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Records {
-    /// How much was written since they have to be small.
+    /// How much was written since records had to be small.
     written: usize,
-    /// When something was written last.
+    /// When something was last written.
     last: Instant,
 }
 
 impl Records {
-    /// Shows `write` how much of this to give to TLS at once, which puts all of it into one record if that is to be
-    /// small; gives what it returns. Then tell [what was taken](Self::handle_written).
+    /// Shows `write` how many of these bytes to pass to TLS at once; TLS puts them into one record if it has to be
+    /// small. Returns the result of `write`. Report then [what was accepted](Self::handle_written).
     ///
     /// ```
     /// use bowline_core::Instant;
@@ -71,7 +71,7 @@ impl Records {
         write(&[IoSlice::new(&place[..len])])
     }
 
-    /// TLS has taken so many bytes.
+    /// TLS has accepted this many bytes.
     pub fn handle_written(&mut self, now: Instant, taken: usize) {
         self.written = self.written(now).saturating_add(taken);
         self.last = now;
@@ -86,13 +86,13 @@ impl Records {
 mod tests {
     use super::*;
 
-    /// How much is to be written at once of so many bytes.
+    /// How many of these bytes are to be written at once.
     fn offered(records: &Records, now: Instant, bytes: usize) -> usize {
         let bytes = vec![7; bytes];
         records.offer(now, &[IoSlice::new(&bytes)], |slices| slices.iter().map(|slice| slice.len()).sum())
     }
 
-    /// Writes all of so many bytes.
+    /// Writes all of these bytes.
     fn write(records: &mut Records, now: Instant, mut bytes: usize) {
         while bytes > 0 {
             let taken = offered(records, now, bytes);

@@ -1,4 +1,4 @@
-//! A client that asks nobody who certified a server.
+//! A client that does not check who certified a server.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rustls::{DigitallySignedStruct, SignatureScheme};
 
 use super::Fingerprint;
 
-/// Believes everybody, or who has one certificate. Who signs must have its key.
+/// Accepts any certificate, or only one. In both cases the server must have the certificate's key.
 #[derive(Debug)]
 pub(super) struct Unchecked {
     pub(super) pin: Option<Fingerprint>,

@@ -1,4 +1,4 @@
-//! What an application does to a transfer under way.
+//! What an application can do to a running transfer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,10 +7,11 @@ use bowline_core::transfer::{Leftover, TransferId};
 
 use super::Verb;
 
-/// Tells whoever keeps the transfers what is wanted of one.
+/// Tells the owner of the transfers what to do with one of them.
 pub type Tell = Arc<dyn Fn(TransferId, Verb) + Send + Sync>;
 
-/// Pauses, resumes and cancels a transfer; whoever waits for its end can keep it meanwhile. What has ended takes no notice.
+/// Pauses, resumes and cancels a transfer; it can be kept while waiting for the end. It has no effect on a transfer
+/// that has ended.
 #[derive(Clone)]
 pub struct Control {
     id: TransferId,
@@ -18,33 +19,33 @@ pub struct Control {
 }
 
 impl Control {
-    /// That of the transfer with this id.
+    /// For the transfer with this id.
     pub fn new(id: TransferId, tell: Tell) -> Self {
         Self { id, tell }
     }
 
-    /// The id that it has on the wire. It is a secret between the two ends.
+    /// Its id on the wire. It is a secret of the two ends.
     pub fn id(&self) -> TransferId {
         self.id
     }
 
-    /// Stops its bytes until [`resume`](Self::resume), over as many links as it takes. Others use its share meanwhile.
+    /// Stops its bytes until [`resume`](Self::resume), across links. Others use its share meanwhile.
     pub fn pause(&self) {
         (self.tell)(self.id, Verb::Pause);
     }
 
-    /// Takes [`pause`](Self::pause) back. It moves again if the peer has not paused it too.
+    /// Ends a [`pause`](Self::pause). Bytes move again unless the peer has paused it too.
     pub fn resume(&self) {
         (self.tell)(self.id, Verb::Resume);
     }
 
-    /// Ends it before its time, and says what is to become of the part that the receiver has. It ends with
+    /// Ends it early, and says what happens to the receiver's part. It ends with
     /// [`TransferError::Failed`](super::TransferError::Failed) and
-    /// [`Code::Cancelled`](bowline_core::transfer::Code::Cancelled). A file that is whole by then may be in its place all
-    /// the same: one that is on its way there is not stopped.
+    /// [`Code::Cancelled`](bowline_core::transfer::Code::Cancelled). A file that is complete by then may be moved into
+    /// place all the same: that is not interrupted.
     ///
-    /// Whoever is to throw a part away is told until it has heard that, over the next link if need be. Where there is none any more,
-    /// the part stays until it expires.
+    /// A receiver that must discard a part is told until it has heard it, over the next link if necessary. If there is
+    /// no more link, the part stays until it expires.
     pub fn cancel(&self, leftover: Leftover) {
         (self.tell)(self.id, Verb::Cancel(leftover));
     }

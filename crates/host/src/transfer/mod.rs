@@ -1,4 +1,4 @@
-//! One transfer, as the application that asked for it is told of it.
+//! One transfer, as reported to the application that asked for it.
 
 mod control;
 
@@ -13,32 +13,32 @@ use bowline_store::StoreError;
 
 pub use control::{Control, Tell};
 
-/// How far a transfer has come.
+/// The progress of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TransferProgress {
     /// What it is doing.
     pub stage: Stage,
-    /// How many bytes the file has, once that is known; of what comes through a pipe that is at its end.
+    /// How many bytes the file has, once known; for a pipe that is at its end.
     pub length: Option<u64>,
     /// How many bytes the receiver has, from the beginning.
     pub received: u64,
     /// How many bytes would survive a crash of the receiver.
     pub durable: u64,
-    /// How many bytes have crossed more than once, as far as this end can tell.
+    /// How many bytes crossed more than once, as far as this end can tell.
     pub resent: u64,
-    /// How many links have carried it, or an offer or a request of it at least.
+    /// How many links have carried it, or at least an offer or a request of it.
     pub links: u32,
-    /// How many bytes a second have come over the last five seconds, or since it began to move. `None` while it does not
-    /// move (that is, in any stage but [`Stage::Moving`]), and for the first half second of moving; 0 if the path carries
-    /// nothing. What earlier links or processes had brought does not count.
+    /// How many bytes per second have arrived over the last five seconds, or since it began to move. `None` while it
+    /// does not move (that is, in any stage but [`Stage::Moving`]), and for the first half second of moving; 0 if the
+    /// path carries nothing. Bytes of earlier links or processes do not count.
     pub rate: Option<u64>,
-    /// How long the rest will take at this rate; `None` if there is none, if it is 0, or if nobody knows how much is left.
+    /// How long the rest will take at this rate; `None` if there is no rate, if it is 0, or if the length is unknown.
     pub time_left: Option<Duration>,
 }
 
 impl Default for TransferProgress {
-    /// That of a transfer of which nothing is known yet.
+    /// The progress of a transfer about which nothing is known yet.
     fn default() -> Self {
         Self {
             stage: Stage::Waiting,
@@ -57,23 +57,23 @@ impl Default for TransferProgress {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Finished {
-    /// The name of the file, as the peer knows it; a listing of all that there is goes by `listing`.
+    /// The name of the file, as the peer knows it; `listing` for a listing of everything.
     pub name: SafeName,
     /// How many bytes it has.
     pub bytes: u64,
-    /// Their digest, which both ends have computed.
+    /// Their digest, computed by both ends.
     pub digest: Digest,
-    /// The receiver had the file already.
+    /// Whether the receiver already had the file.
     pub deduplicated: bool,
-    /// How many of the bytes an earlier process had brought: this one went on there.
+    /// How many of the bytes an earlier process had brought: this one continued there.
     pub resumed: u64,
-    /// How many bytes have crossed more than once, as far as this end can tell.
+    /// How many bytes crossed more than once, as far as this end can tell.
     pub resent: u64,
-    /// How many links have carried it, or an offer or a request of it at least.
+    /// How many links have carried it, or at least an offer or a request of it.
     pub links: u32,
-    /// How long it took, from the call on.
+    /// How long it took, from the call.
     pub seconds: f64,
-    /// What was fetched is a folder, and this is what it holds; or nothing but a listing was asked for. Nothing was written.
+    /// If a folder was fetched, or only a listing requested: the listing. Nothing was written.
     pub listing: Option<Listing>,
 }
 
@@ -87,10 +87,10 @@ pub enum TransferError {
     /// The transfer has ended early.
     #[error(transparent)]
     Failed(#[from] Failure),
-    /// The server cannot be reached, and the time that was given for it is over.
+    /// The server cannot be reached, and the time allowed for that is over.
     #[error("{0}")]
     Unreachable(String),
-    /// The server does not want this client, or is no server of this kind.
+    /// The server refuses this client, or is not a server of this kind.
     #[error("{0}")]
     Refused(String),
     /// The client was closed.
@@ -98,20 +98,20 @@ pub enum TransferError {
     Closed,
 }
 
-/// What somebody wants of a transfer under way.
+/// What to do with a running transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verb {
     /// Stop its bytes.
     Pause,
-    /// Take that back.
+    /// Move them again.
     Resume,
-    /// End it, and do this with what the receiver has of it.
+    /// End it, and do this with the receiver's part.
     Cancel(Leftover),
 }
 
 impl Verb {
-    /// Does it. False if there is no such transfer, or if it is too late.
+    /// Carries it out. Returns false if there is no such transfer, or if it is too late.
     pub fn apply(self, now: Instant, transfers: &mut Transfers, id: TransferId) -> bool {
         match self {
             Self::Pause => transfers.pause(now, id),
@@ -121,7 +121,7 @@ impl Verb {
     }
 }
 
-/// The two kinds of transfers that a client bounds.
+/// The two kinds of transfers that a client limits separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
     /// More of them at once would only share the link, and all end late.
@@ -131,13 +131,13 @@ pub enum Size {
 }
 
 impl Size {
-    /// That of a file of this length, if it is known.
+    /// The kind of a file of this length, if known.
     pub fn of(length: Option<u64>) -> Self {
         if length.is_some_and(|length| length <= INITIAL_CREDIT) { Self::Small } else { Self::Large }
     }
 
-    /// How many of them a client has under way at once; the others wait for a place. Both together as many as a server
-    /// takes, which bounds the number of open files.
+    /// How many of them a client runs at once; the others wait for a place. Both together are as many as a server
+    /// accepts, which limits the number of open files.
     pub fn places(self) -> usize {
         match self {
             Self::Large => 32,
@@ -146,7 +146,7 @@ impl Size {
     }
 }
 
-/// A transfer that somebody waits for: by the ticket `T` the adapter finds out who.
+/// A transfer that somebody waits for; the adapter identifies the waiter by the ticket `T`.
 #[derive(Debug)]
 pub(crate) struct Tracked<T> {
     pub(crate) name: SafeName,
@@ -156,7 +156,7 @@ pub(crate) struct Tracked<T> {
     /// The last link that was counted.
     link: u32,
     meter: Meter,
-    /// What was told last.
+    /// What was last reported.
     shown: TransferProgress,
 }
 
@@ -174,14 +174,14 @@ impl<T> Tracked<T> {
         }
     }
 
-    /// Looks at the transfer; what is to be told of it, if that is news.
+    /// Updates the progress; returns what to report, if that has changed.
     pub(crate) fn update(&mut self, now: Instant, progress: Progress) -> Option<TransferProgress> {
         self.meter.handle_progress(now, &progress);
         let shown = self.shown;
         let left = progress.length.map(|length| length.saturating_sub(progress.received));
         let news = TransferProgress {
             stage: progress.stage,
-            // A link that has ended takes back nothing that was shown.
+            // The end of a link does not take back any progress that was reported.
             length: progress.length.or(shown.length),
             received: if progress.stage == Stage::Moving {
                 progress.received
@@ -198,7 +198,7 @@ impl<T> Tracked<T> {
         (news != shown).then_some(news)
     }
 
-    /// It is complete: who is to hear of it, and what.
+    /// It is complete. Returns whom to tell, and what.
     pub(crate) fn finish(self, now: Instant, done: Done) -> (T, TransferProgress, Finished) {
         let Self { name, ticket, began, links, shown, .. } = self;
         let Done { length: bytes, digest, deduplicated, resumed, resent, listing } = done;
@@ -219,7 +219,7 @@ impl<T> Tracked<T> {
     }
 }
 
-/// What is known of a transfer when it is complete.
+/// What is known about a completed transfer.
 pub(crate) struct Done {
     pub(crate) length: u64,
     pub(crate) digest: Digest,

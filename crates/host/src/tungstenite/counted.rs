@@ -1,4 +1,4 @@
-//! A stream that knows how much has crossed it.
+//! A stream that counts the bytes that cross it.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ pub struct Counted<S> {
     stream: S,
     received: u64,
     sent: u64,
-    /// When callers are turned away as if nothing could be moved: tungstenite goes on for as long as anything can.
+    /// From when on calls return `WouldBlock`: tungstenite goes on for as long as anything can be moved.
     until: Option<Instant>,
-    /// What has been tried since that was set, and is not tried again when it is late. Once each is tried in any case: what
-    /// a process that did not run for a moment leaves where it is, would look like silence.
+    /// What was tried since that was set, and is not tried again after that time. Each is tried once in any case: bytes
+    /// left alone by a process that did not run for a moment would look like silence.
     tried: Tried,
     full: bool,
 }
@@ -47,12 +47,12 @@ impl<S> Counted<S> {
 }
 
 impl<S> Counted<S> {
-    /// Moves bytes for so long from now on, and tries it once each way however late that is.
+    /// Lets bytes move for this long from now on, and at least once in each direction, however late that is.
     pub(super) fn allow(&mut self, time: Duration) {
         (self.until, self.tried, self.full) = (Instant::now().checked_add(time), Tried::default(), false);
     }
 
-    /// Whether the stream itself has said since then that it takes no more, or has taken less than it was given.
+    /// Whether the stream itself has accepted no more since then, or less than it was given.
     pub(super) fn is_full(&self) -> bool {
         self.full
     }

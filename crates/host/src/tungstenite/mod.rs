@@ -1,30 +1,30 @@
-//! What a [`tungstenite::WebSocket`] gains without being replaced: a heartbeat, ends that are
-//! explained, and messages that cross over. Feature `tungstenite`.
+//! What a [`tungstenite::WebSocket`] gains without being replaced: a heartbeat, explained ends, and messages that
+//! convert. Feature `tungstenite`.
 //!
 //! | | |
 //! |---|---|
-//! | [`Watched`] | a WebSocket on a blocking socket, with all of it: two lines of its owner change |
+//! | [`Watched`] | a WebSocket on a blocking socket, with all of it: its owner changes two lines |
 //! | [`Watch`] | the same without I/O, for owners with a loop of their own |
-//! | [`from_message`], [`to_message`], [`from_close`], [`to_close`] | messages and close frames, both ways |
+//! | [`from_message`], [`to_message`], [`from_close`], [`to_close`] | messages and close frames, in both directions |
 //!
-//! Files need no more than messages: `Transfers` of `bowline-core` go over any WebSocket that carries binary ones.
+//! Files need only messages: `Transfers` of `bowline-core` runs over any WebSocket that carries binary ones.
 //!
 //! # What cannot be done from outside
-//! tungstenite queues what it has accepted as bytes of frames, so nothing overtakes it: a ping, a Pong or a Close
-//! leaves behind all that was sent before. A [`Connection`](bowline_core::Connection) lets it pass at the next edge of
-//! a fragment. Here
+//! tungstenite queues what it has accepted as bytes of frames, so nothing overtakes it: a ping, a Pong or a Close leaves
+//! behind everything sent before. A [`Connection`](bowline_core::Connection) sends it at the next edge of a fragment.
+//! With tungstenite,
 //!
-//! - a ping's time begins when the queue has left, and a queue that shrinks is a sign of life, so that nobody is taken for
-//!   dead because of it; but whoever is dead is found later by as long as the queue is stuck;
+//! - a ping's clock starts when the queue has left, and a shrinking queue is a sign of life, so that nobody is declared
+//!   dead because of it; but a dead peer is found later by as long as the queue is stuck;
 //! - a peer with a heartbeat of its own may lose patience meanwhile, since its pings are answered behind the queue;
-//! - the window of `Transfers` bounds what they put there: no more is on its way than the path carries in a round trip and
-//!   50 ms more, and no chunk is longer than a mebibyte, so that a ping behind a file waits for about as long as one byte
-//!   of it;
-//! - messages of the owner are bounded by nobody but the owner: a hundred megabytes in one are a hundred megabytes before the
+//! - the window of `Transfers` limits what it queues: no more is under way than the path carries in a round trip plus
+//!   50 ms, and no chunk is longer than a mebibyte, so that a ping behind a file waits for about as long as one byte of
+//!   it;
+//! - only the owner limits its own messages: a message of a hundred megabytes puts a hundred megabytes in front of the
 //!   next ping.
 //!
-//! A violation of the protocol is found by tungstenite, and told by it as an error. The peer is sent the Close that
-//! fits, behind what is queued.
+//! Protocol violations are found by tungstenite, which reports them as errors. The peer is sent the matching Close,
+//! behind what is queued.
 
 mod convert;
 mod counted;

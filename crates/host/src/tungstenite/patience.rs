@@ -1,17 +1,17 @@
-//! Streams that can be told how long to wait.
+//! Streams with read and write timeouts.
 
 use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// A stream whose calls can be told how long to wait.
+/// A stream whose read and write timeouts can be set.
 pub trait Patience {
     /// How long a read may take. `None`: for ever.
     ///
     /// # Errors
     /// As [`TcpStream::set_read_timeout`].
     fn set_read_timeout(&self, time: Option<Duration>) -> io::Result<()>;
-    /// How long a write may take.
+    /// How long a write may take. `None`: for ever.
     ///
     /// # Errors
     /// As [`TcpStream::set_write_timeout`].

@@ -1,4 +1,4 @@
-//! Watches over a WebSocket of tungstenite's: says when to ping, whether anybody is there, and what ended it.
+//! Watches a tungstenite WebSocket: says when to ping, whether the peer is alive, and what ended it.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,11 +17,11 @@ use super::convert::{payload, to_close};
 use super::counted::Counted;
 use crate::read_end;
 
-/// What a [`Watch`] keeps to.
+/// The settings of a [`Watch`].
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Config {
-    /// When to ping, and when silence is death.
+    /// When to ping, and when silence means death.
     pub heartbeat: heartbeat::Config,
     /// How long a closing handshake may take.
     pub closing: closing::Config,
@@ -29,29 +29,29 @@ pub struct Config {
 
 /// A [`Heartbeat`] and a [`Closing`], in terms of tungstenite. Does no I/O.
 ///
-/// Tell it what happens, and write what [`poll_message`](Self::poll_message) gives:
+/// Report what happens, and write what [`poll_message`](Self::poll_message) returns:
 ///
-/// | what the owner has done | what it tells |
+/// | the owner has | it reports |
 /// |---|---|
-/// | `read` or `flush`, whatever came of it | [`handle_traffic`](Self::handle_traffic), first of all |
-/// | `read`, and there is a message | [`handle_message`](Self::handle_message) |
-/// | `read`, and there is an error | [`handle_read_error`](Self::handle_read_error) |
-/// | `flush`, and all has left | [`handle_flushed`](Self::handle_flushed) |
-/// | `write` or `flush`, and there is an error | [`handle_write_error`](Self::handle_write_error) |
+/// | called `read` or `flush`, with any result | [`handle_traffic`](Self::handle_traffic), first of all |
+/// | got a message from `read` | [`handle_message`](Self::handle_message) |
+/// | got an error from `read` | [`handle_read_error`](Self::handle_read_error) |
+/// | called `flush` with success | [`handle_flushed`](Self::handle_flushed) |
+/// | got an error from `write` or `flush` | [`handle_write_error`](Self::handle_write_error) |
 /// | waited until [`poll_timeout`](Self::poll_timeout) | [`handle_timeout`](Self::handle_timeout) |
 pub struct Watch {
     heartbeat: Heartbeat,
     closing: Closing,
     evidence: Evidence,
-    /// How much had been received and sent when it was last told.
+    /// How much had been received and sent at the last report.
     crossed: (u64, u64),
-    /// Our pings that are queued, and not known to have left.
+    /// How many of our pings are queued, and not known to have left.
     unsent: u32,
     out: VecDeque<foreign::Message>,
 }
 
 impl Watch {
-    /// Watches over a WebSocket that has just been opened. From the seed come jitter and the payloads of pings.
+    /// Watches a WebSocket that has just been opened. Jitter and the payloads of pings are derived from the seed.
     pub fn new(role: Role, config: Config, seed: [u8; 32], now: Instant) -> Self {
         Self {
             heartbeat: Heartbeat::new(config.heartbeat, &mut Rng::from_seed(seed), now),
@@ -76,7 +76,7 @@ impl Watch {
         }
     }
 
-    /// This was read. A Ping is answered by tungstenite.
+    /// This message was read. tungstenite answers a Ping itself.
     pub fn handle_message(&mut self, now: Instant, message: &foreign::Message) {
         match message {
             foreign::Message::Text(_) | foreign::Message::Binary(_) => {
@@ -90,7 +90,7 @@ impl Watch {
                     self.heartbeat.handle_pong(now, payload);
                 }
             }
-            // tungstenite answers in the same words.
+            // tungstenite answers with the same code and reason.
             foreign::Message::Close(frame) => {
                 drop(self.closing.handle_close(now, &payload(frame.as_ref())));
             }
@@ -98,7 +98,7 @@ impl Watch {
         }
     }
 
-    /// All that was written has left.
+    /// Everything written has left.
     pub fn handle_flushed(&mut self, now: Instant) {
         for _ in 0..std::mem::take(&mut self.unsent) {
             self.heartbeat.handle_ping_sent(now);
@@ -106,12 +106,12 @@ impl Watch {
         self.closing.handle_close_flushed(now, None);
     }
 
-    /// A read did not succeed. That nothing has come yet is no error.
+    /// A read failed. It is not an error if nothing has arrived yet.
     pub fn handle_read_error(&mut self, now: Instant, error: &Error) {
         match error {
             error if is_patience(error) => {}
             Error::Io(error) => self.closing.handle_end(now, read_end(error)),
-            // So tungstenite calls the end of the stream, and what follows from two Closes.
+            // This is what tungstenite returns for the end of the stream, and after both Closes.
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::ConnectionClosed => {
                 self.closing.handle_end(now, End::Eof);
             }
@@ -124,7 +124,7 @@ impl Watch {
         }
     }
 
-    /// A write did not succeed. That the stream takes no more for now is no error.
+    /// A write failed. It is not an error if the stream accepts no more for now.
     pub fn handle_write_error(&mut self, now: Instant, error: &Error) {
         match error {
             error if is_patience(error) => {
@@ -132,14 +132,14 @@ impl Watch {
                 self.closing.handle_blocked(now);
             }
             Error::ConnectionClosed | Error::AlreadyClosed => self.closing.handle_end(now, End::Eof),
-            // Reading tells more.
+            // Reading will say more.
             Error::Io(_) | Error::Tls(_) => self.closing.handle_end(now, End::WriteFailed),
-            // Something that could not be written, to a stream that is whole.
+            // Something could not be written, but the stream is intact.
             _ => {}
         }
     }
 
-    /// The owner does not read for a while, or reads again: silence that nobody listens to accuses nobody.
+    /// The owner stops reading for a while, or starts again: silence does not count while nobody reads.
     pub fn set_reading(&mut self, now: Instant, reading: bool) {
         self.heartbeat.set_reading(now, reading);
         self.closing.set_reading(now, reading);
@@ -152,7 +152,7 @@ impl Watch {
 
     /// Time has passed. Early and repeated calls do nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
-        // Its advice to drop what is queued cannot be followed here; another deadline comes after that.
+        // Its advice to drop what is queued cannot be followed here; another deadline follows.
         let _ = self.closing.handle_timeout(now);
         if !self.closing.wants_heartbeat() {
             return;
@@ -186,12 +186,12 @@ impl Watch {
         Ok(())
     }
 
-    /// What to write, and then to flush.
+    /// What to write and then flush.
     pub fn poll_message(&mut self) -> Option<foreign::Message> {
         self.out.pop_front()
     }
 
-    /// The end, once. Offer the stream what [`poll_message`](Self::poll_message) still has, and drop it.
+    /// The end, once. Offer the stream what [`poll_message`](Self::poll_message) still returns, and drop it.
     pub fn poll_disconnect(&mut self) -> Option<Disconnect> {
         (self.evidence.pings, self.evidence.pongs) = (self.heartbeat.pings(), self.heartbeat.pongs());
         self.evidence.answer_time = self.heartbeat.rtt().pto();
@@ -203,12 +203,12 @@ impl Watch {
         self.closing.is_open()
     }
 
-    /// The heartbeat, to look at.
+    /// The heartbeat, for inspection.
     pub fn heartbeat(&self) -> &Heartbeat {
         &self.heartbeat
     }
 
-    /// Does what the heartbeat wants.
+    /// Does what the heartbeat asks for.
     fn beat(&mut self, now: Instant, beat: Option<Beat>) {
         match beat {
             Some(Beat::Ping { payload, news }) => {
@@ -228,12 +228,12 @@ impl Watch {
         }
     }
 
-    /// The peer has broken a rule, or passed a limit.
+    /// The peer has violated the protocol, or exceeded a limit.
     fn fail(&mut self, now: Instant, code: CloseCode, error: &Error) {
         let close = self.closing.fail(now, code, &error.to_string());
         let frame = close.and_then(|payload| to_close(&Close::decode(&payload).0));
         self.out.extend(frame.map(|frame: CloseFrame| foreign::Message::Close(Some(frame))));
-        // What follows is not to be read, and tungstenite would.
+        // What follows must not be read, and tungstenite would read it.
         self.closing.handle_end(now, End::LocalAbort);
     }
 }
@@ -248,8 +248,8 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// Whether this only says that nothing has moved for now. Where the system can tell a timeout of ours from one of the
-/// transport, it calls ours `WouldBlock`.
+/// Whether this only says that nothing can be moved for now. Where a system distinguishes a timeout of ours from one of
+/// the transport, it reports ours as `WouldBlock`.
 pub(super) fn is_patience(error: &Error) -> bool {
     let Error::Io(error) = error else { return false };
     let late = cfg!(windows) && error.kind() == io::ErrorKind::TimedOut;

@@ -1,4 +1,4 @@
-//! A WebSocket of tungstenite's on a blocking socket, watched over.
+//! A tungstenite WebSocket on a blocking socket, with a heartbeat and an explained end.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,12 +16,12 @@ use super::patience::Patience;
 use super::watch::{Config, Watch, is_patience};
 use crate::{SleepWatch, seed};
 
-/// How long writing may keep us from reading and from looking at the time, and the other way round.
+/// How long writing may keep us from reading and from checking the time, and the other way round.
 pub(super) const MOMENT: Duration = Duration::from_millis(10);
-/// How many bytes of messages are held for an owner who sends and does not read.
+/// How many bytes of messages are held for an owner that sends and does not read.
 const HELD: usize = 32 << 20;
 
-/// A `WebSocket` whose calls keep the heartbeat while they wait, and whose end is a [`Disconnect`]. The loop of its owner
+/// A `WebSocket` whose calls keep up the heartbeat while they wait, and whose end is a [`Disconnect`]. Its owner's loop
 /// stays as it was.
 ///
 /// ```
@@ -60,39 +60,40 @@ const HELD: usize = 32 << 20;
 /// ```
 ///
 /// # While nobody calls
-/// nothing is kept: no ping leaves, and none is answered. An owner that does something else for longer than half the interval
-/// of the heartbeat should let [`read_timeout`](Self::read_timeout) run in between, by zero if need be.
+/// The heartbeat stops: no ping leaves, and none is answered. An owner that does something else for longer than half
+/// the heartbeat interval should call [`read_timeout`](Self::read_timeout) in between, with zero if necessary.
 ///
 /// # While it sends
-/// it reads, so that two ends that both send do not wait for each other; what comes is held for the owner, up to 32 MiB.
+/// It also reads, so that two ends that both send do not wait for each other; what arrives is held for the owner, up to
+/// 32 MiB.
 pub struct Watched<S> {
     socket: WebSocket<Counted<S>>,
     watch: Watch,
     start: std::time::Instant,
     sleep: SleepWatch,
-    /// What came while the owner sent.
+    /// What arrived while the owner was sending.
     held: VecDeque<foreign::Message>,
     pub(super) held_bytes: usize,
     /// What the watch wants written, and there was no room for.
     waiting: Option<foreign::Message>,
-    /// Whether all that was written has left.
+    /// Whether everything written has left.
     flushed: bool,
     ended: Option<Disconnect>,
 }
 
 impl<S: Read + Write + Patience> Watched<S> {
-    /// Watches over the end that dialled, from the end of its handshake on.
+    /// Watches the client's end, from the end of its handshake on.
     ///
     /// # Errors
-    /// If the system gives no random bytes, or the stream cannot be told to be patient.
+    /// If the system provides no random bytes, or the timeouts of the stream cannot be set.
     pub fn client(socket: WebSocket<Counted<S>>, config: Config) -> io::Result<Self> {
         Self::new(socket, Role::Client, config)
     }
 
-    /// Watches over the end that accepted.
+    /// Watches the server's end.
     ///
     /// # Errors
-    /// If the system gives no random bytes, or the stream cannot be told to be patient.
+    /// If the system provides no random bytes, or the timeouts of the stream cannot be set.
     pub fn server(socket: WebSocket<Counted<S>>, config: Config) -> io::Result<Self> {
         Self::new(socket, Role::Server, config)
     }
@@ -100,7 +101,7 @@ impl<S: Read + Write + Patience> Watched<S> {
     fn new(socket: WebSocket<Counted<S>>, role: Role, config: Config) -> io::Result<Self> {
         socket.get_ref().get_ref().set_write_timeout(Some(MOMENT))?;
         let mut watch = Watch::new(role, config, seed()?, Instant::ZERO);
-        // What the handshake has moved is no sign of life.
+        // What the handshake has moved is not a sign of life.
         watch.handle_traffic(Instant::ZERO, socket.get_ref());
         let (start, held) = (std::time::Instant::now(), VecDeque::new());
         Ok(Self {
@@ -116,7 +117,7 @@ impl<S: Read + Write + Patience> Watched<S> {
         })
     }
 
-    /// The next message, control frames among them, as `WebSocket::read` gives it; or the end, that again and again.
+    /// The next message, including control frames, as from `WebSocket::read`; or the end, again and again.
     ///
     /// # Errors
     /// The end, clean or not.
@@ -129,7 +130,7 @@ impl<S: Read + Write + Patience> Watched<S> {
         }
     }
 
-    /// The next message, if it comes within this time. Keeps the heartbeat even if that is none.
+    /// The next message, if it arrives within this time. Keeps up the heartbeat even if the time is zero.
     ///
     /// # Errors
     /// The end, clean or not.
@@ -147,12 +148,12 @@ impl<S: Read + Write + Patience> Watched<S> {
         }
     }
 
-    /// Sends a message, and returns when it has left: all of it, or what could leave before so much came in that it has to
-    /// be [read](Self::read) first; then the rest leaves while its owner reads. Say a Close by [`close`](Self::close).
+    /// Sends a message, and returns when it has left. If too much arrives meanwhile, it returns earlier:
+    /// [read](Self::read) then, and the rest leaves while you read. To send a Close, use [`close`](Self::close).
     ///
     /// # Errors
-    /// The message comes back: [`Full`](SendError::Full) if what came, or the message itself, is longer than there is room
-    /// for; [`Closing`](SendError::Closing) if it cannot leave any more, and reading tells why.
+    /// The message is returned: [`Full`](SendError::Full) if what arrived, or the message itself, exceeds the available
+    /// room; [`Closing`](SendError::Closing) if it can no longer leave, and reading says why.
     pub fn send(&mut self, message: foreign::Message) -> Result<(), SendError<foreign::Message>> {
         // What was sent before goes first, so that little is queued.
         while !self.flush() {
@@ -164,7 +165,7 @@ impl<S: Read + Write + Patience> Watched<S> {
         if self.ended.is_some() || !self.watch.is_open() {
             return Err(SendError::Closing(message));
         }
-        // Messages share their bytes.
+        // Cloned messages share their bytes.
         if self.write_one(message.clone()).is_some() {
             let (held, limit) = (message.len(), self.socket.get_config().max_write_buffer_size);
             return Err(SendError::Full { message, held, limit });
@@ -175,7 +176,7 @@ impl<S: Read + Write + Patience> Watched<S> {
         if self.ended.is_some() && !self.flushed { Err(SendError::Closing(message)) } else { Ok(()) }
     }
 
-    /// Starts the closing handshake. Then [read](Self::read) on until the end.
+    /// Starts the closing handshake. Then keep [reading](Self::read) until the end.
     ///
     /// # Errors
     /// If this Close must not be sent, or the WebSocket is closing already.
@@ -188,7 +189,7 @@ impl<S: Read + Write + Patience> Watched<S> {
         &self.socket
     }
 
-    /// Who watches over it.
+    /// The [`Watch`] inside.
     pub fn watch(&self) -> &Watch {
         &self.watch
     }
@@ -205,14 +206,14 @@ impl<S: Read + Write + Patience> Watched<S> {
         Some(message)
     }
 
-    /// Moves what can be moved, and waits for so long if that is nothing.
+    /// Moves what can be moved; if that is nothing, waits for at most this long.
     fn turn(&mut self, most: Duration) -> Result<(), Disconnect> {
         self.flush();
         self.listen(most);
         self.ended.clone().map_or(Ok(()), Err)
     }
 
-    /// Waits for something to read, for the next deadline or for so long, and tells the time.
+    /// Waits for input, for the next deadline or for this long, and reports the time.
     pub(super) fn listen(&mut self, most: Duration) {
         if self.ended.is_some() {
             return;
@@ -223,13 +224,13 @@ impl<S: Read + Write + Patience> Watched<S> {
         if let Some(slept) = self.sleep.slept() {
             self.watch.handle_wake(self.now(), slept);
         }
-        // After the reading: a byte that waits is a sign of life.
+        // After reading: a byte that is waiting is a sign of life.
         self.watch.handle_timeout(self.now());
         self.conclude();
     }
 
     fn read_once(&mut self, patience: Duration) {
-        // None would be for ever.
+        // Zero would mean for ever.
         let patience = patience.clamp(Duration::from_millis(1), Duration::from_secs(3600));
         self.socket.get_mut().allow(patience);
         let read = match self.socket.get_ref().get_ref().set_read_timeout(Some(patience)) {
@@ -241,7 +242,7 @@ impl<S: Read + Write + Patience> Watched<S> {
         match read {
             Ok(message) => {
                 self.watch.handle_message(now, &message);
-                // tungstenite has put its answer behind what is queued.
+                // tungstenite has queued its answer behind what is queued.
                 self.flushed &= !matches!(message, foreign::Message::Ping(_) | foreign::Message::Close(_));
                 self.held_bytes += weight(&message);
                 self.held.push_back(message);
@@ -250,8 +251,8 @@ impl<S: Read + Write + Patience> Watched<S> {
         }
     }
 
-    /// Writes what is queued, and what the heartbeat and the closing handshake want, for a moment. Whether all has left that
-    /// can.
+    /// Writes what is queued, and what the heartbeat and the closing handshake want, for a moment. Returns whether
+    /// everything has left that can.
     fn flush(&mut self) -> bool {
         while let Some(message) = self.waiting.take().or_else(|| self.watch.poll_message()) {
             self.waiting = self.write_one(message);
@@ -265,7 +266,7 @@ impl<S: Read + Write + Patience> Watched<S> {
             let now = self.now();
             self.watch.handle_traffic(now, self.socket.get_ref());
             match flushed {
-                // What waits finds room the next time.
+                // What is waiting will fit the next time.
                 Ok(()) if self.waiting.is_some() => {}
                 Ok(()) => {
                     self.flushed = true;
@@ -278,7 +279,7 @@ impl<S: Read + Write + Patience> Watched<S> {
         self.flushed || self.ended.is_some()
     }
 
-    /// Queues a message, and hands it back if there is no room for it.
+    /// Queues a message, and returns it if there is no room.
     fn write_one(&mut self, message: foreign::Message) -> Option<foreign::Message> {
         self.flushed = false;
         self.socket.get_mut().allow(MOMENT);
@@ -303,7 +304,7 @@ impl<S: Read + Write + Patience> Watched<S> {
         }
     }
 
-    /// Notes the end, and says the last words: what the stream takes of them at once is all that it gets.
+    /// Records the end, and writes the last words: only what the stream accepts at once.
     fn conclude(&mut self) {
         if self.ended.is_some() {
             return;
@@ -319,7 +320,7 @@ impl<S: Read + Write + Patience> Watched<S> {
     }
 }
 
-/// The memory that a message holds; an empty one has its price, too.
+/// The memory that a message holds; even an empty one counts.
 fn weight(message: &foreign::Message) -> usize {
     message.len() + size_of::<foreign::Message>()
 }

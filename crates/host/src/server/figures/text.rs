@@ -1,4 +1,4 @@
-//! Figures as Prometheus reads them: its text format, version 0.0.4.
+//! The figures in the text format of Prometheus, version 0.0.4.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Figures, Moved, ROUND_TRIPS, Stages};
 
 impl Figures {
-    /// The type of content that [`prometheus`](Self::prometheus) is.
+    /// The content type of [`prometheus`](Self::prometheus).
     pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
     /// All figures, in the text format of Prometheus.
@@ -18,7 +18,7 @@ impl Figures {
     /// ```
     pub fn prometheus(&self) -> String {
         let mut page = Page::default();
-        // A string takes everything.
+        // Writing to a string does not fail.
         let _ = self.write(&mut page);
         page.0
     }
@@ -89,7 +89,7 @@ impl Figures {
     }
 }
 
-/// The text, and the name of what is being written.
+/// The text, and the name of the current metric.
 #[derive(Default)]
 struct Page(String, &'static str);
 
@@ -121,7 +121,7 @@ impl Page {
         values.into_iter().try_for_each(|(name, value)| self.sample("", &[(label, name)], value))
     }
 
-    /// Labels are words of ours: nothing in them has to be quoted.
+    /// Labels are our own words and need no quoting.
     fn sample(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl fmt::Display) -> fmt::Result {
         let Self(text, name) = self;
         write!(text, "bowline_{name}{suffix}")?;

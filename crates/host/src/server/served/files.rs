@@ -1,4 +1,4 @@
-//! The transfers of one client: which may begin, and what is told of each.
+//! The transfers of one client: which may begin, and what is reported of each.
 
 use std::time::Duration;
 
@@ -10,30 +10,30 @@ use crate::server::figures::{Stages, Way};
 use crate::server::seats::{Full, Seat};
 use crate::server::{FileEvent, Grant, ServerEvent};
 
-/// What a client is told to wait whose principal has too many transfers open.
+/// How long a client must wait whose principal has too many open transfers.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
 
 /// What a transfer is about.
 #[derive(Debug)]
 pub(super) struct Subject {
-    /// `None`: all that the client may fetch.
+    /// `None`: everything that the client may fetch.
     name: Option<SafeName>,
     way: Way,
     kind: Kind,
     batch: Option<Batch>,
-    /// It counts until it has ended. One that is refused has none.
+    /// It counts until the transfer has ended. A refused transfer has none.
     seat: Option<Seat>,
 }
 
 impl Subject {
-    /// What the client asks for.
+    /// What the client requests.
     fn wanted(name: Option<SafeName>, kind: Kind) -> Self {
         Self { name, way: Way::Out, kind, batch: None, seat: None }
     }
 }
 
 impl Served {
-    /// How many transfers are in each stage, on their way in and out.
+    /// How many incoming and outgoing transfers are in each stage.
     pub(super) fn stages(&self) -> (Stages, Stages) {
         let mut stages = (Stages::default(), Stages::default());
         let transfers = self.desk.session.transfers();
@@ -47,7 +47,7 @@ impl Served {
         stages
     }
 
-    /// Whether a file is on its way in.
+    /// Whether a file is being received.
     pub(super) fn receives(&self) -> bool {
         self.subjects.values().any(|subject| subject.seat.is_some() && matches!(subject.way, Way::In))
     }
@@ -56,15 +56,15 @@ impl Served {
         self.desk.session.transfers_mut().fail(now, id, failure);
     }
 
-    /// Lets a transfer in, and counts it for the principal of this client. If that may not send, or fetch, or has too many
-    /// open, the client is told. Whether it has begun.
+    /// Admits a transfer, and counts it for this client's principal. The client is told if it may not send or fetch, or
+    /// if too many are open. Returns whether the transfer has begun.
     fn begin(&mut self, now: Instant, id: TransferId, mut subject: Subject) -> bool {
-        // From here on orders come; a pause of before is remembered.
+        // From here on it can get orders; an earlier pause is remembered.
         self.inbox.begin(id);
         match self.seat(&subject) {
             Ok(seat) => subject.seat = Some(seat),
             Err(failure) => {
-                // Its end is told like any other.
+                // Its end is reported like any other.
                 self.subjects.insert(id, subject);
                 self.fail(now, id, failure);
                 return false;
@@ -106,10 +106,10 @@ impl Served {
         })
     }
 
-    /// The name in the store itself, of which the client may see a folder only. `None`: the store.
+    /// The name relative to the store, of which the client may see only a folder. `None`: the store.
     fn whole(&self, name: Option<SafeName>) -> Option<SafeName> {
         let Some(folder) = &self.pass.grant.folder else { return name };
-        // One that is too long has not crossed either, and is told as the client has said it.
+        // A name that becomes too long was not transferred either, and is reported as the client sent it.
         Some(name.map_or_else(|| folder.clone(), |name| folder.child(name.as_str()).unwrap_or(name)))
     }
 
@@ -170,8 +170,8 @@ impl Served {
     }
 }
 
-/// Whether nothing more comes of a transfer that has ended like this: what was put off comes again, and what another link has
-/// goes on.
+/// Whether a transfer that ended like this is over for good. One that was put off comes again, and one that another
+/// link took over continues.
 fn is_over(code: Code) -> bool {
     code != Code::Fenced && matches!(code.retry(), Retry::Never | Retry::Restart)
 }

@@ -22,39 +22,39 @@ use super::{House, Pass, Peer, ServerEvent};
 use crate::desk::Desk;
 use files::Subject;
 
-/// How soon the figures show another stage of a transfer.
+/// How soon the figures show a new stage of a transfer.
 const COUNT_EVERY: Duration = Duration::from_millis(200);
-/// What a client is told to wait when the server stops.
+/// How long a client should wait before it returns when the server stops.
 const AWAY: Duration = Duration::from_secs(1);
 
-/// One client being served. The adapter carries bytes, tells the time, and passes on what comes out of
-/// [`poll_output`](Self::poll_output).
+/// One client being served. The adapter carries bytes, reports the time, and passes on what
+/// [`poll_output`](Self::poll_output) returns.
 ///
 /// After each `handle_*` and each command: [`pump`](Self::pump), then take all outputs.
 #[derive(Debug)]
 pub struct Served {
     house: Arc<House>,
-    /// In the hands of whom this client is.
+    /// Its view of the store.
     store: DiskStore,
     peer: Peer,
     pass: Pass,
-    /// Under which edition of the access the pass was looked at last.
+    /// The version of the access settings under which the pass was last checked.
     edition: u64,
-    /// When the pass ends, as far as is known; the clock of the machine may be set meanwhile.
+    /// When the pass ends, as far as is known; the machine's clock may be set meanwhile.
     until: Option<Instant>,
     desk: Desk,
-    /// What the application of the server wants of its transfers.
+    /// What the server's application wants done to its transfers.
     inbox: Inbox,
     subjects: BTreeMap<TransferId, Subject>,
     share: Share,
-    /// When the stages of the transfers are counted next, if anything may have changed.
+    /// When to count the stages of transfers next, if any may have changed.
     count: Option<Instant>,
-    /// What it takes of its principal's rate, if that is limited.
+    /// Its part in its principal's rate, if that is limited.
     part: Option<Part>,
-    /// What comes of files, and the place among the links that they come by.
+    /// Its progress in receiving files, and its place among the links that receive.
     feed: Feed,
     member: Option<Member>,
-    /// Among the sessions of messages.
+    /// Its place among the message sessions.
     place: Option<Place>,
     /// How the link has ended.
     disconnect: Option<Disconnect>,
@@ -64,14 +64,14 @@ pub struct Served {
 /// What an adapter passes on.
 #[derive(Debug)]
 pub enum Output {
-    /// Something happens at the server.
+    /// Something happened at the server.
     Event(ServerEvent),
-    /// The link has ended, and nothing comes behind this. Let go of it, [rest](Served::rest), and tell
+    /// The link has ended, and no output follows. Release it, [rest](Served::rest), and report
     /// [`ServerEvent::Disconnected`].
     Down(Disconnect),
-    /// The connection has noticed something, for logs.
+    /// Something that the connection reports, for logs.
     Link(connection::Event),
-    /// Something else has happened to a transfer, for logs.
+    /// Something else about a transfer, for logs.
     Transfer(Event),
 }
 
@@ -103,7 +103,7 @@ impl Served {
         worker.set_link_order(pass.link);
         Self {
             store: pass.grant.view(&house.store),
-            // Whatever has changed since the pass was given is seen at the first look.
+            // Changes since the pass was given are noticed at the first check.
             edition: 0,
             until: pass.grant.until.map(|_| now),
             pass,
@@ -125,7 +125,7 @@ impl Served {
 
     // ----- facts -----
 
-    /// A job on files has come to this.
+    /// The result of a job on files.
     pub fn handle_report(&mut self, now: Instant, report: Report) {
         self.desk.handle_report(now, report);
     }
@@ -140,7 +140,7 @@ impl Served {
         }
     }
 
-    /// Moves what can move between the link and its sessions, and does what the application of the server wants.
+    /// Moves what can move between the link and its sessions, and does what the server's application wants.
     pub fn pump(&mut self, now: Instant, connection: &mut Connection) {
         self.look_at_pass(now);
         self.look_at_time(now);
@@ -148,7 +148,7 @@ impl Served {
             verb.apply(now, self.desk.session.transfers_mut(), id);
         }
         self.desk.pump(now, connection);
-        // What is decided about events may have to be said, and so does what the application says.
+        // Decisions about events may produce output, and so may the application's messages.
         self.pay(now);
         while (self.handle_events(now) | self.converse(now)) && self.disconnect.is_none() {
             self.desk.pump(now, connection);
@@ -163,18 +163,18 @@ impl Served {
 
     // ----- commands -----
 
-    /// The server stops: tells the client to come back after a while.
+    /// The server is stopping: tells the client to come back after a while.
     pub fn send_away(&mut self, now: Instant, connection: &mut Connection) {
         self.desk.session.transfers_mut().go_away(now, AWAY);
         self.pump(now, connection);
         if let Ok(close) = Close::new(CloseCode::SERVICE_RESTART, "the server is stopping") {
-            // Already closing is as good.
+            // Already closing is just as good.
             let _ = connection.close(now, close);
         }
     }
 
-    /// Lets go of all sources: nothing is sent any more. What was received becomes durable; wait for the jobs that are
-    /// still under way.
+    /// Releases all sources: nothing more is sent. What was received becomes durable; wait for the jobs that are still
+    /// running.
     pub fn rest(&mut self) {
         self.desk.worker.drop_sources();
     }
@@ -186,7 +186,7 @@ impl Served {
         if self.outputs.is_empty() {
             self.handle_events(now);
         }
-        // What is on its way to the disk arrives there before anybody is told.
+        // What is on its way to the disk gets there before the end is reported.
         self.outputs.pop_front().or_else(|| self.disconnect.take().map(Output::Down))
     }
 
@@ -211,7 +211,7 @@ impl Served {
 
     // ----- inside -----
 
-    /// Whether the client may still do what it was allowed when it came.
+    /// Whether the client may still do what it was allowed when it connected.
     fn look_at_pass(&mut self, now: Instant) {
         let edition = self.house.edition();
         if edition != self.edition {
@@ -222,7 +222,7 @@ impl Served {
         }
     }
 
-    /// Whether the pass has ended by the clock of the machine.
+    /// Whether the pass has ended by the machine's clock.
     fn look_at_time(&mut self, now: Instant) {
         let (Some(due), Some(end)) = (self.until, self.pass.grant.until) else { return };
         match end.duration_since(SystemTime::now()) {
@@ -238,7 +238,7 @@ impl Served {
         }
     }
 
-    /// Says what has passed of a rate that is shared, and waits for the others' turns.
+    /// Reports what has passed of a shared rate, and waits for the others' turns.
     fn pay(&mut self, now: Instant) {
         let transfers = self.desk.session.transfers_mut();
         if let Some(debt) = self.part.as_mut().and_then(|part| part.pay(now, transfers.passed())) {
@@ -246,7 +246,7 @@ impl Served {
         }
     }
 
-    /// Gives the client no more credit than its share, while it brings something.
+    /// Limits the client's credit to its share, while it sends something.
     fn share_credit(&mut self, now: Instant) {
         let transfers = self.desk.session.transfers();
         self.feed.look(now, self.receives().then(|| transfers.received()));
@@ -259,12 +259,12 @@ impl Served {
         self.desk.session.transfers_mut().set_link_credit(share.min(config.transfer.link_credit));
     }
 
-    /// The client has to show who it is once more, on another link.
+    /// The client must identify itself again, on another link.
     fn turn_out(&mut self, now: Instant, why: &str) {
         self.desk.session.transfers_mut().revoke(now, why);
     }
 
-    /// Decides about everything that has happened; whether anything has.
+    /// Decides about everything that has happened; returns whether anything has.
     fn handle_events(&mut self, now: Instant) -> bool {
         let mut has_any = false;
         while let Some(event) = self.desk.poll_event() {
@@ -284,12 +284,13 @@ impl Served {
         has_any
     }
 
-    /// Moves messages between the link and its session; whether any has moved.
+    /// Moves messages between the link and its session; returns whether any moved.
     fn converse(&mut self, now: Instant) -> bool {
         self.place.as_mut().is_some_and(|place| place.serve(now, &mut self.desk.session))
     }
 
-    /// The session of messages is kept, unless the client has said that it is done. What has come on the link has come.
+    /// The message session is kept, unless the client has said that it is done. What has arrived on the link still
+    /// counts.
     fn handle_link_down(&mut self, now: Instant, disconnect: Disconnect) {
         self.converse(now);
         if let Some(mut place) = self.place.take() {
