@@ -1,4 +1,4 @@
-//! Attaching: what is known of an id, whether the caller may have it, and where it goes on.
+//! Attaching: what is known about an id, whether the caller may have it, and where it continues.
 //!
 //! ```text
 //!   known as        mode             answer
@@ -16,8 +16,8 @@
 //!                   any other        Committed; as nothing, if the file has been changed or removed
 //! ```
 //!
-//! Before any `Partial`: the name must be free, or held by a file of the same length (`Present`). What is no file is never
-//! replaced.
+//! Before any `Partial`, the name must be free, or belong to a file of the same length (`Present`). Anything that is
+//! not a file is never replaced.
 
 use crate::clock::Clock;
 use crate::commit::{self, Settled};
@@ -41,20 +41,20 @@ use std::{fmt, io};
 
 mod opening;
 
-/// How a sender comes to a transfer.
+/// What a sender says when it attaches to a transfer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attach {
-    /// What is expected, and what is to be done about it.
+    /// What it expects to find, and what to do about it.
     pub mode: Mode,
-    /// The epoch that the sender was told last; 0 if it knows none.
+    /// The epoch that the sender was last given; 0 if it knows none.
     pub epoch_seen: u32,
-    /// The instance id of the sending process; all zero if unknown.
+    /// The instance id of the sending process; all zeros if unknown.
     pub owner: [u8; 16],
 }
 
 impl Attach {
-    /// By a process with this instance id, which was told no epoch.
+    /// For a process with this instance id, which was given no epoch.
     pub fn new(mode: Mode, owner: [u8; 16]) -> Self {
         Self { mode, epoch_seen: 0, owner }
     }
@@ -64,12 +64,12 @@ impl Attach {
         self.owner != [0; 16] && secret::same(&self.owner, &claim.owner)
     }
 
-    /// Whether somebody else has attached since the caller was told its epoch.
+    /// Whether another sender has attached since the caller was given its epoch.
     pub(crate) fn is_overtaken(&self, claim: Claim) -> bool {
         self.epoch_seen != 0 && self.epoch_seen != claim.epoch && !self.is_owner(claim)
     }
 
-    /// Who has come behind the caller, if somebody who holds the transfer has.
+    /// Who attached after the caller, if the present holder did.
     pub(crate) fn successor(&self, turn: Turn, lease: &Lease) -> Option<&'static str> {
         if lease.turn.holder > turn.holder {
             Some("a later attach of the same transfer was faster")
@@ -82,7 +82,7 @@ impl Attach {
 }
 
 impl fmt::Debug for Attach {
-    /// The owner is left out: whoever knows it can take its transfers over.
+    /// Leaves out the owner: anyone who knows it can take over its transfers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attach")
             .field("mode", &self.mode)
@@ -95,18 +95,18 @@ impl fmt::Debug for Attach {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mode {
-    /// Go on if there is something, begin if not.
+    /// Continue if there is something, otherwise begin.
     #[default]
     AttachOrCreate,
     /// Begin; an error if the id is known.
     CreateOnly,
-    /// Go on; an error if the id is unknown.
+    /// Continue; an error if the id is unknown.
     AttachOnly,
-    /// Begin anew, whatever there is.
+    /// Start over, whatever there is.
     Restart,
 }
 
-/// What came of an attach.
+/// The result of an attach.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Attached {
@@ -114,24 +114,24 @@ pub enum Attached {
     Partial {
         /// Takes the bytes.
         partial: Partial,
-        /// How many bytes are safe: where to go on.
+        /// How many bytes are safe, and so where to continue.
         durable: u64,
         /// The digest of those bytes, for the sender to compare with its own.
         prefix: Digest,
-        /// How often the transfer has been attached to, this time included.
+        /// How often the transfer has been attached to, including this time.
         epoch: u32,
-        /// When the partial expires if nothing more comes; `None` if never.
+        /// When the partial expires if nothing more arrives; `None` if never.
         expires: Option<SystemTime>,
     },
-    /// A file of this name and length is there already, from another transfer. If its digest is the sender's, there
-    /// is nothing to send; if not, the name is taken.
+    /// A file with this name and length already exists, from another transfer. If its digest is the sender's, there is
+    /// nothing to send; if not, the name is taken.
     Present {
         /// The length of both.
         length: u64,
-        /// The digest of the file that is there.
+        /// The digest of the existing file.
         digest: Digest,
     },
-    /// This very transfer is finished, and its file is as it was left.
+    /// This very transfer is finished, and its file is unchanged.
     Committed {
         /// The length of the file.
         length: u64,
@@ -140,10 +140,10 @@ pub enum Attached {
     },
 }
 
-/// What came of an attach that waits for no long work.
+/// The result of an attach that does not wait for long work.
 pub(crate) enum Begun {
     Attached(Attached),
-    /// Its digest is missing for [`Attached::Present`].
+    /// The digest is still missing for [`Attached::Present`].
     Present(Present),
 }
 
@@ -160,37 +160,37 @@ impl Begun {
     }
 }
 
-/// What is known of an id.
+/// What is known about an id.
 enum Known {
-    /// Somebody in this process is attached.
+    /// A holder in this process is attached.
     Held(Lease),
-    /// A journal says how far it came.
+    /// A journal says how far it had come.
     Open(Place, Slots, Box<Record>),
-    /// Nothing that could be gone on with; the next epoch is above this one.
+    /// Nothing that could be continued; the next epoch is above this one.
     Nothing(Remains, u32),
 }
 
-/// What can be used again of a transfer that is not gone on with: the place of its files, and perhaps a journal.
+/// What can be reused from a transfer that is not continued: the place of its files, and perhaps a journal.
 type Remains = Option<(Place, Option<Slots>)>;
 
 impl DiskStore {
-    /// Creates a transfer, or takes it over from whoever has it, and says where to go on.
+    /// Creates a transfer, or takes it over from its holder, and says where to continue.
     ///
-    /// A second attach of the same sender fences the first: what that one had written is kept, its next call fails.
-    /// A sender that was fenced does not get the transfer back: it is known by an `epoch_seen` that is not the latest,
-    /// unless it is the `owner` that attached last, or claims to know no epoch at all.
+    /// A second attach of the same sender fences the first: what the first had written is kept, and its next call
+    /// fails. A sender that was fenced does not get the transfer back. It is recognised by an `epoch_seen` that is not
+    /// the latest, unless it is the `owner` that attached last, or says that it knows no epoch.
     ///
-    /// Waits for the disk, and for another attach or commit of the same id in this process; never for an idle holder.
+    /// Blocks on the disk, and on another attach or commit of the same id in this process; never on an idle holder.
     ///
     /// # Errors
-    /// - `Fenced`: somebody else attached since `epoch_seen`, or is faster.
+    /// - `Fenced`: another sender attached since `epoch_seen`, or is faster.
     /// - `Busy`: another process has the transfer.
-    /// - `SourceChanged`: length, time, validator or name are not those that the transfer began with.
+    /// - `SourceChanged`: length, time, validator or name differ from those with which the transfer began.
     /// - `Exists`: the name is taken by another file, or the id is known and the mode is `CreateOnly`.
-    /// - `NoFolder`: what is no folder stands on the way to the name, or in the place of staging.
+    /// - `NoFolder`: something that is not a folder is on the way to the name, or in the place of staging.
     /// - `InTheWay`: something that is neither a file nor a link to one has the name. It is never replaced.
-    /// - `NotFound`, `Expired`, `Corrupt`: the mode is `AttachOnly` and there is nothing to go on with, or not any more.
-    /// - `Quota`: the principal keeps too much already. `QuotaBusy`: until what it has under way ends.
+    /// - `NotFound`, `Expired`, `Corrupt`: the mode is `AttachOnly` and there is nothing to continue, or no longer.
+    /// - `Quota`: the principal already keeps too much. `QuotaBusy`: the same, but only until its open transfers end.
     /// - `BadName`, `NoSpace`, `TooManyOpen`, `Denied`, `Io`.
     pub fn attach(
         &self,
@@ -202,8 +202,8 @@ impl DiskStore {
         self.attach_in_turn(Turn::alone(), id, spec, attach, now)?.completed()
     }
 
-    /// The same for whoever came in this turn: it takes nothing from those who came later, however long it has waited
-    /// for the disk, and nothing from itself on a newer link. A file that has the name is not hashed yet.
+    /// The same for a sender that came in this turn. It takes nothing from those that came later, however long it has
+    /// waited for the disk, nor from itself on a newer link. An existing file with the name is not hashed yet.
     pub(crate) fn attach_in_turn(
         &self,
         turn: Turn,
@@ -226,7 +226,7 @@ impl DiskStore {
     }
 }
 
-/// One attach under way; the gate is held.
+/// One attach in progress; the gate is held.
 struct Attaching<'a> {
     store: &'a DiskStore,
     ticket: &'a Ticket,
@@ -234,7 +234,7 @@ struct Attaching<'a> {
     spec: &'a Spec,
     attach: Attach,
     at: PathBuf,
-    /// The folder that is to hold the file, if it was there when somebody looked.
+    /// The folder for the file, if it existed when last checked.
     parent: Option<Folder>,
     clock: Clock,
 }
@@ -272,13 +272,13 @@ impl Attaching<'_> {
         attached.map(Begun::Attached)
     }
 
-    /// What is known of the id; a transfer that is finished, or all but, is answered at once.
+    /// What is known about the id. A transfer that is finished, or needs only to be settled, is answered at once.
     fn look(&self) -> Result<ControlFlow<Attached, Known>, StoreError> {
         let live = self.ticket.live();
         if let Some(lease) = live.held() {
             return Ok(Continue(Known::Held(lease)));
         }
-        // What failed is opened afresh; until it is closed, its lock keeps us out.
+        // A failed transfer is reopened; its lock would keep us out until it is closed.
         live.close();
         let nothing = |remains, epoch| Continue(Known::Nothing(remains, epoch));
         let unknown = |remains| Ok(nothing(remains, self.attach.epoch_seen));
@@ -294,7 +294,7 @@ impl Attaching<'_> {
         };
         let is_complete = matches!(record.state, State::Complete { .. });
         if !is_complete && record.is_expired(self.store.config(), self.clock.millis()) {
-            // Whether a sweep has come by already must not matter.
+            // Whether a sweep has already passed must not matter.
             if self.attach.mode == Mode::AttachOnly {
                 return Err(self.error(ErrorKind::Expired));
             }
@@ -319,7 +319,7 @@ impl Attaching<'_> {
         })
     }
 
-    /// Whether the caller comes behind whoever has the transfer.
+    /// Checks that the caller did not come before the present holder.
     fn keep_to_order(&self, lease: &Lease) -> Result<(), StoreError> {
         match self.attach.successor(self.turn, lease) {
             Some(why) => Err(StoreError::because(ErrorKind::Fenced, &self.at, why)),
@@ -327,7 +327,7 @@ impl Attaching<'_> {
         }
     }
 
-    /// Whether the caller may have a transfer that is open.
+    /// Checks whether the caller may have an open transfer.
     fn admit(&self, claim: Claim, spec: &Spec) -> Result<(), StoreError> {
         let Attach { mode, epoch_seen, .. } = self.attach;
         if self.attach.is_overtaken(claim) {
@@ -362,7 +362,7 @@ impl Attaching<'_> {
     }
 
     fn claim(&self, epoch: u32) -> Claim {
-        // Never 0, which stands for "none seen".
+        // Never 0, which means "none seen".
         Claim { epoch: epoch.checked_add(1).unwrap_or(1), owner: self.attach.owner }
     }
 
@@ -370,7 +370,7 @@ impl Attaching<'_> {
         StoreError::new(kind, &self.at)
     }
 
-    /// What went wrong in staging.
+    /// An error in staging.
     fn io(&self, cause: io::Error) -> StoreError {
         let root = self.store.root();
         if cause.kind() == io::ErrorKind::NotADirectory {

@@ -1,18 +1,18 @@
-//! The time as the caller has told it, going on.
+//! The time that the caller passed in, kept running.
 
 use crate::fault;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The caller's time, going on.
+/// The caller's time, kept running.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     told: SystemTime,
     since: Instant,
-    /// What the time of day was when it was told.
+    /// The time of day when it was passed in.
     read: SystemTime,
 }
 
-/// By how much the time of day must run ahead before it was set: what it is slewed by is less.
+/// The time of day was set if it runs ahead by at least this much; slewing adds less.
 const STEP: Duration = Duration::from_secs(1);
 
 impl Clock {
@@ -25,10 +25,10 @@ impl Clock {
         millis(self.told).saturating_add(fault::elapsed(self.since).as_millis() as u64)
     }
 
-    /// Goes on from the time of day if that was set forward, or ran on while the machine slept. Returns by how many
-    /// milliseconds. One that was set back is not followed: dates in the future expire nothing.
+    /// Follows the time of day if that was set forward, or went on while the machine slept. Returns by how many
+    /// milliseconds. A clock that was set back is not followed: dates in the future expire nothing.
     pub(crate) fn catch_up(&mut self) -> u64 {
-        // In this order, so that a pause in between cannot be taken for a step.
+        // Read in this order, so that a pause in between is not taken for a step.
         let went = fault::time_of_day().duration_since(self.read).unwrap_or(Duration::ZERO);
         let ahead = went.saturating_sub(fault::elapsed(self.since));
         let (false, Some(now)) = (ahead < STEP, self.told.checked_add(went)) else { return 0 };

@@ -1,4 +1,4 @@
-//! Giving a finished file its name, now or after the crash that came in between.
+//! Gives a finished file its name, now or after a crash that came in between.
 //!
 //! ```text
 //!   data synchronised ▸ journal: complete ▸ renamed ▸ folder synchronised ▸ journal: committed, or removed
@@ -21,11 +21,11 @@ use bowline_core::transfer::Digest;
 use std::io;
 use std::path::Path;
 
-/// What became of a transfer that had all its bytes.
+/// The outcome for a transfer that had all its bytes.
 pub(crate) enum Settled {
-    /// The file stands under its name.
+    /// The file has its name.
     There { length: u64, digest: Digest },
-    /// Neither the part nor the file is there; the transfer begins anew.
+    /// Neither the part nor the file exists; the transfer starts over.
     Gone,
 }
 
@@ -67,9 +67,9 @@ pub(crate) fn settle(
     }
     let meta = folder.stat(name).map_err(io)?;
     let meta = meta.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?;
-    // With the new name durable the old one does no harm, so the staging folder needs no synchronisation.
+    // Once the new name is durable, the old one does no harm, so the staging folder needs no sync.
     root.sync_folder(&folder).map_err(io)?;
-    // The file is safe under its name. What is left is tidying up, and the next sweep does what fails here.
+    // The file is safe under its name. What remains is clean-up, and the next sweep does whatever fails here.
     store.ledger().forget(record.id);
     if store.config().keep_committed.is_some() {
         record.state = State::Committed { digest, file: meta.id };
@@ -82,12 +82,13 @@ pub(crate) fn settle(
     Ok(Settled::There { length, digest })
 }
 
-/// Whether a file may come into the place of what is there, if files may be replaced at all. Of anything else nobody has
-/// said that it may go.
+/// Whether a file may replace what is there, if files may be replaced at all. Nobody has said that anything else may
+/// go.
 pub(crate) fn check_replaceable(at: &Path, there: &Meta) -> Result<(), StoreError> {
     let obstacle = match there.kind {
         Kind::File => return Ok(()),
-        // The link would go, and not what it leads to; but who made it wants to find something behind it.
+        // Only the link would be replaced, not its target; but whoever made the link expects to find something behind
+        // it.
         Kind::Link if std::fs::metadata(at).is_ok_and(|target| target.is_file()) => return Ok(()),
         Kind::Link => "a link that leads nowhere",
         Kind::Folder => "a folder",
@@ -96,14 +97,14 @@ pub(crate) fn check_replaceable(at: &Path, there: &Meta) -> Result<(), StoreErro
     Err(StoreError::because(ErrorKind::InTheWay, at, format!("{obstacle} has that name")))
 }
 
-/// Whether the part has got the name of the file, so that nothing of it is left in staging.
+/// Whether the part itself was renamed, so that nothing of it is left in staging.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Moved {
     Yes,
     No,
 }
 
-/// Gives the part its name in this folder, where `found` has it now.
+/// Moves the part to its name in this folder, where `found` is at present.
 fn put_in_place(
     store: &DiskStore,
     place: &Place,
@@ -128,7 +129,7 @@ fn put_in_place(
         moved => moved.map(|()| Moved::Yes),
     };
     match moved {
-        // Somebody else has brought the very same bytes: nothing is lost, and nothing is to be said about it.
+        // Another transfer has brought exactly the same bytes: nothing is lost, and there is nothing to report.
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
             let meta = folder.stat(name.file_name()).map_err(StoreError::at(&at))?;
             let same =
@@ -149,8 +150,8 @@ pub(crate) fn move_to(from: &Folder, old: &str, into: &Folder, new: &str, overwr
     if overwrite { from.rename_over(old, into, new) } else { from.rename_new(old, into, new) }
 }
 
-/// Whether a part is the one whose digest was compared, or has the same bytes at least: somebody may have put another
-/// one in its place.
+/// Whether the part is the file whose digest was compared, or at least has the same bytes: somebody may have replaced
+/// it.
 fn is_hashed(place: &Place, part: &Meta, file: &FileId, digest: Digest) -> io::Result<bool> {
     if part.id.len != file.len || (part.id.dev, part.id.ino) == (file.dev, file.ino) {
         return Ok(part.id.len == file.len);
@@ -166,7 +167,7 @@ fn holds(folder: &Folder, meta: &Meta, name: &str, length: u64, digest: Digest) 
     is_digest(digest_of(folder, name, length), digest)
 }
 
-/// What cannot be read is not the same, unless it can be read as soon as fewer files are open.
+/// An unreadable file counts as different, unless it can be read as soon as fewer files are open.
 fn is_digest(found: io::Result<Option<Digest>>, digest: Digest) -> io::Result<bool> {
     match found {
         Err(e) if sys::is_too_many_open(&e) => Err(e),
@@ -174,7 +175,7 @@ fn is_digest(found: io::Result<Option<Digest>>, digest: Digest) -> io::Result<bo
     }
 }
 
-/// Gives a file the time that it had at the sender. On a file system without times it keeps its own.
+/// Gives a file the modification time that it had at the sender. On a file system without times it keeps its own.
 pub(crate) fn set_modified(file: &File, mtime_ms: i64) {
     if let Some(time) = sys::moment(mtime_ms) {
         let _ = file.set_modified(time);

@@ -1,4 +1,4 @@
-//! What an operator may choose.
+//! The settings of a store.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Giving a finished file a name on another file system than that of staging: its bytes go there under a passing name
-//! first.
+//! Gives a finished file a name on another file system than that of staging: its bytes are first copied there under a
+//! temporary name.
 
 use crate::commit::{move_to, set_modified};
 use crate::fault::Op;
@@ -11,12 +11,12 @@ use crate::sys::{self, Access, Folder};
 use bowline_core::transfer::{Digest, TransferId};
 use std::io;
 
-/// Copies a part into the folder of its name, and gives it that.
+/// Copies a part into the folder of its name, and renames it.
 pub(crate) fn copy_to(store: &DiskStore, place: &Place, record: &Record, folder: &Folder) -> io::Result<()> {
     let passing = passing_name(record.id);
     let faults = &store.root().faults;
     if store.config().check_space {
-        // Much may have come there since the first byte.
+        // The free space may have shrunk since the first byte.
         let room = Volume::of(faults, folder)?.check(record.durable);
         room.map_err(|why| io::Error::new(io::ErrorKind::StorageFull, why))?;
     }
@@ -29,7 +29,7 @@ pub(crate) fn copy_to(store: &DiskStore, place: &Place, record: &Record, folder:
     let copied = io::copy(&mut part, &mut copy).and_then(|_| {
         set_modified(&copy, record.spec.mtime_ms);
         if let Some(mode) = sys::meta(&part)?.mode {
-            // A wish here as well: some disks know no modes, or let only their owner set them.
+            // Only attempted, as elsewhere: some disks have no modes, or let only their owner set them.
             let _ = faults.before(Op::Mode).and_then(|()| sys::set_mode(&copy, mode));
         }
         store.root().sync_all(&copy)?;
@@ -55,7 +55,7 @@ pub(crate) fn clear_copy(store: &DiskStore, record: &Record) {
     }
 }
 
-/// No two transfers have the same, and it tells nothing of the id, which only the two ends know.
+/// Unique for each transfer, and reveals nothing of the id, which only the two ends know.
 fn passing_name(id: TransferId) -> String {
     format!(".bowline-{}.tmp", &Digest::of(id.as_bytes()).to_string()[..32])
 }

@@ -1,4 +1,5 @@
-//! What has been hashed of files that are there: who asks again, on the next link perhaps, need not begin anew.
+//! Remembers how far existing files were hashed, so that a sender that asks again, perhaps on its next link, need not
+//! wait from the beginning.
 
 use crate::live::lock;
 use crate::sys::Meta;
@@ -9,25 +10,27 @@ use std::time::Duration;
 
 /// How many files are remembered, in some 200 KB.
 const MOST: usize = 64;
-/// A file that was changed this lately may be changed again without its time showing it: file systems keep it in steps, FAT
-/// in those of two seconds.
+/// A file that was changed more recently than this may be changed again without a new time: file systems store times in
+/// steps; on FAT they are two seconds.
 const SETTLED: Duration = Duration::from_secs(10);
 
-/// Hashers of files, as far as they have come; the last is the one that was kept last.
+/// Hashers of files, as far as they have come, the most recent last.
 #[derive(Debug, Default)]
 pub(crate) struct Digests(Mutex<VecDeque<(Meta, Box<Hasher>)>>);
 
 impl Digests {
-    /// How far this very file has been hashed.
+    /// How far exactly this file has been hashed.
     pub(crate) fn find(&self, file: &Meta) -> Option<Box<Hasher>> {
         let kept = lock(&self.0);
         kept.iter().find(|(kept, _)| kept == file).map(|(_, hasher)| hasher.clone())
     }
 
-    /// Remembers how far a file has been hashed, if it has rested for a while `now`, in milliseconds since 1970.
+    /// Remembers how far a file has been hashed, if `now`, in milliseconds since 1970, it has been unchanged for a
+    /// while.
     pub(crate) fn keep(&self, file: &Meta, hasher: &Hasher, now: u64) {
         let changed = u64::try_from(file.changed).unwrap_or(0) / 1_000_000;
-        // Elsewhere nothing tells a file from another one of its name, length and time, and the time is what a sender says.
+        // On other systems nothing distinguishes a file from another with the same name, length and time, and a sender
+        // chooses the time.
         if !cfg!(unix) || now.saturating_sub(changed) < SETTLED.as_millis() as u64 {
             return;
         }

@@ -1,4 +1,4 @@
-//! Throwing away what there is of a transfer that nobody goes on with.
+//! Discards a transfer that nobody continues.
 
 use crate::attach::Attach;
 use crate::error::StoreError;
@@ -9,16 +9,16 @@ use bowline_core::transfer::TransferId;
 use std::io;
 
 impl DiskStore {
-    /// Removes the part of a transfer of this principal, and its journal. Whoever is attached is fenced; a file that
-    /// has its name stays. Returns whether there was anything.
+    /// Removes the part of this principal's transfer, and its journal. A holder is fenced; a file that already has its
+    /// name stays. Returns whether there was anything.
     ///
     /// # Errors
-    /// `Busy`: another process has the transfer. `Fenced`: it has, where locks keep nobody out. `Denied`, `Io`.
+    /// `Busy`: another process has the transfer. `Fenced`: the same, if locks do not keep others out. `Denied`, `Io`.
     pub fn discard(&self, id: TransferId) -> Result<bool, StoreError> {
         self.discard_for(None, id)
     }
 
-    /// The same for a sender that came in this turn: it takes nothing from those who have the transfer by now.
+    /// The same for a sender that came in this turn: it takes nothing from those that came later.
     pub(crate) fn discard_for(
         &self,
         sender: Option<(Turn, Attach)>,

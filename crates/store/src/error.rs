@@ -10,43 +10,43 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
-/// A store could not do what was asked.
+/// The store could not do what was asked.
 ///
-/// Prints as one line: the file, what is the matter, what helps, and the system's own words where there are any.
+/// Prints one line: the file, what is wrong, what helps, and the system's own words if there are any.
 #[derive(Clone)]
 pub struct StoreError {
     kind: ErrorKind,
     path: PathBuf,
-    /// The folder in which something was not permitted, from the one that was opened on.
+    /// The folder in which something was not permitted, relative to the opened folder.
     folder: Option<Arc<str>>,
     cause: Option<Arc<io::Error>>,
 }
 
-/// What is the matter.
+/// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Somebody else attached to the transfer since.
+    /// Another sender has attached to the transfer since.
     Fenced,
     /// The name is taken.
     Exists,
-    /// Something that is no folder stands where the name needs one.
+    /// Something that is not a folder is where the name needs one.
     NoFolder,
-    /// The disk or a quota is full. What arrived is kept.
+    /// The disk or a quota is full. What has arrived is kept.
     NoSpace,
-    /// The file system has no file as long as this one, or this process may write none. What arrived is kept.
+    /// The file system does not allow a file this long, or this process may not write one. What has arrived is kept.
     TooLong,
-    /// The principal keeps as much in unfinished files as it may.
+    /// The principal already keeps as much in unfinished files as it may.
     Quota,
-    /// The principal's files under way leave no room in its quota until they end.
+    /// The principal's open transfers leave no room in its quota until they end.
     QuotaBusy,
-    /// Nobody came back for the transfer in time.
+    /// Nobody continued the transfer in time.
     Expired,
     /// The system does not allow it: permissions, or a read-only file system.
     Denied,
     /// The source is not the file it was when the transfer began.
     SourceChanged,
-    /// Bytes of a pipe are asked for that are forgotten, since the other side had called them safe, or that never came.
+    /// Bytes of a pipe were requested that are gone because the other side had called them safe, or that never arrived.
     Forgotten,
     /// A pipe cannot be read to its end.
     PipeFailed,
@@ -64,23 +64,23 @@ pub enum ErrorKind {
     NotFound,
     /// The file has none of the bytes that were asked for.
     OutOfRange,
-    /// A folder, a symbolic link, a device: nothing that is sent.
+    /// A folder, a symbolic link, a device: something that is not sent.
     NotAFile,
     /// Something that is neither a file nor a link to one has the name. It is never replaced.
     InTheWay,
-    /// The folder holds more than one listing may tell.
+    /// The folder holds more than a listing may contain.
     TooMuchToList,
-    /// What the peer says to be the listing of a folder is none.
+    /// What the peer sent as the listing of a folder is not one.
     BadListing,
-    /// This process, or the system, has as many files open as it may.
+    /// This process, or the system, cannot open more files.
     TooManyOpen,
-    /// The listings that are being sent leave no memory for another one.
+    /// The listings being sent leave no memory for another one.
     ListingsBusy,
-    /// What was to be opened as a store is no folder.
+    /// What should be opened as a store is not a folder.
     NotAFolder,
-    /// The partial file is not what its journal says.
+    /// The partial file does not match its journal.
     Corrupt,
-    /// The file system has no locks to give, which keep two processes from one file.
+    /// The file system provides no locks, which keep two processes from using one file.
     NoLocks,
     /// The system reported any other error.
     Io,
@@ -145,20 +145,20 @@ impl StoreError {
         Self { kind, path: path.to_path_buf(), folder: None, cause: None }
     }
 
-    /// An error with the numbers or words that tell it from its like.
+    /// An error with numbers or words that distinguish it from others of its kind.
     pub(crate) fn because(kind: ErrorKind, path: &Path, why: impl Into<String>) -> Self {
         Self { cause: Some(Arc::new(io::Error::other(why.into()))), ..Self::new(kind, path) }
     }
 
-    /// What the system says of this path, sorted as an error of a store is: for what belongs to a store and is not in it, such
-    /// as the folder that it is to be.
+    /// A system error for this path, classified like an error of a store: for things that belong to a store without
+    /// being in it, such as its own folder.
     pub fn io(path: &Path, cause: io::Error) -> Self {
         use io::ErrorKind as E;
         let is_overtaken = cause.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Overtaken>);
         let kind = match cause.kind() {
             _ if is_overtaken => ErrorKind::Fenced,
             _ if sys::is_too_many_open(&cause) => ErrorKind::TooManyOpen,
-            // Some disks take no names of 255 bytes.
+            // Some disks do not allow names of 255 bytes.
             _ if sys::is_bad_name(&cause) => ErrorKind::BadName,
             _ if sys::is_without_locks(&cause) => ErrorKind::NoLocks,
             E::NotFound => ErrorKind::NotFound,
@@ -173,12 +173,12 @@ impl StoreError {
         Self { cause: Some(Arc::new(cause)), ..Self::new(kind, path) }
     }
 
-    /// The same, if it is about permissions, with the folder to look at; an empty name is that of the folder that was opened.
+    /// The same error; if it is about permissions, with the folder to check. An empty name means the opened folder.
     pub(crate) fn within(self, folder: &str) -> Self {
         if self.kind == ErrorKind::Denied { Self { folder: Some(folder.into()), ..self } } else { self }
     }
 
-    /// The same for who knows a view of the store: he is told of no folder around what he sees.
+    /// The same error for a user of a view of the store, who is told nothing about the folders around it.
     pub(crate) fn seen_in(self, view: Option<&SafeName>) -> Self {
         let (Some(view), Some(folder)) = (view, self.folder.as_deref()) else { return self };
         let inner = folder.strip_prefix(view.as_str()).and_then(|inner| inner.strip_prefix('/'));
@@ -190,7 +190,7 @@ impl StoreError {
         move |cause| Self::io(path, cause)
     }
 
-    /// What is the matter.
+    /// What is wrong.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -200,12 +200,12 @@ impl StoreError {
         &self.path
     }
 
-    /// The system's own error, where there is one. `Display` tells it already, so `source` does not.
+    /// The system's own error, if there is one. `Display` already includes it, so `source` does not return it.
     pub fn io_error(&self) -> Option<&io::Error> {
         self.cause.as_deref()
     }
 
-    /// What went wrong and what to do, without the path: for a peer, whom our paths do not concern.
+    /// What went wrong and what to do, without the path: for a peer, which has no business with our paths.
     pub fn reason(&self) -> String {
         let text = match self.folder.as_deref() {
             Some("") => {
@@ -222,25 +222,25 @@ impl StoreError {
         }
     }
 
-    /// When to try again, where waiting may help; zero where it does not.
+    /// When to try again, if waiting may help; otherwise zero.
     pub fn retry_after(&self) -> Duration {
         Duration::from_secs(match self.kind {
-            // Somebody has to make room first.
+            // Somebody must make room first.
             ErrorKind::NoSpace => 30,
-            // As long as a listing takes to be sent, about, or a small file to be received.
+            // About as long as sending a listing, or receiving a small file, takes.
             ErrorKind::ListingsBusy | ErrorKind::TooManyOpen | ErrorKind::QuotaBusy => 1,
-            // An old process lets go once it notices that its link is gone; a disk is opened afresh.
+            // An old process releases the transfer once it notices that its link is gone; a disk is opened anew.
             ErrorKind::Busy | ErrorKind::NoLocks | ErrorKind::Io => 5,
             _ => 0,
         })
     }
 
-    /// What has become of the part, where it was not kept.
+    /// What happened to the part, if it was not kept.
     pub(crate) fn leftover(&self) -> Option<Leftover> {
         (self.kind == ErrorKind::DigestMismatch).then_some(Leftover::Discard)
     }
 
-    /// The number to send to the peer.
+    /// The code to send to the peer.
     pub fn code(&self) -> Code {
         match self.kind {
             ErrorKind::Fenced => Code::Fenced,
@@ -260,13 +260,13 @@ impl StoreError {
                 Code::Busy
             }
             ErrorKind::BadName => Code::NameInvalid,
-            // To a sender a damaged part is what a wrong digest is: reason to start again.
+            // To a sender, a damaged part is the same as a wrong digest: a reason to start over.
             ErrorKind::DigestMismatch | ErrorKind::Corrupt => Code::DigestMismatch,
             ErrorKind::LengthMismatch => Code::LengthMismatch,
             ErrorKind::BadOffset => Code::BadOffset,
             ErrorKind::NotFound => Code::NotFound,
             ErrorKind::OutOfRange => Code::OutOfRange,
-            // To a receiver it is the same what a source consists of.
+            // To a receiver it makes no difference what a source consists of.
             ErrorKind::Io | ErrorKind::NoLocks | ErrorKind::PipeFailed => Code::StoreFailed,
         }
     }
@@ -336,7 +336,7 @@ mod tests {
         ];
         for kind in all {
             let error = StoreError::new(kind, Path::new("x"));
-            // Told to wait without a time, it would give up.
+            // If told to wait without a time, it would give up.
             assert_eq!(error.code().retry() == Retry::Wait, !error.retry_after().is_zero(), "{kind:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! Until when a transfer is kept that nobody comes back for.
+//! Until when an abandoned transfer is kept.
 
 use crate::config::Config;
 use crate::journal::{Record, State};
@@ -26,7 +26,7 @@ impl Record {
         self.end(config).is_some_and(|end| end <= now_ms)
     }
 
-    /// When it expires if nothing more comes of it; `None` if never.
+    /// When it expires if nothing more arrives; `None` if never.
     pub(crate) fn expires(&self, config: &Config) -> Option<SystemTime> {
         UNIX_EPOCH.checked_add(Duration::from_millis(self.end(config)?))
     }

@@ -1,5 +1,5 @@
-//! Where a test stops the store, makes the disk fail, stands in for a device, or holds the clock. Costs nothing outside
-//! of tests.
+//! Where a test stops the store, makes the disk fail, replaces a device, or holds the clock. Costs nothing outside of
+//! tests.
 
 use crate::space::Volume;
 use crate::sys::Meta;
@@ -11,39 +11,39 @@ use std::{fmt, io};
 /// A step that touches the disk, announced before it is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
-    /// Bytes of the file are written, or cut off.
+    /// Bytes of the file are written, or it is truncated.
     WriteData,
-    /// Bytes of the file are synchronised.
+    /// Bytes of the file are synced.
     SyncData,
     /// A journal slot is written.
     WriteSlot,
-    /// A journal slot is synchronised.
+    /// A journal slot is synced.
     SyncSlot,
     /// A journal, a part or a folder is created.
     Create,
     /// A finished file gets its name.
     Place,
-    /// A folder is synchronised.
+    /// A folder is synced.
     SyncFolder,
     /// A journal, a part or a folder is removed.
     Remove,
-    /// A finished file is opened to be hashed.
+    /// A finished file is opened for hashing.
     Hash,
     /// A copy gets the permissions of its part.
     Mode,
 }
 
-/// What a test has to say about the disk.
+/// What a test decides about the disk.
 #[cfg(test)]
 pub(crate) trait Disk: Send + Sync {
-    /// What the disk says to the next step.
+    /// The result for the next step.
     fn before(&self, op: Op) -> io::Result<()>;
-    /// What it says of the file system of a folder, in place of the real one.
+    /// The file system of a folder, instead of the real one.
     fn volume(&self, folder: &Meta) -> Option<Volume> {
         let _ = folder;
         None
     }
-    /// Takes the place of a synchronisation that [`before`](Self::before) let pass.
+    /// Called instead of a sync that [`before`](Self::before) allowed.
     fn sync(&self, what: Meta) {
         let _ = what;
     }
@@ -58,7 +58,7 @@ pub(crate) fn time_of_day() -> SystemTime {
     SystemTime::now()
 }
 
-/// How long ago that was.
+/// How long ago `since` was.
 pub(crate) fn elapsed(since: Instant) -> Duration {
     #[cfg(test)]
     if held_clock::get().is_some() {
@@ -67,7 +67,7 @@ pub(crate) fn elapsed(since: Instant) -> Duration {
     since.elapsed()
 }
 
-/// The clock of a thread whose every run is to be the same.
+/// The clock of a thread on which every run must be the same.
 #[cfg(test)]
 pub(crate) mod held_clock {
     use std::cell::Cell;

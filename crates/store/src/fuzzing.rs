@@ -1,27 +1,27 @@
-//! What fuzzers see of the journal. Not part of the API, and not built without the feature of this name.
+//! The parts of the journal that fuzzers see. Not part of the API, and built only with the feature of this name.
 
 use crate::journal::{Claim, Record, Spec, State, decode, encode};
 use crate::principal::Principal;
 use crate::sys::FileId;
 use bowline_core::transfer::{Checkpoint, Digest, SafeName, TransferId, Validator};
 
-/// The bytes set aside for one slot.
+/// The size of one slot in bytes.
 pub const SLOT: usize = crate::journal::SLOT;
 
-/// What tells one record from another.
+/// The fields in which records differ.
 #[derive(Clone, Copy, Debug)]
 pub struct Slot<'a> {
     /// How often the transfer was attached to.
     pub epoch: u32,
-    /// How many bytes the file has; the greatest number if nobody knows.
+    /// How many bytes the file has; the greatest number if unknown.
     pub length: u64,
-    /// How many of them are safe: not more.
+    /// How many of them are safe, at most.
     pub durable: u64,
     /// Where it goes: a safe name.
     pub name: &'a str,
     /// At most 64 bytes.
     pub validator: Option<&'a [u8]>,
-    /// By its remainder: open, complete, committed.
+    /// Its remainder selects open, complete or committed.
     pub state: u8,
 }
 
@@ -54,12 +54,12 @@ impl Slot<'_> {
     }
 }
 
-/// The number of a slot that is whole, and its bytes as they would be written again.
+/// The number of a valid slot, and its bytes as they would be written again.
 pub fn read(slot: &[u8]) -> Option<(u64, Vec<u8>)> {
     decode(slot).map(|(number, record)| (number, encode(number, &record)))
 }
 
-/// The number of the newest whole slot of a journal.
+/// The number of the newest valid slot of a journal.
 pub fn newest(journal: &[u8]) -> Option<u64> {
     crate::journal::newest(journal).map(|(number, _)| number)
 }

@@ -1,10 +1,10 @@
-//! Hashing what stands on the disk.
+//! Hashes files on disk.
 
 use crate::sys::{self, Access, File, Folder};
 use bowline_core::transfer::{Digest, Hasher};
 use std::io;
 
-/// Feeds a hasher with a file up to an offset; `false` if the file ends before.
+/// Hashes a file up to an offset; `false` if the file ends before.
 pub(crate) fn hash_file(file: &File, upto: u64, hasher: &mut Hasher) -> io::Result<bool> {
     let mut buffer = vec![0; 128 * 1024];
     while hasher.offset() < upto {
@@ -18,7 +18,7 @@ pub(crate) fn hash_file(file: &File, upto: u64, hasher: &mut Hasher) -> io::Resu
     Ok(true)
 }
 
-/// The digest of a file; `None` if its length is another one.
+/// The digest of a file; `None` if its length is different.
 pub(crate) fn digest_of(folder: &Folder, name: &str, length: u64) -> io::Result<Option<Digest>> {
     let file = folder.open_file(name, Access::Read)?;
     let mut hasher = Hasher::new();

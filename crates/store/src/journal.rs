@@ -1,7 +1,7 @@
-//! What is kept of a transfer beside its bytes, and how it stands in the journal file.
+//! What is stored about a transfer besides its bytes, and its format in the journal file.
 //!
-//! A journal has two slots, written in turns. A write that a power cut tears spoils the slot that was being written,
-//! and the other one, a little older, is still whole: no temporary file, no rename, no folder to synchronise.
+//! A journal has two slots, written alternately. A write torn by a power cut spoils the slot that was being written,
+//! while the other one, slightly older, remains valid: this needs no temporary file, no rename, and no folder sync.
 //!
 //! ```text
 //! 0        slot of even numbers          SLOT        slot of odd numbers          2 * SLOT
@@ -10,7 +10,7 @@
 //! └──────┴──────┴────────┴─────┴───────────────┴────────┴ ─ ─ ─ ─ ┘
 //! ```
 //!
-//! Integers are big-endian; the checksum covers everything before it. The slot with the higher number counts.
+//! Integers are big-endian; the checksum covers everything before it. The slot with the higher number is valid.
 
 use crate::principal::Principal;
 use crate::sys::FileId;
@@ -18,14 +18,14 @@ use bowline_core::transfer::{Checkpoint, Digest, SafeName, TransferId, Validator
 use bytes::{Buf, BufMut};
 use std::fmt;
 
-/// The bytes set aside for one slot: a name of 4 KiB and the largest checkpoint fit, and it is a whole number of the
-/// pages and sectors of any disk.
+/// The size of one slot: a name of 4 KiB and the largest checkpoint fit, and it is a whole number of the pages and
+/// sectors of any disk.
 pub(crate) const SLOT: usize = 8192;
 
 const MAGIC: &[u8; 4] = b"BWJ1";
-/// So many bytes at the beginning of a slot tell its number.
+/// How many bytes at the beginning of a slot contain its number.
 pub(crate) const HEAD: usize = 16;
-/// BLAKE3, the one digest there is.
+/// BLAKE3, the only digest so far.
 const BLAKE3: u8 = 1;
 
 /// The file that a sender announces.
@@ -38,12 +38,12 @@ pub struct Spec {
     pub length: Option<u64>,
     /// When it was last changed at the sender, in milliseconds since 1970; 0 if unknown.
     pub mtime_ms: i64,
-    /// What tells this version of the source from any other, if the sender can say.
+    /// A text that distinguishes this version of the source from others, if the sender knows one.
     pub validator: Option<Validator>,
 }
 
 impl Spec {
-    /// A file of which no more is known.
+    /// A file about which no more is known.
     pub fn new(name: SafeName, length: Option<u64>) -> Self {
         Self { name, length, mtime_ms: 0, validator: None }
     }
@@ -67,18 +67,18 @@ impl fmt::Debug for Claim {
 /// How far a transfer has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Bytes are missing, or nobody has compared the digest.
+    /// Bytes are missing, or the digest was not compared.
     Open,
-    /// All bytes are there and right; `file` is the part, about to get its name.
+    /// All bytes are there and correct; `file` is the part, which is about to get its name.
     Complete { digest: Digest, file: FileId },
-    /// The file has its name; `file` is what it was then.
+    /// The file has its name; `file` identifies it as it was then.
     Committed { digest: Digest, file: FileId },
 }
 
-/// Everything that a journal says.
+/// The contents of a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// What names it in staging: the id of the transfer, in the hands of its principal.
+    /// Its key in staging: the id of the transfer combined with its principal.
     pub(crate) id: TransferId,
     pub(crate) principal: Principal,
     pub(crate) claim: Claim,
@@ -136,7 +136,7 @@ pub(crate) fn encode(number: u64, record: &Record) -> Vec<u8> {
     out
 }
 
-/// The number and the record of a slot; `None` if it was never written, or is not whole.
+/// The number and the record of a slot; `None` if it was never written, or is not valid.
 pub(crate) fn decode(slot: &[u8]) -> Option<(u64, Record)> {
     let len = slot.strip_prefix(MAGIC)?.try_get_u32().ok()? as usize;
     let (body, crc) = slot.get(..len)?.split_last_chunk::<4>()?;
@@ -183,7 +183,7 @@ pub(crate) fn decode(slot: &[u8]) -> Option<(u64, Record)> {
     fits.then_some((number, record))
 }
 
-/// The number that the head of a slot speaks of, whether the slot is whole or not; 0 if it was never written.
+/// The number in the head of a slot, valid or not; 0 if it was never written.
 pub(crate) fn number(head: &[u8; HEAD]) -> u64 {
     match head.split_last_chunk() {
         Some((before, number)) if before.starts_with(MAGIC) => u64::from_be_bytes(*number),
@@ -210,7 +210,7 @@ fn take<const N: usize>(body: &mut &[u8]) -> Option<[u8; N]> {
     split(body, N)?.try_into().ok()
 }
 
-/// The newer of the whole slots of a journal.
+/// The newer of the valid slots of a journal.
 pub(crate) fn newest(journal: &[u8]) -> Option<(u64, Record)> {
     journal.chunks(SLOT).take(2).filter_map(decode).max_by_key(|(number, _)| *number)
 }

@@ -1,8 +1,8 @@
-//! How much of a store each principal holds in partial files.
+//! How much of a store each principal uses in partial files.
 //!
-//! Of a file under way its whole length counts, since that is what it is going to take, or what is written if nobody
-//! knows its length; of one at rest what is safe.
-//! What other processes keep in the same folder is known as of the first look.
+//! A file in transfer counts with its whole length, since it is going to take that, or with what is written if its
+//! length is unknown; a file at rest counts with what is safe. Files of other processes in the same folder are counted
+//! as of the first look.
 
 use crate::config::Quota;
 use crate::error::{ErrorKind, StoreError};
@@ -24,37 +24,37 @@ pub(crate) struct Ledger {
 
 #[derive(Debug, Default)]
 struct Books {
-    /// What lay in staging when the store was opened is entered.
+    /// Whether the contents of staging at the first look have been entered.
     counted: bool,
     entries: BTreeMap<TransferId, Entry>,
     sums: BTreeMap<Principal, Sums>,
 }
 
-/// What counts of a file.
+/// How a file counts.
 #[derive(Clone, Debug)]
 struct Entry {
     principal: Principal,
     bytes: u64,
-    /// Nobody is sending it, so it stays.
+    /// Whether nobody is sending it, so that it stays.
     rests: bool,
 }
 
-/// What a principal has.
+/// What a principal uses.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     all: Sum,
-    /// What of that is at rest.
+    /// The part of that at rest.
     resting: Sum,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
-    /// What is announced need not exist, so it may be more than any disk has.
+    /// An announced length need not be real, so this may exceed any disk.
     bytes: u128,
     partials: u64,
 }
 
-/// Why there is no place for a file.
+/// Why there is no room for a file.
 #[derive(Debug)]
 pub(crate) struct Full {
     kind: ErrorKind,
@@ -62,17 +62,17 @@ pub(crate) struct Full {
 }
 
 impl Full {
-    /// The same, for who wants to put the file there.
+    /// The same as an error for the file at this path.
     pub(crate) fn at(self, path: &Path) -> StoreError {
         StoreError::because(self.kind, path, self.why)
     }
 }
 
 impl Ledger {
-    /// Enters a file of this length that is about to begin, or to go on.
+    /// Enters a file of this length that is about to begin or continue.
     ///
     /// # Errors
-    /// What the quota says against it, with both numbers; then nothing has changed.
+    /// What the quota does not allow, with both numbers; then nothing has changed.
     pub(crate) fn enter(
         self: &Arc<Self>,
         root: &Root,
@@ -81,7 +81,7 @@ impl Ledger {
         key: TransferId,
         length: u64,
     ) -> Result<Hold, Full> {
-        // Without a quota nobody asks how much there is.
+        // Without a quota, the amount does not matter.
         let mut books = if quota.is_none() { lock(&self.books) } else { self.counted(root) };
         let before = books.entries.get(&key).map(|entry| entry.bytes);
         let others = books.beside(principal, key);
@@ -105,10 +105,10 @@ impl Ledger {
         })
     }
 
-    /// A file under way whose length nobody knows is about to have so many bytes.
+    /// A file in transfer whose length is unknown is about to grow to this many bytes.
     ///
     /// # Errors
-    /// What the quota says against it, with both numbers; then nothing has changed.
+    /// What the quota does not allow, with both numbers; then nothing has changed.
     pub(crate) fn grow(&self, quota: &Quota, key: TransferId, length: u64) -> Result<(), Full> {
         let mut books = lock(&self.books);
         let Some(entry) = books.entries.get(&key).cloned() else { return Ok(()) };
@@ -120,7 +120,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// The bytes and the files of all principals.
+    /// The bytes and the number of files of all principals.
     pub(crate) fn total(&self, root: &Root) -> (u64, u64) {
         let books = self.counted(root);
         let add =
@@ -129,12 +129,12 @@ impl Ledger {
         (bytes.try_into().unwrap_or(u64::MAX), files)
     }
 
-    /// Whether there is something of this file.
+    /// Whether anything of this file exists.
     pub(crate) fn has(&self, root: &Root, key: TransferId) -> bool {
         self.counted(root).entries.contains_key(&key)
     }
 
-    /// The books, with what was there before.
+    /// The books, including what was there before.
     fn counted(&self, root: &Root) -> MutexGuard<'_, Books> {
         let mut books = lock(&self.books);
         if !books.counted {
@@ -143,14 +143,14 @@ impl Ledger {
         books
     }
 
-    /// This file is no more.
+    /// This file no longer exists.
     pub(crate) fn forget(&self, key: TransferId) {
         lock(&self.books).set(key, None);
     }
 }
 
 impl Books {
-    /// What a principal has beside this file.
+    /// What a principal uses besides this file.
     fn beside(&self, principal: &Principal, key: TransferId) -> Sums {
         let mut sums = self.sums.get(principal).copied().unwrap_or_default();
         if let Some(entry) = self.entries.get(&key) {
@@ -176,13 +176,13 @@ impl Books {
         }
     }
 
-    /// Enters what lies in staging. What cannot be read counts for nobody; a sweep removes it.
+    /// Enters the contents of staging. What cannot be read counts for nobody; a sweep removes it.
     fn count(&mut self, root: &Root) {
         self.counted = true;
         for shard in root.shards().unwrap_or_default() {
             let Ok(folder) = root.shard(&shard) else { continue };
             for name in folder.names().unwrap_or_default() {
-                // Finished ones have a journal and no part.
+                // Finished transfers have a journal and no part.
                 let Some(hex) = name.strip_suffix(".part") else { continue };
                 let read = || -> io::Result<Vec<u8>> {
                     let mut bytes = Vec::new();
@@ -216,13 +216,14 @@ impl Sums {
         });
     }
 
-    /// The sums that this counts for.
+    /// The sums in which this entry counts.
     fn counting(&mut self, entry: &Entry) -> impl Iterator<Item = &mut Sum> {
         let resting = entry.rests.then_some(&mut self.resting);
         std::iter::once(&mut self.all).chain(resting)
     }
 
-    /// Whether there is room for so many bytes beside these; if not, `why` says it of the bytes that there are and may be.
+    /// Whether there is room for this many bytes besides these sums; if not, `why` describes the current and the
+    /// maximum bytes.
     fn check_bytes(
         &self,
         quota: &Quota,
@@ -233,7 +234,8 @@ impl Sums {
         self.check(|sum| sum.bytes + u128::from(length) <= u128::from(most), |sum| why(sum.bytes, most))
     }
 
-    /// Whether there is room beside these. What is under way ends by itself, so whoever finds room then is to wait.
+    /// Whether there is room besides these sums. Open transfers will end by themselves, so if there is room without
+    /// them, the caller should wait.
     fn check(&self, is_room: impl Fn(&Sum) -> bool, why: impl FnOnce(&Sum) -> String) -> Result<(), Full> {
         if is_room(&self.all) {
             return Ok(());
@@ -243,7 +245,7 @@ impl Sums {
     }
 }
 
-/// A file under way, entered with what it is going to take. When it is let go of, what is safe of it counts.
+/// A file in transfer, entered with what it is going to take. When this is dropped, what is safe of it counts.
 #[derive(Debug)]
 pub(crate) struct Hold {
     ledger: Arc<Ledger>,
@@ -254,7 +256,7 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    /// So much of it will stay.
+    /// This much of it will stay.
     pub(crate) fn keep(&mut self, safe: u64) {
         (self.safe, self.kept) = (safe, true);
     }

@@ -35,42 +35,42 @@
 //! | crash or power cut | what the next attach finds |
 //! |---|---|
 //! | before the first flush | nothing: it begins at 0, and a sweep removes the remains |
-//! | after bytes were written, before they were flushed | the last safe byte; what is beyond is cut off |
+//! | after bytes were written, before they were flushed | the last safe byte; anything beyond is cut off |
 //! | while the journal is written | the older of its two slots |
-//! | after the last byte, before the commit | all of them; the sender only says again that it has finished |
+//! | after the last byte, before the commit | all of them; the sender only repeats that it has finished |
 //! | after the digest was compared, before the file has its name | the file gets its name: `Committed` |
 //! | the same, while an [empty file](#on-other-systems) holds the name | `Exists`, until that file is removed: then `Committed` |
 //! | after the file got its name | its inode or its digest proves that: `Committed` |
 //!
 //! # Who may write
 //!
-//! One holder at a time: whoever attached last. The previous one is *fenced*: its next call fails, and what it had
-//! written is kept. Within a process that takes no time; another process is kept out by a lock on the journal. Where
-//! locks do nothing, or a partition has taken one away, a holder that finds the journal written by another is fenced as
-//! well, at the next checkpoint, commit or discard. A sender does not fence itself: what it said on an older link than
-//! the one that brought it the transfer is belated, and refused. [`LinkOrder`] tells which link is older.
+//! There is one holder at a time: the one that attached last. The previous one is *fenced*: its next call fails, and
+//! what it had written is kept. Within a process this is immediate; another process is kept out by a lock on the
+//! journal. Where locks do not work, or a network partition has taken one away, a holder that finds the journal written
+//! by another is fenced as well, at its next checkpoint, commit or discard. A sender does not fence itself: a call from
+//! a link older than the one that brought it the transfer is late, and refused. [`LinkOrder`] says which link is older.
 //!
-//! # Whose it is
+//! # Who owns it
 //!
-//! A partial belongs to the [`Principal`] for whom it was begun ([`DiskStore::for_principal`]): for others its id is
-//! unknown. [`Quota`] bounds what each may keep; [`Config::expire_after`] and [`Config::max_age`] bound for how long.
+//! A partial belongs to the [`Principal`] for whom it was begun ([`DiskStore::for_principal`]): to others its id is
+//! unknown. [`Quota`] limits what each may keep; [`Config::expire_after`] and [`Config::max_age`] limit for how long.
 //!
 //! # Folders
 //!
-//! A file brings the folders on the way to it. [`DiskStore::make_folder`] makes a single folder, and gives it a time
-//! and a mode. [`DiskStore::walk`] goes through everything in a folder, in a fixed order, and [`DiskStore::listing`]
-//! writes that down for somebody who asks.
+//! A file creates the folders on the way to it. [`DiskStore::make_folder`] makes a single folder, and sets its time and
+//! mode. [`DiskStore::walk`] visits everything in a folder, in a fixed order, and [`DiskStore::listing`] turns that
+//! into a listing for a peer that asks.
 //!
 //! # On other systems
 //!
 //! On Unix, every step is relative to an open folder, follows no symbolic link, and takes a free name without a race.
-//! Elsewhere the means of the standard library have to do: links are looked for before each step, folders are not
-//! synchronised, and free space is not known beforehand.
+//! On other systems only the standard library is available: links are checked before each step, folders are not synced,
+//! and free space is not known beforehand.
 //!
-//! Some file systems, such as certain FUSE ones, can neither rename only to a free name nor make hard links. They leave
-//! one way to take a name that nobody else has: an empty file claims it, and the next call puts the whole file in its
-//! place. A process that is killed between these two calls leaves the empty file. Nobody can then tell whose it is, so
-//! it is replaced only with [`Config::overwrite`]; the bytes wait in staging until they expire.
+//! Some file systems, such as certain FUSE ones, support neither a rename that requires a free name nor hard links.
+//! They leave one way to take a name exclusively: an empty file claims it, and the next call puts the complete file in
+//! its place. A process that is killed between these two calls leaves the empty file. Nobody can then tell whose it is,
+//! so it is replaced only with [`Config::overwrite`]; the bytes wait in staging until they expire.
 
 mod attach;
 mod clock;

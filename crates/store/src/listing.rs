@@ -1,4 +1,4 @@
-//! Listings of folders: made when somebody asks for one, held in memory until it is sent, and never too many at once.
+//! Listings of folders: made on request, held in memory until they are sent, and never too many at once.
 
 use crate::error::{ErrorKind, StoreError};
 use crate::live::lock;
@@ -14,11 +14,11 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-/// What a listing costs at least: so much is taken at a time.
+/// The least memory for a listing, and the step in which it grows.
 const STEP: usize = 64 * 1024;
 
-/// Memory that all listings share. Whoever has a name takes no more than half of it with several, for a peer may hold what it was
-/// promised for as long as it pauses; one listing may be as long as there is room for.
+/// Memory that all listings share. A named principal may use at most half of it with several listings, because a peer
+/// may hold what it was promised for as long as it pauses; a single listing may use all the room there is.
 #[derive(Debug)]
 pub(crate) struct Budget {
     most: usize,
@@ -30,7 +30,7 @@ impl Budget {
         Self { most, held: Mutex::default() }
     }
 
-    /// Takes more for a listing of this principal that has so much.
+    /// Takes more memory for a listing of this principal that already has `has`.
     fn take(&self, principal: &Principal, has: usize, more: usize) -> bool {
         let mut held = lock(&self.held);
         let all: usize = held.values().sum();
@@ -55,7 +55,7 @@ impl Budget {
     }
 }
 
-/// A share of a budget; given back when it is dropped.
+/// A share of a budget; returned when it is dropped.
 #[derive(Debug)]
 struct Share {
     budget: Arc<Budget>,
@@ -64,7 +64,7 @@ struct Share {
 }
 
 impl Share {
-    /// Grows until so many bytes have room, and a last line behind them.
+    /// Grows until there is room for this many bytes plus a last line.
     fn cover(&mut self, bytes: usize, at: &Path) -> Result<(), StoreError> {
         while bytes + STEP / 2 > self.bytes {
             let most = self.budget.most;
@@ -87,7 +87,7 @@ impl Drop for Share {
     }
 }
 
-/// A listing, and the share that it has of the memory for all.
+/// A listing, and its share of the memory.
 pub(crate) struct Text {
     pub(crate) bytes: Bytes,
     _share: Share,
@@ -100,8 +100,9 @@ impl fmt::Debug for Text {
 }
 
 impl DiskStore {
-    /// Lists all that a folder of the store, or the store, holds at this moment, to be sent. Links and devices are left out
-    /// and counted, and so is what cannot be read or has no safe name. A view of a folder that nobody has made is empty.
+    /// Lists everything in a folder of the store, or in the whole store, at this moment, to be sent. Links and devices
+    /// are left out and counted, and so is whatever cannot be read or has no safe name. A view of a folder that does
+    /// not exist is empty.
     ///
     /// # Errors
     /// `TooMuchToList` and `ListingsBusy` if [`Config::listings`](crate::Config::listings) does not allow it, ever or
@@ -122,10 +123,10 @@ impl DiskStore {
         for found in walk.into_iter().flatten() {
             match found {
                 Found::File(entry) | Found::Folder(entry) => writer.push(&entry),
-                // What is under way is nobody's to fetch, nor is what has gone.
+                // Unfinished files cannot be fetched by anybody, nor can what has gone.
                 Found::End(_) | Found::LeftOut { why: LeftOut::Staging | LeftOut::Vanished, .. } => {}
                 Found::LeftOut { why, .. } if why.is_by_nature() => skipped += 1,
-                // It would be missing from a listing that is good otherwise.
+                // It would be missing from a listing that is otherwise complete.
                 Found::LeftOut { why: LeftOut::Unreadable(error), .. }
                     if error.kind() == ErrorKind::TooManyOpen =>
                 {
@@ -139,7 +140,7 @@ impl DiskStore {
         Ok(Source::from_listing(text, at))
     }
 
-    /// Lists a file: in one line, under the last part of its name.
+    /// Lists a file: in one line, with the last part of its name.
     ///
     /// # Errors
     /// Those of [`source`](Self::source); `ListingsBusy`.
@@ -162,7 +163,7 @@ impl DiskStore {
         Ok(Source::from_listing(text, at))
     }
 
-    /// A share of the memory for listings, with nothing in it yet.
+    /// An empty share of the memory for listings.
     fn share(&self) -> Share {
         Share { budget: Arc::clone(self.listings()), principal: self.principal().clone(), bytes: 0 }
     }

@@ -1,11 +1,11 @@
-//! A transfer that somebody in this process is attached to.
+//! A transfer with a holder in this process.
 //!
-//! One [`Live`] stands for an id, whoever holds it, as long as any [`Ticket`] to it exists. Taking over is a change of
-//! its lease: the old holder's next call finds another number there. What the old one had written stays, because the
+//! One [`Live`] represents an id, whoever holds it, as long as any [`Ticket`] to it exists. Taking over changes its
+//! lease: the old holder's next call finds another number there. What the old holder had written stays, because the
 //! files, the hasher and the journal belong to the `Live`, not to its holder.
 //!
 //! Locks are taken in this order: `gate`, `writer`, `journal`, `lease`. The lease is never held during I/O, so that a
-//! fence falls at once; `writer` is held for one write, `journal` for one synchronisation.
+//! fence takes effect at once; `writer` is held for one write, `journal` for one sync.
 
 use crate::clock::Clock;
 use crate::error::{ErrorKind, StoreError};
@@ -22,7 +22,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Every transfer of this process that somebody is attached to or about to be.
+/// Every transfer of this process that has a holder or is about to have one.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     live: Mutex<HashMap<TransferId, Arc<Live>>>,
@@ -40,7 +40,7 @@ impl Registry {
     }
 }
 
-/// Keeps a [`Live`] in the registry. The last one to go closes its files, and so unlocks the journal.
+/// Keeps a [`Live`] in the registry. The last ticket closes its files when it is dropped, which unlocks the journal.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     registry: Arc<Registry>,
@@ -67,16 +67,16 @@ impl Clone for Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut live = lock(&self.registry.live);
-        // One in the map, one here: nobody else can come by another one while the map is locked.
+        // One in the map, one here: nobody can get another one while the map is locked.
         if Arc::strong_count(&self.live) == 2 {
             live.remove(&self.id);
-            // Closed before anybody can open the journal again and find it locked by ourselves.
+            // Closed before anybody can open the journal again and find it locked by us.
             self.live.close();
         }
     }
 }
 
-/// One transfer and what it has open.
+/// One transfer and its open files.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     gate: Mutex<()>,
@@ -99,7 +99,7 @@ pub(crate) struct Lease {
 pub(crate) enum Phase {
     /// Bytes may be written.
     Held,
-    /// A synchronisation failed: nobody knows what the device holds beyond the last safe byte.
+    /// A sync failed: nobody knows what the device holds beyond the last safe byte.
     Failed(ErrorKind),
     /// Committed, discarded or detached.
     Ended,
@@ -122,33 +122,33 @@ pub(crate) struct Journal {
     /// Whether the names of the two files are durable.
     pub(crate) listed: bool,
     pub(crate) clock: Clock,
-    /// What it counts for.
+    /// Its entry in the ledger.
     pub(crate) hold: Hold,
 }
 
 impl Journal {
-    /// Moves the dates of the record along with a clock that was set: a machine without a clock of its own comes up with an
-    /// old date, and what it began then has not waited since. Says whether it was.
+    /// Moves the dates of the record along with a clock that was set: a machine without a battery-backed clock starts
+    /// with an old date, and what it began then has not waited since. Returns whether the clock was set.
     pub(crate) fn follow_clock(&mut self) -> bool {
         let ahead = self.clock.catch_up();
         let now = self.clock.millis();
         for date in [&mut self.record.created, &mut self.record.progressed] {
-            // What was right before is not moved into the future.
+            // A correct date is not moved into the future.
             *date = date.saturating_add(ahead).min(now).max(*date);
         }
         ahead > 0
     }
 
-    /// Whether the part still has its name: somebody may have cleared staging, and nobody finds again what is in a file
-    /// without a name.
+    /// Checks that the part still has its name: somebody may have cleared staging, and nobody can find the contents of
+    /// a file without a name.
     pub(crate) fn check_part(&self) -> io::Result<()> {
-        // Another process that has the transfer may have begun anew.
+        // Another process that took the transfer may have started over.
         self.slots.check()?;
         let (there, ours) = (self.place.part_meta()?, sys::meta(&self.part)?);
         if there.is_some_and(|there| there.is_same_inode(&ours)) { Ok(()) } else { Err(lost()) }
     }
 
-    /// Removes what there is of the transfer, and closes it.
+    /// Removes everything of the transfer, and closes it.
     pub(crate) fn remove(mut self, root: &Root, writer: Option<Writer>) -> io::Result<()> {
         self.slots.check().and_then(|()| root.remove(&self.place))?;
         self.hold.drop_all();
@@ -158,10 +158,10 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes the record and makes it durable. What it speaks of must be so before.
+    /// Writes the record and makes it durable. Whatever it describes must be durable before.
     pub(crate) fn save(&mut self, root: &Root) -> io::Result<()> {
         if !self.listed {
-            // Or the record might speak of a part that another one, with other bytes, still has the name of.
+            // Otherwise the record might describe a part whose name still belongs to another one, with other bytes.
             root.sync_place(&self.place)?;
             self.listed = true;
         }
@@ -190,21 +190,21 @@ impl Live {
         lock(&self.journal).is_some()
     }
 
-    /// Gives the transfer to somebody else. The one who had it is fenced from here on.
+    /// Gives the transfer to another holder. The previous one is fenced from here on.
     pub(crate) fn regrant(&self, turn: Turn, claim: Claim) {
         if let Some(lease) = lock(&self.lease).as_mut() {
             (lease.turn, lease.claim) = (turn, claim);
         }
     }
 
-    /// Gives the transfer to somebody, with the files that were opened for it.
+    /// Gives the transfer to a holder, with the files opened for it.
     pub(crate) fn install(&self, lease: Lease, writer: Writer, journal: Journal) {
         *lock(&self.writer) = Some(writer);
         *lock(&self.journal) = Some(journal);
         *lock(&self.lease) = Some(lease);
     }
 
-    /// Whether this holder may go on.
+    /// Checks that this holder may continue.
     pub(crate) fn check(&self, holder: u64, at: &Path) -> Result<(), StoreError> {
         match &*lock(&self.lease) {
             Some(lease) if lease.turn.holder == holder => match lease.phase {
@@ -218,7 +218,7 @@ impl Live {
         }
     }
 
-    /// Makes the first `upto` bytes safe: data first, then the journal that says so. Returns how many are.
+    /// Makes the first `upto` bytes safe: the data first, then the journal that says so. Returns how many are safe.
     pub(crate) fn make_safe(
         &self,
         root: &Root,
@@ -251,9 +251,9 @@ impl Live {
         Ok(upto)
     }
 
-    /// A synchronisation that comes after the end: that made everything safe, or removed it.
+    /// For a sync that comes after the end, which made everything safe or removed it.
     fn after_end(&self, at: &Path, upto: u64) -> Result<u64, StoreError> {
-        // The commit may still be at work.
+        // The commit may still be running.
         let _gate = self.gate();
         let durable = lock(&self.lease).as_ref().map_or(0, |lease| lease.durable);
         if upto <= durable { Ok(durable) } else { Err(StoreError::new(ErrorKind::Fenced, at)) }
@@ -265,8 +265,8 @@ impl Live {
         }
     }
 
-    /// Gives up on the open files: after a failed synchronisation a second one on the same file may succeed and mean
-    /// nothing, because the system has dropped what it could not write.
+    /// Gives up on the open files: after a failed sync, a second one on the same file may succeed without meaning,
+    /// because the system has dropped what it could not write.
     pub(crate) fn fail(&self, at: &Path, cause: io::Error) -> StoreError {
         let error = StoreError::io(at, cause);
         if let Some(lease) = lock(&self.lease).as_mut() {
@@ -275,7 +275,7 @@ impl Live {
         error
     }
 
-    /// Ends the transfer in this process, and hands out what it had open.
+    /// Ends the transfer in this process, and returns its open files.
     pub(crate) fn end(&self) -> (Option<Writer>, Option<Journal>) {
         let writer = lock(&self.writer).take();
         let journal = lock(&self.journal).take();
@@ -285,19 +285,19 @@ impl Live {
         (writer, journal)
     }
 
-    /// Closes the files, and so unlocks the journal.
+    /// Closes the files, which unlocks the journal.
     pub(crate) fn close(&self) {
         *lock(&self.writer) = None;
         *lock(&self.journal) = None;
     }
 }
 
-/// What is said of a part that is not where it was.
+/// The error for a part that is no longer where it was.
 pub(crate) fn lost() -> io::Error {
     io::Error::other("somebody has removed what had arrived")
 }
 
-/// Locks whatever a panicking thread left: the digest at the end is the judge of what it did.
+/// Locks even after a panic of another thread: the digest at the end decides about what it did.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! A file under way: bytes in, safe bytes out, and three ways to end.
+//! A file in transfer: bytes in, safe bytes out, and three ways to end.
 
 use crate::commit::{self, Settled};
 use crate::error::{ErrorKind, StoreError};
@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A file under way. There is one writer: whoever attached last.
+/// A file in transfer. There is one writer: whoever attached last.
 ///
 /// ```text
 ///            write          flush ▸ run              commit ─▶ the file has its name
@@ -59,12 +59,12 @@ impl Partial {
         }
     }
 
-    /// Adds the next bytes. They are hashed, and in the system's hands: a crash of the process does no harm to them,
-    /// but only [`flush`](Self::flush) makes them count.
+    /// Adds the next bytes. They are hashed and passed to the system: a crash of the process does not harm them, but
+    /// only [`flush`](Self::flush) makes them count.
     ///
     /// # Errors
-    /// `BadOffset` if `offset` is not [`written`](Self::written), `LengthMismatch` if there would be more bytes than
-    /// announced, `Quota` or `QuotaBusy` if nobody announced how many there would be and these are too many, `Fenced`,
+    /// `BadOffset` if `offset` is not [`written`](Self::written); `LengthMismatch` if there would be more bytes than
+    /// announced; `Quota` or `QuotaBusy` if the length was not announced and there are now too many; `Fenced`,
     /// `NoSpace`, `Io`. Nothing has changed then, and the same bytes may be tried again.
     pub fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
         let live = self.ticket.live();
@@ -82,7 +82,7 @@ impl Partial {
                 return Err(StoreError::because(ErrorKind::LengthMismatch, &self.path, why));
             }
             Some(_) => {}
-            // What it is going to take was not entered, since nobody knew.
+            // Its length was unknown, so what it would take was not entered.
             None => {
                 let grown = self.store.ledger().grow(self.store.quota(), self.ticket.id(), end);
                 grown.map_err(|full| full.at(&self.path))?;
@@ -96,7 +96,7 @@ impl Partial {
         Ok(())
     }
 
-    /// All that was written.
+    /// Everything that was written.
     pub(crate) fn read(&self) -> Result<Vec<u8>, StoreError> {
         let writer = lock(&self.ticket.live().writer);
         let Some(writer) = writer.as_ref() else { return Err(self.error(ErrorKind::Fenced)) };
@@ -111,7 +111,7 @@ impl Partial {
         self.written
     }
 
-    /// How often the transfer has been attached to, this time included.
+    /// How often the transfer has been attached to, including this time.
     pub fn epoch(&self) -> u32 {
         self.epoch
     }
@@ -121,14 +121,14 @@ impl Partial {
         &self.spec
     }
 
-    /// Who is to use the file once it has its name. `None`, as at the beginning, leaves that to the system. It is a wish: a
-    /// file system without modes is no obstacle.
+    /// Sets the permissions of the file for when it gets its name. `None`, the initial value, leaves them to the
+    /// system. They are only attempted: a file system without modes is no obstacle.
     pub fn set_unix_mode(&mut self, mode: Option<UnixMode>) {
         self.unix_mode = mode;
     }
 
-    /// Marks what is written so far, to be made safe by [`Flush::run`], on another thread if you like, while writing
-    /// goes on.
+    /// Marks what is written so far, to be made safe by [`Flush::run`], if you like on another thread, while writing
+    /// continues.
     pub fn flush(&mut self) -> Flush {
         let now = lock(&self.ticket.live().writer)
             .as_ref()
@@ -146,12 +146,12 @@ impl Partial {
         }
     }
 
-    /// Gives the file its name, when all its bytes are there and right.
+    /// Gives the file its name, once all its bytes are there and correct.
     ///
     /// # Errors
     /// - `LengthMismatch`: `length` is not what was announced and written. What is there is kept.
     /// - `DigestMismatch`: these are not the sender's bytes. They are discarded.
-    /// - `Exists`: the name was taken meanwhile, by other bytes. They are kept, and an attach tries again.
+    /// - `Exists`: the name was taken meanwhile, by other bytes. Ours are kept, and an attach tries again.
     /// - `Fenced`, `NoSpace`, `Denied`, `Io`: what is safe is kept.
     pub fn commit(self, length: u64, digest: Digest) -> Result<Location, StoreError> {
         let announced = self.spec.length.unwrap_or(length);
@@ -177,12 +177,12 @@ impl Partial {
                 let _ = sys::set_mode(&writer.part, UnixMode::from_bits(mode.bits() | also));
             }
         };
-        // A part that its owner cannot open would be in the way of another attempt.
+        // A part that its owner cannot open would block another attempt.
         give_mode(0o600);
         root.sync_all(&writer.part).map_err(io)?;
         let file = sys::meta(&writer.part).map_err(io)?.id;
-        // A file under that name is compared only with one whose length is announced: of another the journal alone knows that it
-        // is finished.
+        // An existing file with that name is compared only if the announced length matches; without an announced
+        // length, only the journal knows that the transfer is finished.
         let is_needed = journal.record.durable > 0 || self.spec.length.is_none();
         journal.record.state = State::Complete { digest, file };
         journal.record.durable = length;
@@ -191,11 +191,11 @@ impl Partial {
         if is_needed {
             journal.save(root).map_err(io)?;
         } else {
-            // The sender was never told of a safe byte. Should a power cut take the journal, it begins anew, or finds
-            // the finished file: two synchronisations fewer for every small file.
+            // The sender was never told of a safe byte. If a power cut takes the journal, it starts over, or finds the
+            // finished file. This saves two syncs for every small file.
             journal.slots.write(&root.faults, &journal.record).map_err(io)?;
         }
-        // From here on nobody opens it again to write.
+        // From here on nobody opens it again for writing.
         give_mode(0);
         let Journal { place, mut slots, record, clock, part, mut hold, .. } = journal;
         hold.keep(length);
@@ -212,7 +212,7 @@ impl Partial {
         }
     }
 
-    /// Makes everything written safe and lets go of the file. Returns how many bytes are safe.
+    /// Makes everything written safe and releases the file. Returns how many bytes are safe.
     ///
     /// # Errors
     /// `Fenced`, `NoSpace`, `Io`: what was safe before is kept.
@@ -258,7 +258,8 @@ impl fmt::Debug for Partial {
     }
 }
 
-/// Bytes to be made safe. It owns what it needs: run it anywhere, at any time, even after the [`Partial`] has ended.
+/// Bytes to be made safe. It owns what it needs: run it on any thread, at any time, even after the [`Partial`] has
+/// ended.
 #[must_use = "nothing is safe before `run`"]
 pub struct Flush {
     store: DiskStore,
@@ -272,14 +273,14 @@ pub struct Flush {
 }
 
 impl Flush {
-    /// Makes the bytes safe, data first and then the journal that says so. Returns how many are safe.
+    /// Makes the bytes safe, the data first and then the journal that says so. Returns how many are safe.
     ///
-    /// Then it looks whether the file can still get its name.
+    /// Afterwards it checks whether the file can still get its name.
     ///
     /// # Errors
-    /// `Fenced` if somebody else attached; they make safe what was written. After `NoSpace` or `Io` the partial takes
-    /// no more: attach again, and go on from the last safe byte. `Exists` or `InTheWay` if something else has the name by
-    /// now: the bytes are safe, and an attach goes on with them once the name is free.
+    /// `Fenced` if another sender attached, which then makes safe what was written. After `NoSpace` or `Io` the partial
+    /// accepts no more: attach again, and continue from the last safe byte. `Exists` or `InTheWay` if something else
+    /// has the name by now: the bytes are safe, and an attach continues with them once the name is free.
     pub fn run(self) -> Result<u64, StoreError> {
         let safe = self.make_safe()?;
         if let Some(part) = &self.part {

@@ -1,4 +1,4 @@
-//! What comes through a pipe: read once and in order, and kept until the receiver has made it durable.
+//! Data from a pipe: read once and in order, and kept until the receiver has made it durable.
 //!
 //! ```text
 //!   reader ──▶ pump, a thread of its own ──▶ spill ──▶ the link
@@ -6,8 +6,9 @@
 //!                     └──── room ◀── durable over there: hashed and forgotten
 //! ```
 //!
-//! A link may be cut at any moment, and what was on its way is sent again; so nothing is forgotten before it is safe at
-//! the other end. The spill is bounded: if it is full, the pump reads no more, and whoever writes into the pipe waits.
+//! A link may be cut at any moment, and whatever was under way is sent again; so nothing is forgotten before it is safe
+//! at the other end. The spill is limited: when it is full, the pump stops reading, and the process that writes into
+//! the pipe waits.
 
 use crate::error::{ErrorKind, StoreError};
 use crate::live::lock;
@@ -21,25 +22,25 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How many bytes are kept that are not durable at the receiver: four of its syncs, so that a disk and a link work while
-/// another sync is under way.
+/// How many bytes that are not durable at the receiver are kept: four of its syncs, so that a disk and a link can work
+/// during another sync.
 const ROOM: u64 = 64 << 20;
-/// What a pipe of Linux holds.
+/// The capacity of a pipe on Linux.
 const BLOCK: usize = 64 * 1024;
-/// Whoever writes little at a time is given time to write more, so that not every line costs a frame.
+/// After a read shorter than this, the writer is given time to write more, so that not every line costs a frame.
 const SMALL: usize = 4096;
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// What comes through a pipe, and is sent without anybody knowing how much it will be.
+/// Data from a pipe, which is sent without knowing its length.
 ///
-/// Give it to [`Worker::add_pipe`](crate::Worker::add_pipe). It is read on a thread of its own, since a pipe may say
-/// nothing for hours; dropping this ends the thread when its read returns.
+/// Pass it to [`Worker::add_pipe`](crate::Worker::add_pipe). It is read on a thread of its own, since a pipe may be
+/// silent for hours; dropping this ends the thread when its read returns.
 pub struct Pipe(Arc<Shared>);
 
-/// Takes what came of a read.
+/// Receives the result of a read.
 pub(crate) type Tell = Box<dyn Fn(Piece) + Send>;
 
-/// What came of a read.
+/// The result of a read.
 #[derive(Debug)]
 pub(crate) enum Piece {
     Bytes { offset: u64, data: Bytes },
@@ -50,36 +51,36 @@ pub(crate) enum Piece {
 #[derive(Default)]
 struct Shared {
     spill: Mutex<Spill>,
-    /// Something has been forgotten, or nobody is interested any more.
+    /// Something was forgotten, or nobody is interested any more.
     freed: Condvar,
 }
 
-/// What was read and is not forgotten.
+/// What was read and not forgotten.
 #[derive(Default)]
 struct Spill {
     /// All but the last are full.
     blocks: VecDeque<Vec<u8>>,
     /// Where the first block begins.
     start: u64,
-    /// Everything below may not be asked for any more.
+    /// Everything below this can no longer be requested.
     base: u64,
     /// Where the next byte of the pipe goes.
     end: u64,
     over: Option<Over>,
-    /// The read that is not answered, for want of bytes.
+    /// The read that is unanswered because there are no bytes.
     wanted: Option<(u64, usize)>,
     tell: Option<Tell>,
     closed: bool,
 }
 
-/// Why nothing more comes.
+/// Why nothing more arrives.
 enum Over {
     End,
     Failed(String),
 }
 
 impl Pipe {
-    /// Begins to read, up to 64 MiB ahead of what is durable at the receiver.
+    /// Starts reading, up to 64 MiB ahead of what is durable at the receiver.
     ///
     /// # Errors
     /// The system allows no other thread.
@@ -94,20 +95,19 @@ impl Pipe {
         Ok(Self(shared))
     }
 
-    /// From here on, this takes what comes of [`read`](Self::read).
+    /// From here on, `tell` receives the results of [`read`](Self::read).
     pub(crate) fn connect(&self, tell: Tell) {
         lock(&self.0.spill).tell = Some(tell);
     }
 
-    /// Up to `len` bytes from `offset` on, as soon as there is one; or the end. A later read takes the place of an
-    /// earlier one.
+    /// Up to `len` bytes from `offset` on, as soon as there is one; or the end. A later read replaces an earlier one.
     pub(crate) fn read(&self, offset: u64, len: usize) {
         let mut spill = lock(&self.0.spill);
         spill.wanted = Some((offset, len));
         spill.answer();
     }
 
-    /// Hashes up to `upto`. The bytes that come before, if there are any, must have gone into the hasher.
+    /// Hashes up to `upto`. Any earlier bytes must have been hashed already.
     pub(crate) fn hash(&self, hasher: &mut Hasher, upto: u64) -> Result<(), StoreError> {
         lock(&self.0.spill).reaches(upto)?;
         let mut block = Vec::with_capacity(BLOCK);
@@ -123,7 +123,7 @@ impl Pipe {
         Ok(())
     }
 
-    /// The digest of the first `upto` bytes, of which a hasher has had those that are forgotten.
+    /// The digest of the first `upto` bytes; `hasher` has hashed those that were forgotten.
     pub(crate) fn digest(&self, hasher: &Hasher, upto: u64) -> Result<Digest, StoreError> {
         if hasher.offset() > upto {
             return Err(gone(upto, hasher.offset()));
@@ -133,7 +133,7 @@ impl Pipe {
         Ok(hasher.digest())
     }
 
-    /// What is below `upto` will not be asked for again.
+    /// Bytes below `upto` will not be requested again.
     pub(crate) fn forget(&self, upto: u64) {
         lock(&self.0.spill).forget(upto);
         self.0.freed.notify_all();
@@ -165,7 +165,7 @@ impl Shared {
             let most = free.min(BLOCK as u64) as usize;
             let read = match reader.read(&mut buffer[..most]) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                // Whoever shares the pipe with us does not want to wait for it; we do.
+                // Another process that shares the pipe has set it non-blocking; we want to wait.
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     thread::sleep(PATIENCE);
                     continue;
@@ -214,7 +214,7 @@ impl Spill {
         self.answer();
     }
 
-    /// Answers the read that waits, if something can be said.
+    /// Answers the waiting read, if possible.
     fn answer(&mut self) {
         let (Some((offset, len)), Some(tell)) = (self.wanted, &self.tell) else { return };
         let piece = match &self.over {
@@ -235,7 +235,7 @@ impl Spill {
         self.wanted = None;
     }
 
-    /// Adds up to `len` bytes from `offset` on, one at least.
+    /// Adds up to `len` bytes from `offset` on, at least one.
     fn copy(&self, mut offset: u64, len: usize, into: &mut Vec<u8>) -> Result<(), StoreError> {
         if offset < self.base {
             return Err(gone(offset, self.base));
@@ -254,7 +254,7 @@ impl Spill {
         Ok(())
     }
 
-    /// Whether so many bytes have come.
+    /// Checks whether this many bytes have arrived.
     fn reaches(&self, upto: u64) -> Result<(), StoreError> {
         if upto <= self.end {
             return Ok(());

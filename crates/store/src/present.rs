@@ -1,4 +1,4 @@
-//! A file that has the name of one that is offered, and its length: its digest says whether it is the same.
+//! An existing file with the name and length of an offered one: its digest says whether it is the same.
 
 use crate::clock::millis;
 use crate::error::{ErrorKind, StoreError};
@@ -10,14 +10,14 @@ use crate::sys::{self, Access, Meta};
 use bowline_core::transfer::{Digest, Hasher, SafeName};
 use std::path::PathBuf;
 
-/// A file that is there, and its digest as far as it has come. It is open only during a stride, so many may wait.
+/// An existing file, and its digest as far as it has been computed. It is open only during a stride, so many may wait.
 pub(crate) struct Present {
     store: DiskStore,
-    /// From the folder that was opened on.
+    /// Relative to the opened folder.
     name: SafeName,
     at: PathBuf,
     file: Meta,
-    /// Two kilobytes.
+    /// Boxed: it has two kilobytes.
     hasher: Box<Hasher>,
 }
 
@@ -37,7 +37,7 @@ impl Present {
         self.file.id.len
     }
 
-    /// Hashes on; the digest, once it is known.
+    /// Hashes on; returns the digest once it is known.
     ///
     /// # Errors
     /// `Exists` if it is another file by now; `Denied`, `Io`.

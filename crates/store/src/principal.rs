@@ -1,17 +1,17 @@
-//! Whose a partial file is.
+//! The owner of a partial file.
 
 use bowline_core::transfer::{Digest, TransferId};
 use std::fmt;
 use std::sync::Arc;
 
-/// The most bytes that the name of a principal may have: it stands in every journal.
+/// The most bytes that a principal's name may have: every journal contains it.
 const MAX_NAME: usize = 64;
 
-/// Whoever is behind a transfer, as far as the application can tell: the user that a token names, say.
+/// The party behind a transfer, as far as the application can tell: for example the user that a token names.
 ///
-/// A partial file belongs to one principal. Others cannot go on with it, nor find out that it exists: the same id in
-/// the hands of two principals stands for two transfers. Quotas count for each principal. The default is nobody in
-/// particular, for a server that asks for no token, or knows only one.
+/// A partial file belongs to one principal. Others cannot continue it, nor find out that it exists: the same id under
+/// two principals means two transfers. Each principal has its own quota. The default is no particular principal, for a
+/// server that requires no token, or knows only one.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Principal(Arc<str>);
 
@@ -20,7 +20,7 @@ pub struct Principal(Arc<str>);
 pub struct PrincipalError(usize);
 
 impl Principal {
-    /// The principal of this name.
+    /// The principal with this name.
     ///
     /// # Errors
     /// The name is empty, or longer than 64 bytes.
@@ -32,12 +32,12 @@ impl Principal {
         }
     }
 
-    /// The name; empty for nobody in particular.
+    /// The name; empty for no particular principal.
     pub fn name(&self) -> &str {
         &self.0
     }
 
-    /// What names this principal's transfer of this id among all transfers of a store.
+    /// The key of this principal's transfer with this id among all transfers of a store.
     pub(crate) fn key(&self, id: TransferId) -> TransferId {
         if self.0.is_empty() {
             return id;

@@ -1,4 +1,4 @@
-//! The served folder, and the ways through it.
+//! The served folder, and how to get through it.
 //!
 //! ```text
 //! served/holiday/beach.jpg        a finished file, under the name that its sender gave it
@@ -28,7 +28,7 @@ pub(crate) struct Root {
     pub(crate) staging: SafeName,
     durability: Durability,
     pub(crate) faults: Faults,
-    /// The staging folder as it was found last.
+    /// The staging folder as last found.
     pub(crate) staged: Mutex<Option<(Folder, Meta)>>,
     /// Folders whose own names are durable, by device and inode.
     listed: Mutex<HashSet<(u64, u64)>>,
@@ -36,7 +36,7 @@ pub(crate) struct Root {
     made: Mutex<HashSet<(u64, u64)>>,
 }
 
-/// How many folders are remembered as durable: more than one upload of many files touches at a time.
+/// How many folders are remembered as durable: more than one upload of many files uses at a time.
 const LISTED: usize = 4096;
 /// How many folders are remembered as made here: those of a large tree, in 2 MiB.
 const MADE: usize = 65_536;
@@ -57,7 +57,7 @@ impl Root {
         Self::within(folder?, path, config, faults)
     }
 
-    /// The same of a folder that is open already.
+    /// The same for a folder that is already open.
     pub(crate) fn within(
         folder: Folder,
         path: &Path,
@@ -74,7 +74,7 @@ impl Root {
         Ok(Self { folder, path, staging, durability, faults, staged, listed, made })
     }
 
-    /// Where a finished file of this name stands.
+    /// The path of the finished file with this name.
     pub(crate) fn path(&self, name: &SafeName) -> PathBuf {
         let mut path = PathBuf::with_capacity(self.path.as_os_str().len() + 1 + name.as_str().len());
         path.push(&self.path);
@@ -82,7 +82,7 @@ impl Root {
         path
     }
 
-    /// Which folder forbids it, if something in staging is not permitted.
+    /// The folder whose permissions are to blame if something in staging is not permitted.
     pub(crate) fn staging_or_root(&self) -> &str {
         let first = self.staging.components().next().unwrap_or_default();
         match self.folder.stat(first) {
@@ -96,7 +96,7 @@ impl Root {
         &self.path
     }
 
-    /// Whether the folder is not where it was opened any more.
+    /// Whether the folder is no longer where it was opened.
     pub(crate) fn is_gone(&self) -> bool {
         let there = Folder::open(&self.path).and_then(|there| there.meta());
         !matches!((there, self.folder.meta()), (Ok(there), Ok(ours)) if there.is_same_inode(&ours))
@@ -108,41 +108,41 @@ impl Root {
 
     // Finished files.
 
-    /// The folder that holds a name and what stands there; `None` if nothing does.
+    /// The folder of a name and what has the name; `None` if nothing has.
     pub(crate) fn find(&self, name: &SafeName) -> Result<Option<(Folder, Meta)>, StoreError> {
         let Some(folder) = self.find_parent(name)? else { return Ok(None) };
         let meta = folder.stat(name.file_name()).map_err(StoreError::at(&self.path(name)))?;
         Ok(meta.map(|meta| (folder, meta)))
     }
 
-    /// The folder that is to hold a name, if it is there.
+    /// The folder for a name, if it exists.
     pub(crate) fn find_parent(&self, name: &SafeName) -> Result<Option<Folder>, StoreError> {
         let found = self.walk(name, parents(name), &self.path(name), false)?;
         Ok(found.map(|(folder, _)| folder))
     }
 
-    /// The folder that is to hold a name, made if need be, and durable.
+    /// The folder for a name, made if necessary, and durable.
     pub(crate) fn make_parent(&self, name: &SafeName) -> Result<Folder, StoreError> {
         let at = self.path(name);
         let made = self.walk(name, parents(name), &at, true)?;
         made.map(|(folder, _)| folder).ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))
     }
 
-    /// The folder of this name, made if need be, and durable; the flag says that it was there before.
+    /// The folder with this name, made if necessary, and durable; the flag says whether it existed before.
     pub(crate) fn make_folder(&self, name: &SafeName) -> Result<(Folder, bool), StoreError> {
         let at = self.path(name);
         self.walk(name, name.components(), &at, true)?
             .ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))
     }
 
-    /// The folder of this name, if there is anything of it.
+    /// The folder with this name, if it exists.
     pub(crate) fn find_folder(&self, name: &SafeName) -> Result<Option<Folder>, StoreError> {
         let found = self.walk(name, name.components(), &self.path(name), false)?;
         Ok(found.map(|(folder, _)| folder))
     }
 
-    /// Goes down these components of a name, one at a time, never through a link and never into staging. The flag says
-    /// that the last of them was there before.
+    /// Descends these components of a name, one at a time, never through a link and never into staging. The flag says
+    /// whether the last of them existed before.
     fn walk<'a>(
         &self,
         name: &SafeName,
@@ -151,7 +151,7 @@ impl Root {
         make: bool,
     ) -> Result<Option<(Folder, bool)>, StoreError> {
         self.check(name)?;
-        // Held open, so that nobody else comes by its inode if it is removed meanwhile.
+        // Held open, so that its inode is not reused if it is removed meanwhile.
         let held = self.staging_here().map_err(StoreError::at(at))?;
         let staging = held.as_ref().map(|(_, meta)| *meta);
         let mut folder = self.top();
@@ -173,14 +173,14 @@ impl Root {
                     ));
                 }
                 Err(e) => {
-                    // If it is there, it cannot be entered; if not, it cannot be made.
+                    // If the folder exists, it cannot be entered; if not, it cannot be made.
                     let entered = folder.stat(part).is_ok_and(|there| there.is_some());
                     let denied: Vec<_> = name.components().take(depth + usize::from(entered)).collect();
                     return Err(StoreError::io(at, e).within(&denied.join("/")));
                 }
             };
             let meta = next.meta().map_err(StoreError::at(at))?;
-            // By another spelling, on a file system that folds case or drops invisible characters.
+            // Staging by another spelling, on a file system that folds case or drops invisible characters.
             if cfg!(unix) && staging.is_some_and(|staging| meta.is_same_inode(&staging)) {
                 return Err(StoreError::new(ErrorKind::BadName, at));
             }
@@ -192,8 +192,8 @@ impl Root {
         Ok(Some((folder, existed)))
     }
 
-    /// The staging folder, if it is there and can be looked at. Without it nothing tells another spelling of its name, so a
-    /// process that can open nothing must not go on as if it were not there.
+    /// The staging folder, if it exists and can be examined. Without it another spelling of its name cannot be
+    /// recognised, so a process that cannot open files must not continue as if it did not exist.
     pub(crate) fn staging_here(&self) -> io::Result<Option<(Folder, Meta)>> {
         match self.find_staging() {
             Err(e) if sys::is_too_many_open(&e) => Err(e),
@@ -201,7 +201,7 @@ impl Root {
         }
     }
 
-    /// Refuses names that lead into staging, or to it.
+    /// Refuses names that lead to staging or into it.
     pub(crate) fn check(&self, name: &SafeName) -> Result<(), StoreError> {
         let mut parts = name.components();
         let within = self
@@ -221,7 +221,7 @@ impl Root {
         self.faults.sync(Op::SyncData, || sys::meta(file), || file.sync_data())
     }
 
-    /// The same, and the times of the file.
+    /// The same, including the times of the file.
     pub(crate) fn sync_all(&self, file: &File) -> io::Result<()> {
         if self.durability == Durability::None {
             return Ok(());
@@ -244,7 +244,7 @@ impl Root {
         self.faults.sync(Op::SyncFolder, || folder.meta(), || folder.sync())
     }
 
-    /// Enters a folder in `folder`, made if need be; the flag says that it was.
+    /// Opens a folder in `folder`, making it if necessary; the flag says whether it was made.
     pub(crate) fn make(&self, folder: &Folder, part: &str, private: bool) -> io::Result<(Folder, bool)> {
         match folder.enter(part) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -254,7 +254,7 @@ impl Root {
         let (inner, made) = folder.create(part, private)?;
         if made {
             let key = key(&inner.meta()?);
-            // Perhaps with the inode of one that was removed.
+            // Its inode may be that of a removed folder.
             lock(&self.listed).remove(&key);
             let mut ours = lock(&self.made);
             if ours.len() == MADE {
@@ -265,12 +265,12 @@ impl Root {
         Ok((inner, made))
     }
 
-    /// Whether this process has made a folder. Of too many it forgets all.
+    /// Whether this process has made a folder. If there are too many, all are forgotten.
     pub(crate) fn has_made(&self, folder: &Meta) -> bool {
         lock(&self.made).contains(&key(folder))
     }
 
-    /// Makes the name of a folder survive a power cut, whoever gave it.
+    /// Makes the name of a folder survive a power cut, whoever made it.
     fn list(&self, parent: &Folder, inner: &Meta) -> io::Result<()> {
         if lock(&self.listed).contains(&key(inner)) {
             return Ok(());

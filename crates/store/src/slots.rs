@@ -22,17 +22,17 @@ impl Error for Overtaken {}
 #[derive(Debug)]
 pub(crate) struct Slots {
     file: File,
-    /// The number of the newest whole slot; 0 if there is none.
+    /// The number of the newest valid slot; 0 if there is none.
     number: u64,
 }
 
 impl Slots {
-    /// Opens a journal, or makes it. `NotFound` if there is none; `WouldBlock` if another process has it open.
+    /// Opens a journal, or creates it. `NotFound` if there is none; `WouldBlock` if another process has it open.
     pub(crate) fn open(folder: &Folder, name: &str, create: bool) -> io::Result<(Self, Option<Record>)> {
         loop {
             let file = folder.open_locked(name, create)?;
             let here = folder.stat(name)?;
-            // Whoever held the lock until now may have removed the file; then the lock is on a file without a name.
+            // The previous holder of the lock may have removed the file; then our lock is on a file without a name.
             let meta =
                 sys::meta(&file).ok().filter(|meta| here.is_some_and(|here| meta.is_same_inode(&here)));
             if let Some(meta) = meta {
@@ -51,23 +51,24 @@ impl Slots {
         Ok(())
     }
 
-    /// Writes the newest record once more, in its place, and makes it survive a power cut. The process that wrote it
-    /// may have died before it could, and the next record goes over the one that is safe for certain.
+    /// Writes the newest record again, in its place, and makes it survive a power cut. The process that wrote it may
+    /// have died before that, and the next record will overwrite the slot that is certainly safe.
     pub(crate) fn confirm(&self, faults: &Faults, record: &Record) -> io::Result<()> {
         self.put(faults, self.number, record)?;
         self.sync(faults)
     }
 
-    /// Looks whether somebody else has written since: on a file system whose locks keep nobody out, or have been lost.
+    /// Checks whether another process has written since, in case locks do not work on this file system, or were lost.
     /// Without an error the transfer is ours, as far as anybody can know.
     pub(crate) fn check(&self) -> io::Result<()> {
-        // Whoever goes on from our entry has written to the slot that is next for us, and nobody writes a lower number there.
+        // A process that continued from our record has written to our next slot, and nobody writes a lower number
+        // there.
         let mut head = [0; journal::HEAD];
         sys::read_full_at(&self.file, &mut head, place(self.number + 1))?;
         if journal::number(&head) <= self.number {
             return Ok(());
         }
-        // Unless what a crash has torn stands there, which counts for nothing.
+        // Unless that slot was torn by a crash, and is not valid.
         let number = read(&self.file, u64::MAX)?.map_or(0, |(number, _)| number);
         if number > self.number { Err(io::Error::other(Overtaken)) } else { Ok(()) }
     }
@@ -90,7 +91,7 @@ fn place(number: u64) -> u64 {
     (number % 2) * SLOT as u64
 }
 
-/// The newest whole slot of a journal that is so long, or longer.
+/// The newest valid slot of a journal with at least this length.
 fn read(file: &File, len: u64) -> io::Result<Option<(u64, Record)>> {
     let mut bytes = vec![0; len.min(2 * SLOT as u64) as usize];
     sys::read_full_at(file, &mut bytes, 0)?;

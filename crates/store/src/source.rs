@@ -1,5 +1,5 @@
-//! A file that is sent, or a part of one, and the watch over it: a file that changes while it is sent must not arrive as
-//! a mixture.
+//! A file being sent, or a part of one, and the check that it stays the same: a file that changes meanwhile must not
+//! arrive as a mixture.
 
 use crate::error::{ErrorKind, StoreError};
 use crate::listing::Text;
@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A file that is sent, or a part of it, as it was when it was opened.
+/// A file being sent, or a part of it, as it was when it was opened.
 ///
 /// Clones share the open file; reads of different clones do not disturb each other.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Source {
 #[derive(Debug)]
 enum Content {
     File(File),
-    /// Made for whoever asked for it; it does not change.
+    /// Made for the peer that asked for it; it does not change.
     Listing(Text),
 }
 
@@ -62,7 +62,7 @@ impl Source {
     }
 
     /// A part of the file, as if it were a file of its own: length, offsets and identity are those of the part. The
-    /// [look](Self::check) is still at the whole file.
+    /// [check](Self::check) still covers the whole file.
     ///
     /// # Errors
     /// `OutOfRange` if the file has nothing of it; `NotAFile` for anything but the whole of a listing.
@@ -87,7 +87,7 @@ impl Source {
         }
     }
 
-    /// Who may use the file, where the system knows.
+    /// The permissions of the file, if the system has them.
     pub fn unix_mode(&self) -> Option<UnixMode> {
         self.opened.mode
     }
@@ -97,7 +97,7 @@ impl Source {
         &self.path
     }
 
-    /// How many bytes the file had when it was opened, or how many of them its part has.
+    /// The length of the file when it was opened, or of the part.
     pub fn length(&self) -> u64 {
         self.part.end - self.part.start
     }
@@ -107,16 +107,16 @@ impl Source {
         self.opened.mtime_ms()
     }
 
-    /// What tells this version of this file from any other: 16 bytes of [`identity`](Self::identity).
+    /// Distinguishes this version of this file from any other: 16 bytes of [`identity`](Self::identity).
     pub fn validator(&self) -> Validator {
         Validator::from_bytes(&self.identity().as_bytes()[..16]).expect("16 bytes fit a validator")
     }
 
-    /// A hash of inode, length and both times, and of the place of a part. The number of the device is left out: many
-    /// systems give it anew at each mount.
+    /// A hash of inode, length and both times, and of the range of a part. The device number is left out, because many
+    /// systems change it at each mount.
     ///
-    /// The same for every process that opens the unchanged file, so a sender can derive the id of a transfer from it
-    /// and find that transfer again after a restart. It can be guessed: mix a secret key in.
+    /// It is the same for every process that opens the unchanged file, so a sender can derive the id of a transfer from
+    /// it and find that transfer again after a restart. It can be guessed: mix in a secret key.
     pub fn identity(&self) -> Digest {
         let Meta { id, changed, .. } = self.opened;
         let mut hasher = Hasher::new();
@@ -156,7 +156,7 @@ impl Source {
             Content::File(file) => {
                 let left = self.length().saturating_sub(offset);
                 let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-                // What lies behind a part is nobody's business; and what is in it is not beyond the greatest offset.
+                // Bytes behind a part are not sent; and its own bytes are not beyond the greatest offset.
                 let at = self.part.start.saturating_add(offset);
                 sys::read_full_at(file, &mut buffer[..most], at).map_err(StoreError::at(&self.path))?
             }
@@ -175,10 +175,10 @@ impl Source {
         Ok(())
     }
 
-    /// Looks whether the file is what it was when it was opened. Call it before the digest is sent.
+    /// Checks whether the file is still what it was when it was opened. Call it before the digest is sent.
     ///
     /// # Errors
-    /// `SourceChanged` if its content, its name or its rights have been touched; `Io`.
+    /// `SourceChanged` if its content, its name or its permissions were changed; `Io`.
     pub fn check(&self) -> Result<(), StoreError> {
         let Content::File(file) = &*self.content else { return Ok(()) };
         let meta = sys::meta(file).map_err(StoreError::at(&self.path))?;
@@ -186,7 +186,7 @@ impl Source {
     }
 }
 
-/// Somebody wants a part of what is no file.
+/// A part was requested of something that is not a file.
 pub(crate) fn not_divided(path: &Path) -> StoreError {
     StoreError::because(ErrorKind::NotAFile, path, "nothing else has a range of bytes")
 }

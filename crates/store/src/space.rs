@@ -1,4 +1,4 @@
-//! Whether there is room for a file, on each of the disks that it goes through.
+//! Whether there is room for a file, on each disk that it goes through.
 
 use crate::fault::Faults;
 use crate::root::{Root, parents};
@@ -10,7 +10,7 @@ use std::io;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Volume {
     pub(crate) number: u64,
-    /// How many bytes may still be written to it, where it tells.
+    /// How many bytes may still be written to it, if known.
     pub(crate) free: Option<u64>,
 }
 
@@ -20,10 +20,10 @@ impl Volume {
         Ok(faults.volume(&meta).unwrap_or_else(|| Self { number: meta.id.dev, free: folder.free() }))
     }
 
-    /// Whether so many bytes fit.
+    /// Checks that this many bytes fit.
     ///
     /// # Errors
-    /// Both numbers, if not.
+    /// Both numbers, if they do not.
     pub(crate) fn check(&self, need: u64) -> Result<(), String> {
         match self.free {
             Some(free) if free < need => Err(format!("{need} bytes are needed, {free} are free")),
@@ -33,11 +33,11 @@ impl Volume {
 }
 
 impl Root {
-    /// Whether the rest of a file fits into staging, and all of it where its name is, if that is on another disk: in `parent`, if
-    /// that was found.
+    /// Checks that the rest of a file fits into staging, and all of it to where its name is, if that is on another
+    /// disk: into `parent`, if that was found.
     ///
     /// # Errors
-    /// The numbers, if not.
+    /// The numbers, if it does not fit.
     pub(crate) fn check_space(
         &self,
         name: &SafeName,
@@ -45,7 +45,7 @@ impl Root {
         length: u64,
         have: u64,
     ) -> Result<(), String> {
-        // Where nobody tells, it is seen as it comes.
+        // If the free space is unknown, lack of it shows when bytes arrive.
         let staging = match self.staging_folder() {
             Ok(folder) => Volume::of(&self.faults, &folder),
             Err(_) => self.volume(self.staging.components()),
@@ -60,7 +60,7 @@ impl Root {
         }
     }
 
-    /// What the last of these folders is on, or the nearest one above it that is there.
+    /// The file system of the last of these folders, or of the nearest existing one above it.
     fn volume<'a>(&self, parts: impl Iterator<Item = &'a str>) -> io::Result<Volume> {
         let mut folder = self.top();
         for part in parts {

@@ -1,4 +1,4 @@
-//! Files under way: two for each transfer, in a folder named after the first two digits of its id.
+//! Unfinished files: two for each transfer, in a folder named after the first two digits of its id.
 
 use crate::fault::{Faults, Op};
 use crate::journal::Record;
@@ -14,8 +14,8 @@ impl Root {
         self.find_staging().map(|(folder, _)| folder)
     }
 
-    /// The staging folder, and what it is. It is opened once and held, so that nobody else comes by its inode, and serves as
-    /// long as its name stands for it.
+    /// The staging folder and its metadata. It is opened once and held, so that its inode is not reused, and is used as
+    /// long as its name refers to it.
     pub(crate) fn find_staging(&self) -> io::Result<(Folder, Meta)> {
         let staged = lock(&self.staged).clone();
         if let Some(staged) = staged.filter(|(_, meta)| self.is_staging(meta)) {
@@ -27,7 +27,8 @@ impl Root {
         found
     }
 
-    /// Whether the name of staging stands for this folder. Only a name right in the served folder is found in one step.
+    /// Whether the name of staging refers to this folder. Only a name directly in the served folder is found in one
+    /// step.
     fn is_staging(&self, meta: &Meta) -> bool {
         let mut parts = self.staging.components();
         let (Some(name), None) = (parts.next(), parts.next()) else { return false };
@@ -35,7 +36,7 @@ impl Root {
         cfg!(unix) && there.is_some_and(|there| there.kind == Kind::Folder && there.is_same_inode(meta))
     }
 
-    /// The folders of staging that there are, by their two digits.
+    /// The existing folders in staging, by their two digits.
     pub(crate) fn shards(&self) -> io::Result<Vec<String>> {
         let folder = match self.staging_folder() {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -48,7 +49,7 @@ impl Root {
         Ok(names)
     }
 
-    /// A folder of staging, by its two digits.
+    /// A folder in staging, by its two digits.
     pub(crate) fn shard(&self, digits: &str) -> io::Result<Folder> {
         self.staging_folder()?.enter(digits)
     }
@@ -59,12 +60,12 @@ impl Root {
         Ok(Place { folder: self.shard(&hex[..2])?, hex })
     }
 
-    /// Where the files of a transfer are to be, and its journal, made if need be. `found` is the place, if it was there at the
-    /// last look.
+    /// Where the files of a transfer belong, and its journal; both are made if necessary. `found` is the place, if it
+    /// existed when last checked.
     pub(crate) fn make_place(&self, id: TransferId, found: Option<Place>) -> io::Result<(Place, Slots)> {
         let hex = id.to_hex();
         let mut found = found.map(|place| place.folder);
-        // Whoever finishes removes a folder that is empty, perhaps just when it was made for us.
+        // Whoever finishes removes an empty folder, perhaps just when it was made for us.
         for _ in 0..100 {
             match self.try_make_place(found.take(), &hex) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -90,7 +91,7 @@ impl Root {
         }
     }
 
-    /// A folder of staging, by its two digits, made if need be.
+    /// A folder in staging, by its two digits, made if necessary.
     fn make_shard(&self, digits: &str) -> io::Result<Folder> {
         let enter = |folder: Folder, part: &str| self.make(&folder, part, true).map(|(folder, _)| folder);
         let staging = match self.staging_folder() {
@@ -102,7 +103,7 @@ impl Root {
         enter(staging?, digits)
     }
 
-    /// Removes the files of a transfer, and the folders that are empty then.
+    /// Removes the files of a transfer, and folders that become empty.
     pub(crate) fn remove(&self, place: &Place) -> io::Result<()> {
         self.remove_part(place)?;
         // The journal last: its lock keeps others away until nothing is left.
@@ -124,7 +125,7 @@ impl Root {
         }
     }
 
-    /// Removes a folder of staging, if one is named, and staging itself, where they are empty.
+    /// Removes a folder in staging, if one is named, and staging itself, if they are empty.
     pub(crate) fn remove_empty(&self, shard: Option<&str>) {
         let parts: Vec<_> = self.staging.components().chain(shard).collect();
         for depth in (0..parts.len()).rev() {
@@ -138,8 +139,8 @@ impl Root {
         }
     }
 
-    /// The files of a transfer that has ended are closed. Elsewhere than on Unix those that were removed may keep their names
-    /// until then, and their folder was not empty before.
+    /// The files of a transfer that has ended are closed. On systems other than Unix, removed files may keep their
+    /// names until then, so that their folder was not empty before.
     pub(crate) fn tidy(&self, place: &Place) {
         if cfg!(not(unix)) {
             self.remove_empty(Some(&place.hex[..2]));
@@ -183,7 +184,7 @@ impl Place {
         }
     }
 
-    /// What the part is, if it is there.
+    /// The metadata of the part, if it exists.
     pub(crate) fn part_meta(&self) -> io::Result<Option<Meta>> {
         Ok(self.folder.stat(&self.part_name())?.filter(|meta| meta.kind == Kind::File))
     }
@@ -192,14 +193,14 @@ impl Place {
         self.folder.open_file(&self.part_name(), Access::Edit)
     }
 
-    /// The part, which may be one that nobody writes to any more.
+    /// Opens the part for reading, even if nobody writes to it any more.
     pub(crate) fn read_part(&self) -> io::Result<File> {
         self.folder.open_file(&self.part_name(), Access::Read)
     }
 
-    /// A part without a byte, in place of any that is there.
+    /// An empty part, replacing any that exists.
     pub(crate) fn new_part(&self, faults: &Faults) -> io::Result<File> {
-        // Never emptied in place: a crash may have left the inode with another, finished name.
+        // Never truncated in place: after a crash, the inode may have another name, that of a finished file.
         faults.before(Op::Create)?;
         let name = self.part_name();
         match self.folder.open_file(&name, Access::New) {

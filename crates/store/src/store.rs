@@ -1,4 +1,4 @@
-//! The store: a folder that files are received into and sent from.
+//! The store: a folder into which files are received and from which they are sent.
 
 use crate::config::{Config, Quota};
 use crate::digests::Digests;
@@ -18,19 +18,19 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-/// A folder that files are received into and sent from.
+/// A folder into which files are received and from which they are sent.
 ///
-/// Clones share one store. Open a folder once for each process and clone the store: two stores over one folder take
-/// each other for different processes.
+/// Clones share one store. Open a folder once per process and clone the store: two stores over one folder take each
+/// other for different processes.
 ///
-/// All calls block on the disk; make them where that harms nobody.
+/// All calls block on the disk; make them where that does no harm.
 #[derive(Clone)]
 pub struct DiskStore {
     inner: Arc<Inner>,
     principal: Principal,
-    /// What all names are in; `None`: in the folder that was opened.
+    /// The folder that names are relative to; `None`: the opened folder.
     folder: Option<SafeName>,
-    /// What the principal may keep, if not what the configuration says.
+    /// The principal's quota, if it differs from the configuration.
     quota: Option<Quota>,
 }
 
@@ -40,9 +40,9 @@ struct Inner {
     registry: Arc<Registry>,
     ledger: Arc<Ledger>,
     cursor: Mutex<Cursor>,
-    /// What the listings hold that are being sent.
+    /// The memory used by the listings being sent.
     listings: Arc<Budget>,
-    /// Files that are hashed to be compared.
+    /// The hashing of existing files for comparison.
     strides: Strides,
     digests: Digests,
 }
@@ -51,8 +51,8 @@ impl DiskStore {
     /// Opens a folder. Nothing is written before the first attach, so a read-only folder can be sent from.
     ///
     /// # Errors
-    /// `NotFound` or `NotAFolder` if there is no such folder, `BadName` if the staging folder of the configuration is
-    /// no plain relative path, `Denied`, `Io`.
+    /// `NotFound` or `NotAFolder` if there is no such folder, `BadName` if the configured staging folder is not a plain
+    /// relative path, `Denied`, `Io`.
     pub fn open(dir: &Path, config: Config) -> Result<Self, StoreError> {
         Self::open_with(dir, config, Faults::default())
     }
@@ -62,7 +62,7 @@ impl DiskStore {
         Ok(Self::over(root, config))
     }
 
-    /// A store over a folder that is no path: of a model.
+    /// A store over a folder without a path, in the model.
     #[cfg(test)]
     pub(crate) fn within(folder: crate::sys::Folder, config: Config) -> Result<Self, StoreError> {
         let root = Root::within(folder, Path::new("model"), &config, Faults::default())?;
@@ -77,31 +77,31 @@ impl DiskStore {
         Self { inner, principal: Principal::default(), folder: None, quota: None }
     }
 
-    /// The same store, in the hands of this principal: what it attaches to is bound to it, and counts for it.
+    /// The same store for this principal: its transfers belong to it, and count for it.
     #[must_use]
     pub fn for_principal(&self, principal: Principal) -> Self {
         Self { principal, ..self.clone() }
     }
 
-    /// The same store, but whatever is named is in this folder of it, which comes to be with the first file in it.
-    /// Nothing outside of it can be named.
+    /// A view of the same store in which all names are relative to this folder, which is created with the first file in
+    /// it. Nothing outside of it can be named.
     #[must_use]
     pub fn in_folder(&self, folder: SafeName) -> Self {
         Self { folder: Some(folder), ..self.clone() }
     }
 
-    /// The same store, with a quota for its principal that is not that of the configuration.
+    /// The same store, with another quota for its principal than the configured one.
     #[must_use]
     pub fn with_quota(&self, quota: Quota) -> Self {
         Self { quota: Some(quota), ..self.clone() }
     }
 
-    /// Whose hands it is in.
+    /// The principal that it acts for.
     pub fn principal(&self) -> &Principal {
         &self.principal
     }
 
-    /// Opens a finished file, to be sent. Never one under way, and never through a symbolic link.
+    /// Opens a finished file for sending. Never an unfinished one, and never through a symbolic link.
     ///
     /// # Errors
     /// `NotFound`; `NotAFile` for anything but a regular file; `BadName` in the staging folder; `TooManyOpen`, `Denied`, `Io`.
@@ -110,7 +110,7 @@ impl DiskStore {
         let at = root.path(name);
         let (folder, meta) = match root.find(name) {
             Ok(found) => found.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?,
-            // Something on the way is no folder, so nothing is beneath it.
+            // Something on the way is not a folder, so nothing is beneath it.
             Err(e) if e.kind() == ErrorKind::NoFolder => {
                 return Err(StoreError::new(ErrorKind::NotFound, &at));
             }
@@ -128,24 +128,24 @@ impl DiskStore {
         self.root().dir()
     }
 
-    /// How many bytes are free on its disk, where the system says so.
+    /// How many bytes are free on its disk, if the system reports it.
     pub fn free(&self) -> Option<u64> {
         self.root().free()
     }
 
-    /// How many bytes and how many files are kept of what is not finished, for all principals together. Of a file under way
-    /// its whole length counts, as for the [quota](Quota).
+    /// How many bytes and files are kept of unfinished transfers, for all principals together. A file in transfer
+    /// counts with its whole length, as for the [quota](Quota).
     pub fn unfinished(&self) -> (u64, u64) {
         self.ledger().total(self.root())
     }
 
-    /// Whether something is kept of this transfer of the principal, which is not finished: also if an earlier process has
-    /// begun it. Only the first look at what is [unfinished](Self::unfinished) waits for the disk.
+    /// Whether something is kept of this unfinished transfer of the principal, even if an earlier process began it.
+    /// Only the first look at what is [unfinished](Self::unfinished) blocks on the disk.
     pub fn has_begun(&self, id: TransferId) -> bool {
         self.ledger().has(self.root(), self.principal().key(id))
     }
 
-    /// How the folder is treated.
+    /// Its configuration.
     pub fn config(&self) -> &Config {
         &self.inner.config
     }
@@ -155,12 +155,12 @@ impl DiskStore {
         self.quota.as_ref().unwrap_or(&self.inner.config.quota)
     }
 
-    /// What all names are in, if not in the folder that was opened.
+    /// The folder that names are relative to, if not the opened one.
     pub(crate) fn folder(&self) -> Option<&SafeName> {
         self.folder.as_ref()
     }
 
-    /// The name from the folder that was opened on.
+    /// The name relative to the opened folder.
     pub(crate) fn whole(&self, name: &SafeName) -> Result<SafeName, StoreError> {
         let Some(folder) = &self.folder else { return Ok(name.clone()) };
         let whole = folder.child(name.as_str());

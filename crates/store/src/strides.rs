@@ -1,4 +1,4 @@
-//! Long work on files, in strides: few at once, each in its turn.
+//! Long work on files, in short strides: few at once, taking turns.
 //!
 //! ```text
 //!   submit ─▶ waiting ─▶ running, at most MOST ─▶ done
@@ -6,7 +6,7 @@
 //!                └─── more ───┘
 //! ```
 //!
-//! Whoever waits holds no thread, and a stride is a job of its own: what others want of the same threads comes in between.
+//! Waiting work holds no thread, and each stride is a separate job: other jobs for the same threads come in between.
 
 use crate::live::lock;
 use crate::worker::Spawn;
@@ -16,13 +16,14 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 /// How many strides run at once: one that computes, and one that waits for the disk. The command has eight threads for
-/// files, so most of them are left to what is soon done.
+/// files, so most of them remain for short jobs.
 const MOST: usize = 2;
 
-/// How many bytes are hashed in one: some hundredths of a second, after which it is seen whether anybody still waits.
+/// How many bytes are hashed in one stride: some hundredths of a second, after which it checks whether anybody still
+/// waits.
 pub(crate) const STRIDE: u64 = 16 << 20;
 
-/// Work under way, and the spawner of the threads that it runs on.
+/// Work in progress, and the spawner for its threads.
 struct Work {
     spawn: Spawn,
     stride: Box<dyn FnMut() -> ControlFlow<()> + Send>,
@@ -35,22 +36,23 @@ pub(crate) struct Strides(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     running: usize,
-    /// Somebody is starting what waits.
+    /// Whether a call of `start` is running.
     starting: bool,
     waiting: VecDeque<Work>,
 }
 
 impl Strides {
-    /// Queues work: `stride` is called, on threads of `spawn`, until it breaks off.
+    /// Queues work: `stride` is called, on threads of `spawn`, until it breaks.
     pub(crate) fn submit(&self, spawn: &Spawn, stride: impl FnMut() -> ControlFlow<()> + Send + 'static) {
         let work = Work { spawn: Arc::clone(spawn), stride: Box::new(stride) };
         lock(&self.0).waiting.push_back(work);
         self.start();
     }
 
-    /// Starts what waits, as long as there is room.
+    /// Starts waiting work, as long as there is room.
     fn start(&self) {
-        // A spawner may run its job here and now, or drop it: whoever starts goes round, and does not go deeper.
+        // A spawner may run its job immediately, or drop it. The call that is already starting loops instead of
+        // recursing.
         if std::mem::replace(&mut lock(&self.0).starting, true) {
             return;
         }
@@ -65,11 +67,11 @@ impl Strides {
                 }
             }));
         }
-        // `next` has ended it, in the same moment in which nothing was left.
+        // `next` has cleared the flag, at the moment when nothing was left.
         std::mem::forget(interrupted);
     }
 
-    /// What is to run next; `None` ends the starting.
+    /// The work to run next; `None` ends the starting.
     fn next(&self) -> Option<Work> {
         let mut state = lock(&self.0);
         let work = if state.running < MOST { state.waiting.pop_front() } else { None };
@@ -91,7 +93,7 @@ impl fmt::Debug for Strides {
     }
 }
 
-/// A stride that runs; makes room for another when it is dropped, even by a panic or without having run.
+/// A running stride. Dropping it makes room for another, even after a panic or without having run.
 struct Running(Strides);
 
 impl Drop for Running {
@@ -101,8 +103,8 @@ impl Drop for Running {
     }
 }
 
-/// The starting that a spawner interrupts by a panic, for want of a thread, say; dropped, it leaves the starting to
-/// whoever comes next.
+/// Guards against a panic of the spawner, for example for lack of a thread: dropping this leaves the starting to the
+/// next caller.
 struct Interrupted<'a>(&'a Strides);
 
 impl Drop for Interrupted<'_> {
@@ -120,13 +122,13 @@ mod tests {
 
     type Job = Box<dyn FnOnce() + Send>;
 
-    /// Threads that are none: jobs are run, or dropped, by hand.
+    /// Not real threads: jobs are run, or dropped, by hand.
     fn by_hand() -> (Spawn, mpsc::Receiver<Job>) {
         let (sender, jobs) = mpsc::channel();
         (Arc::new(move |job| drop(sender.send(job))), jobs)
     }
 
-    /// Work of some strides, which writes its name down at each.
+    /// Work of several strides, which records its name at each.
     fn work(name: u32, strides: u32, log: &Arc<Mutex<Vec<u32>>>) -> impl FnMut() -> ControlFlow<()> + use<> {
         let (log, mut left) = (Arc::clone(log), strides);
         move || {
@@ -163,7 +165,7 @@ mod tests {
         strides.submit(&spawn, || panic!("on purpose"));
         strides.submit(&spawn, work(9, 1, &log));
         assert!(jobs.try_recv().is_err(), "there is no room");
-        // As when a runtime shuts down: what it has and what it would get is dropped.
+        // As when a runtime shuts down: jobs that it has, and those that it would get, are dropped.
         drop(dropped);
         for job in jobs.try_iter() {
             let _ = catch_unwind(AssertUnwindSafe(job));

@@ -1,4 +1,4 @@
-//! Removing what nobody came back for, a little at a time.
+//! Removes abandoned transfers, a few at a time.
 
 use crate::clock::{Clock, millis};
 use crate::commit::{self, Settled};
@@ -12,33 +12,33 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::SystemTime;
 
-/// What a sweep has done.
+/// The result of a sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Swept {
-    /// How many transfers were looked at.
+    /// How many transfers were examined.
     pub examined: usize,
     /// How many of them were removed.
     pub removed: usize,
-    /// How many bytes of partial files went with them.
+    /// How many bytes of partial files were removed with them.
     pub freed: u64,
-    /// How many commits that a crash had interrupted were finished.
+    /// How many commits interrupted by a crash were finished.
     pub finished: usize,
-    /// Whether the sweep has come round: the next one starts at the beginning.
+    /// Whether the sweep has reached the end: the next one starts at the beginning.
     pub done: bool,
 }
 
-/// How far the sweeps have come: the last id that was looked at, in hexadecimal digits.
+/// How far the sweeps have come: the last examined id, in hexadecimal.
 pub(crate) type Cursor = String;
 
 impl DiskStore {
-    /// Looks at the next `budget` transfers, and removes those that have expired or that no journal speaks for.
+    /// Examines the next `budget` transfers, and removes those that have expired or have no valid journal.
     ///
-    /// Finishes commits that a crash interrupted. Leaves alone whatever somebody is attached to, and files that are
-    /// not the store's. Call it now and then; each call goes on where the last one stopped.
+    /// Finishes commits that a crash interrupted. Leaves alone whatever has a holder, and files that are not the
+    /// store's. Call it now and then; each call continues where the last one stopped.
     ///
     /// # Errors
-    /// `Denied`, `Io`: staging cannot be listed. A single transfer that cannot be removed is passed over.
+    /// `Denied`, `Io`: staging cannot be listed. A single transfer that cannot be removed is skipped.
     pub fn sweep(&self, now: SystemTime, budget: usize) -> Result<Swept, StoreError> {
         let mut cursor = lock(self.cursor());
         let mut swept = Swept::default();
@@ -57,15 +57,15 @@ impl DiskStore {
                 swept.examined += 1;
                 cursor.clone_from(&hex);
                 if let Some(id) = parse(&hex) {
-                    // Trouble with one must not keep the others from being looked at.
+                    // Trouble with one must not prevent the others from being examined.
                     let _ = self.sweep_one(id, now, &mut swept);
                 }
             }
-            // A crash between the last file and its folder.
+            // A crash came between the last file and its folder.
             root.remove_empty(Some(&shard));
         }
         if is_empty {
-            // A crash between the last of them and staging itself.
+            // A crash came between the last of them and staging itself.
             root.remove_empty(None);
         }
         cursor.clear();
@@ -86,13 +86,13 @@ impl DiskStore {
     fn sweep_one(&self, id: TransferId, now: SystemTime, swept: &mut Swept) -> io::Result<()> {
         let ticket = self.registry().enter(id);
         let live = ticket.live();
-        // Somebody is at work on it.
+        // Somebody is using it.
         let Some(_gate) = live.try_gate() else { return Ok(()) };
         if live.is_open() {
             return Ok(());
         }
         let place = self.root().place(id)?;
-        // Held to the end: whoever else wants the transfer meanwhile finds it locked.
+        // Held to the end: anyone else who wants the transfer meanwhile finds it locked.
         let (mut slots, record) = match place.open_slots()? {
             Some(found) => found,
             None => (self.root().make_place(id, None)?.1, None),
@@ -110,7 +110,7 @@ impl DiskStore {
                             false
                         }
                         Ok(Settled::Gone) => true,
-                        // The name is taken, say: the owner has until the end to free it.
+                        // For example, the name is taken: the owner has until it expires to free it.
                         Err(_) => expired,
                     }
                 } else {

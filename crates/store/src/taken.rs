@@ -1,4 +1,5 @@
-//! A look whether somebody else has taken the name of a file under way, so that the rest of it need not be sent in vain.
+//! Checks whether somebody else has taken the name of a file in transfer, so that the rest of it need not be sent in
+//! vain.
 
 use crate::commit::check_replaceable;
 use crate::error::{ErrorKind, StoreError};
@@ -8,11 +9,11 @@ use crate::sys::{Access, File, Folder, Kind, read_full_at};
 use std::io;
 use std::path::Path;
 
-/// How many bytes of both files are compared at each look: those that came last.
+/// How many bytes of both files are compared at each check: the latest ones.
 const COMPARED: u64 = 64 * 1024;
 
-/// Whether a file of which `upto` bytes are in `part` may still get its name. What cannot be found out here is left to the
-/// end, which decides.
+/// Checks whether a file with `upto` bytes in `part` may still get its name. What cannot be determined here is left to
+/// the end, which decides.
 ///
 /// # Errors
 /// `Exists` if another file has the name; `InTheWay` if something else has.
@@ -29,14 +30,14 @@ pub(crate) fn check_name(
         return Ok(());
     }
     let is_like = there.kind == Kind::File && spec.length.is_none_or(|length| length == there.id.len);
-    // The very same file may have come by another way, and is no obstacle then.
+    // The very same file may have arrived in another way, and is no obstacle then.
     if is_like && same_end(&folder, spec.name.file_name(), part, upto).unwrap_or(true) {
         return Ok(());
     }
     Err(StoreError::new(ErrorKind::Exists, at))
 }
 
-/// Whether a file has the same bytes as the part, as far as the last ones below `upto` tell.
+/// Whether a file has the same bytes as the part, judging by the last ones below `upto`.
 fn same_end(folder: &Folder, name: &str, part: &File, upto: u64) -> io::Result<bool> {
     let there = folder.open_file(name, Access::Read)?;
     let len = upto.min(COMPARED);

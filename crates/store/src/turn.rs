@@ -1,33 +1,33 @@
-//! Who came when: to a server, and to a transfer.
+//! The order in which links came to a server, and attaches to a transfer.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// So many links and attaches there have been in this process.
+/// How many links and attaches there have been in this process.
 static LAST: AtomicU64 = AtomicU64::new(0);
 
 fn next_number() -> u64 {
     LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-/// The place of a link among all that this process has had. A sender has one link at a time, so what it says on an older one
-/// than its latest is belated: it was held up on its way.
+/// The position of a link among all links of this process. A sender has one link at a time, so whatever arrives on a
+/// link older than its latest was held up on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinkOrder(u64);
 
 impl LinkOrder {
-    /// Of a link that comes behind all others. Ask for it before the sender hears that the link is up, or it may be quicker
-    /// with the next one.
+    /// For a link after all others. Call it before the sender learns that the link is up; otherwise its next link might
+    /// come first.
     pub fn next() -> Self {
         Self(next_number())
     }
 }
 
-/// Whose turn an attach is.
+/// The position of an attach in the order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
-    /// Above that of every attach before: epochs may begin anew, these never do.
+    /// Higher than that of every earlier attach: epochs may start over, these never do.
     pub(crate) holder: u64,
-    /// Of the link that it comes by.
+    /// That of the link that it came by.
     pub(crate) link: LinkOrder,
 }
 

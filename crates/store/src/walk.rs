@@ -1,8 +1,8 @@
-//! All that a folder holds, one after the other, in an order that does not depend on the disk.
+//! Everything in a folder, one entry after the other, in an order that does not depend on the disk.
 //!
-//! No symbolic link is followed: a walk stays beneath the folder that it began in, whatever anybody renames meanwhile. It
-//! remembers the names in the folders that it is in, and nothing of those that it has left. However deep it is, it holds only a
-//! few of them open.
+//! No symbolic link is followed: a walk stays beneath the folder in which it began, whatever is renamed meanwhile. It
+//! remembers the names in the folders that it is in, and nothing about those that it has left. However deep it is, it
+//! keeps only a few of them open.
 
 use crate::error::{ErrorKind, StoreError};
 use crate::store::DiskStore;
@@ -13,22 +13,22 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::{fmt, io, vec};
 
-/// So many of the innermost folders are open: few, for others want to open something too, and enough that the walk seldom
-/// comes back to one that it has closed.
+/// How many of the innermost folders are kept open: few, since others need to open files too, and enough that the walk
+/// seldom returns to a folder that it has closed.
 const OPEN: usize = 4;
 
-/// What a [`Walk`] comes by.
+/// What a [`Walk`] finds.
 #[derive(Debug)]
 pub enum Found {
     /// A file.
     File(Entry),
-    /// A folder; what it holds comes next.
+    /// A folder; its contents come next.
     Folder(Entry),
-    /// All that this folder holds has been there.
+    /// All contents of this folder have been returned.
     End(SafeName),
     /// Something that cannot be sent.
     LeftOut {
-        /// Where it is, relative to the beginning of the walk.
+        /// Its path, relative to the beginning of the walk.
         path: PathBuf,
         /// Why.
         why: LeftOut,
@@ -39,29 +39,29 @@ pub enum Found {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LeftOut {
-    /// It leads elsewhere.
+    /// A link, which leads elsewhere.
     Link,
     /// A device, a socket, a pipe.
     Special,
-    /// It is where this, or another, store keeps what is under way.
+    /// The folder in which this or another store keeps unfinished files.
     Staging,
-    /// It has the name of that folder, and is none.
+    /// It has the name of that folder, and is something else.
     Reserved,
-    /// Its name is none that every system can have.
+    /// Its name is not allowed on every system.
     Name(NameError),
     /// It was moved or removed after its folder had been read.
     Vanished,
-    /// The system does not let us look at it.
+    /// The system does not let us examine it.
     Unreadable(StoreError),
 }
 
 impl LeftOut {
-    /// Whether it could not be sent under any circumstances, and nobody expects it to be.
+    /// Whether it could never be sent, so that nobody expects it.
     pub fn is_by_nature(&self) -> bool {
         matches!(self, Self::Link | Self::Special | Self::Staging)
     }
 
-    /// Whether it can be looked at as soon as fewer files are open.
+    /// Whether it can be examined as soon as fewer files are open.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Unreadable(error) if error.kind() == ErrorKind::TooManyOpen)
     }
@@ -81,7 +81,7 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// All that a folder holds. See [`DiskStore::walk`].
+/// Everything in a folder. See [`DiskStore::walk`].
 pub struct Walk {
     store: DiskStore,
     /// The beginning, relative to the store.
@@ -91,25 +91,25 @@ pub struct Walk {
     meta: Meta,
     /// The folders that the walk is in.
     levels: Vec<Level>,
-    /// What was left out last, and what is to be looked at again; in the innermost folder.
+    /// What was last left out, and what to examine again, both in the innermost folder.
     left_out: Option<OsString>,
     again: Option<OsString>,
 }
 
 struct Level {
-    /// Unless the walk is far below it.
+    /// `None` while the walk is far below it.
     folder: Option<Folder>,
-    /// Relative to the beginning; the beginning itself has none.
+    /// Relative to the beginning, which has none itself.
     name: Option<SafeName>,
     left: vec::IntoIter<OsString>,
 }
 
 impl DiskStore {
     /// Walks through a folder of the store, or through all of it: the entries of each folder in the order of the bytes
-    /// of their names, and what a folder holds right behind it. Names are relative to the beginning.
+    /// of their names, each folder followed by its contents. Names are relative to the beginning.
     ///
     /// # Errors
-    /// `NotFound`; `NotAFolder` if the name is that of something else; `BadName` in the staging folder; `TooManyOpen`,
+    /// `NotFound`; `NotAFolder` if the name refers to something else; `BadName` in the staging folder; `TooManyOpen`,
     /// `Denied`, `Io`.
     pub fn walk(&self, from: Option<&SafeName>) -> Result<Walk, StoreError> {
         let root = self.root();
@@ -148,7 +148,7 @@ impl Level {
         Ok(Self { folder: Some(folder), name, left: entries.into_iter() })
     }
 
-    /// The folder; if it was closed it is found again by its name, beneath this beginning and through no link.
+    /// The folder. If it was closed, it is found again by its name, beneath this beginning and not through links.
     fn open(&mut self, beginning: &Folder) -> io::Result<Folder> {
         if let Some(folder) = &self.folder {
             return Ok(folder.clone());
@@ -161,30 +161,30 @@ impl Level {
 }
 
 impl Walk {
-    /// When the folder that the walk began in was changed last, in milliseconds since 1970.
+    /// When the folder in which the walk began was last changed, in milliseconds since 1970.
     pub fn mtime_ms(&self) -> i64 {
         self.meta.mtime_ms()
     }
 
-    /// Who may use that folder, where the system knows.
+    /// The permissions of that folder, if the system has them.
     pub fn unix_mode(&self) -> Option<UnixMode> {
         self.meta.mode
     }
 
-    /// Looks at what was just [left out](Found::LeftOut) once more: what comes next is that. After a while a folder can be
-    /// opened that could not be [because of others](LeftOut::is_passing).
+    /// Examines again what was just [left out](Found::LeftOut): the walk returns it next. After a while it may be
+    /// possible to open a folder that could not be opened [because of others](LeftOut::is_passing).
     pub fn look_again(&mut self) {
         self.again = self.left_out.take();
     }
 
-    /// Looks at a name in the innermost folder; a folder comes with what it holds.
+    /// Examines a name in the innermost folder; a folder is returned with its contents.
     fn look(&mut self, part: &OsStr) -> Result<(Entry, Option<Level>), LeftOut> {
         let level = self.levels.last_mut().ok_or(LeftOut::Vanished)?;
         let opened = level.open(&self.beginning);
         let at = path(level.name.as_ref()).join(part);
         let unreadable = |e| LeftOut::Unreadable(StoreError::io(&at, e));
         let folder = opened.map_err(|e| match e.kind() {
-            // What it held may be somewhere else by now.
+            // Its contents may be somewhere else by now.
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
                 let why = "its folder was moved or removed meanwhile";
                 LeftOut::Unreadable(StoreError::because(ErrorKind::NotFound, &at, why))
@@ -192,7 +192,7 @@ impl Walk {
             _ => unreadable(e),
         })?;
         let meta = folder.stat(part).map_err(unreadable)?.ok_or(LeftOut::Vanished)?;
-        // Whatever its name is.
+        // Regardless of its name.
         match meta.kind {
             Kind::Link => return Err(LeftOut::Link),
             Kind::Other => return Err(LeftOut::Special),
@@ -221,14 +221,14 @@ impl Walk {
         match folder.enter(part).and_then(|folder| Level::read(folder, Some(name))) {
             Ok(inner) => Ok((entry, Some(inner))),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(LeftOut::Vanished),
-            // In its place stands something else by now.
+            // Something else has its place by now.
             Err(e) if e.kind() == io::ErrorKind::NotADirectory => Err(LeftOut::Special),
             Err(e) => Err(unreadable(e)),
         }
     }
 }
 
-/// The names in the order of a walk, each once: a system may give one twice if its folder changes meanwhile.
+/// The names in the order of a walk, each once: a system may return one twice if its folder changes meanwhile.
 fn in_order(mut names: Vec<OsString>) -> Vec<OsString> {
     names.sort_unstable();
     names.dedup();

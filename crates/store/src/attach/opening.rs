@@ -1,4 +1,4 @@
-//! Opening a transfer for writing, in each of the states that it may be in.
+//! Opens a transfer for writing, in each of its possible states.
 
 use super::{Attached, Attaching, Mode, Remains};
 use crate::error::{ErrorKind, StoreError};
@@ -16,7 +16,7 @@ use std::time::SystemTime;
 
 impl Attaching<'_> {
     fn check_space(&self, have: u64) -> Result<(), StoreError> {
-        // Whether what has no known end finds room is seen as it comes.
+        // Without a known length, lack of space shows only when bytes arrive.
         let Some(length) = self.spec.length.filter(|_| self.store.config().check_space) else {
             return Ok(());
         };
@@ -25,7 +25,7 @@ impl Attaching<'_> {
         room.map_err(|why| StoreError::because(ErrorKind::NoSpace, &self.at, why))
     }
 
-    /// Enters the whole file in the books of its principal; one without a known end as far as it is there.
+    /// Enters the file in its principal's books: with its whole length, or with what is there if the length is unknown.
     fn hold(&self, have: u64) -> Result<Hold, StoreError> {
         let store = self.store;
         let quota = store.quota();
@@ -34,7 +34,7 @@ impl Attaching<'_> {
         entered.map_err(|full| full.at(&self.at))
     }
 
-    /// Begins from the first byte, in a journal that is there already or in a new one.
+    /// Begins at the first byte, with an existing journal or a new one.
     pub(super) fn begin(self, remains: Remains, epoch: u32) -> Result<Attached, StoreError> {
         self.check_space(0)?;
         let mut hold = self.hold(0)?;
@@ -61,7 +61,7 @@ impl Attaching<'_> {
         };
         slots.write(&root.faults, &record).map_err(|e| self.io(e))?;
         if used {
-            // What stood there before must not come back and speak for the new bytes.
+            // An older record in the journal must not come back and vouch for the new bytes.
             root.sync_slots(&slots).map_err(|e| self.io(e))?;
         }
         let part = Arc::new(place.new_part(&root.faults).map_err(|e| self.io(e))?);
@@ -72,7 +72,7 @@ impl Attaching<'_> {
         Ok(self.install(Writer { part, hasher: Hasher::new() }, journal))
     }
 
-    /// Goes on from what the journal says, after the process that wrote it has gone.
+    /// Continues from what the journal says, after the process that wrote it has gone.
     pub(super) fn resume(
         self,
         place: Place,
@@ -92,7 +92,7 @@ impl Attaching<'_> {
         let mut hold = self.hold(durable)?;
         hold.keep(durable);
         let part = place.open_part().map_err(|e| self.io(e))?;
-        // Beyond the last safe byte nobody knows what is there.
+        // Nobody knows what is beyond the last safe byte.
         root.faults.before(Op::WriteData).map_err(|e| self.io(e))?;
         part.set_len(durable).map_err(|e| self.io(e))?;
         let mut hasher = Hasher::resume(&record.checkpoint);
@@ -106,30 +106,30 @@ impl Attaching<'_> {
         let part_of_journal = Arc::clone(&part);
         let mut journal =
             Journal { place, slots, record, part: part_of_journal, listed: false, clock: self.clock, hold };
-        // An epoch that a power cut takes back would fence the one who was told it.
+        // If a power cut took back an epoch, the sender that was given it would be fenced.
         journal.save(root).map_err(|e| self.io(e))?;
         Ok(self.install(Writer { part, hasher }, journal))
     }
 
-    /// Begins again in the place of somebody in this process.
+    /// Starts over, in place of a holder in this process.
     pub(super) fn start_over(self, lease: &Lease) -> Result<Attached, StoreError> {
         let live = self.ticket.live();
-        // Fenced first, so that nothing of the old bytes comes in between.
+        // Fence it first, so that none of its bytes come in between.
         live.regrant(self.turn, self.claim(lease.claim.epoch));
         let (_, journal) = live.end();
         self.begin(journal.map(|journal| (journal.place, Some(journal.slots))), lease.claim.epoch)
     }
 
-    /// Takes over from somebody in this process, at the last byte that was written.
+    /// Takes over from a holder in this process, at the last byte that was written.
     pub(super) fn take_over(self, mut lease: Lease) -> Result<Attached, StoreError> {
         let live = self.ticket.live();
         lease.turn = self.turn;
         lease.claim = self.claim(lease.claim.epoch);
         live.regrant(lease.turn, lease.claim);
-        // From here on the old holder writes nothing: what it has written is all there is to make safe.
+        // From here on the old holder writes nothing, so what it has written is all there is to make safe.
         let hasher = lock(&live.writer).as_ref().map(|writer| writer.hasher.clone());
         let mut journal = lock(&live.journal);
-        // A synchronisation of the old holder may just have failed.
+        // A sync of the old holder may just have failed.
         live.check(lease.turn.holder, &self.at)?;
         let (Some(hasher), Some(journal)) = (hasher, journal.as_mut()) else {
             return Err(self.error(ErrorKind::Fenced));

@@ -1,4 +1,4 @@
-//! In tests a file is a real one or one of a model. Whatever is above here does not know which.
+//! In tests, a file is a real one or one of a model. The code above does not know which.
 
 use super::disk::{self, File as DiskFile, Folder as DiskFolder};
 use super::model::{ModelFile, ModelFolder};
@@ -116,7 +116,7 @@ impl Folder {
     pub(crate) fn stat(&self, name: &(impl AsRef<OsStr> + ?Sized)) -> io::Result<Option<Meta>> {
         match self {
             Self::Disk(folder) => folder.stat(name),
-            // There all names are text.
+            // In the model all names are text.
             Self::Model(folder) => name.as_ref().to_str().map_or(Ok(None), |name| folder.stat(name)),
         }
     }
@@ -226,7 +226,7 @@ pub(crate) fn write_all_at(file: &File, data: &[u8], offset: u64) -> io::Result<
     }
 }
 
-/// The end of a process that is to die at one of its system calls.
+/// Kills the process at one of its system calls.
 pub(crate) mod doom {
     use std::io;
     use std::sync::{Mutex, OnceLock, PoisonError};
@@ -234,7 +234,7 @@ pub(crate) mod doom {
     /// How many calls that change something on a real disk this process may still make.
     static LEFT: OnceLock<Mutex<u32>> = OnceLock::new();
 
-    /// From here on so many more, and death instead of the next.
+    /// Allows this many more such calls, and death instead of the next.
     #[cfg(unix)]
     pub(crate) fn seal(left: u32) {
         assert!(LEFT.set(Mutex::new(left)).is_ok(), "once for a process");
@@ -247,7 +247,7 @@ pub(crate) mod doom {
         call()
     }
 
-    /// A write that is the last is done by half.
+    /// The last write is done by half.
     pub(super) fn write(data: &[u8], call: impl FnOnce(&[u8]) -> io::Result<()>) -> io::Result<()> {
         if is_due() {
             let _ = call(&data[..data.len() / 2]);

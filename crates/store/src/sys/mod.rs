@@ -1,6 +1,6 @@
-//! The few things that are asked of the operating system.
+//! The few things that are needed from the operating system.
 //!
-//! A [`Folder`] is an open folder, not a path: what is done through it stays beneath it, whatever anybody renames
+//! A [`Folder`] is an open folder, not a path: whatever is done through it stays beneath it, even if it is renamed
 //! meanwhile. No call on a `Folder` follows a symbolic link.
 
 #[cfg(test)]
@@ -12,7 +12,7 @@ mod portable;
 #[cfg(unix)]
 mod unix;
 
-/// The real thing.
+/// The real implementation.
 mod disk {
     #[cfg(not(unix))]
     pub(crate) use super::portable::{
@@ -43,7 +43,7 @@ use bowline_core::transfer::UnixMode;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// What a name stands for.
+/// What a name refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     File,
@@ -54,7 +54,7 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// What tells one version of one file from any other.
+/// Identifies one version of one file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FileId {
     pub(crate) dev: u64,
@@ -65,7 +65,7 @@ pub(crate) struct FileId {
 }
 
 impl FileId {
-    /// Whether it is the same version of the same file, on a disk that may have been mounted anew: many systems number
+    /// Whether it is the same version of the same file, on a disk that may have been remounted: many systems number
     /// devices as they are mounted.
     pub(crate) fn is_same_version(&self, other: &Self) -> bool {
         let Self { dev: _, ino, len, modified } = *self;
@@ -73,14 +73,14 @@ impl FileId {
     }
 }
 
-/// What is known of a file without reading it.
+/// What is known about a file without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Meta {
     pub(crate) kind: Kind,
     pub(crate) id: FileId,
     /// Time of the last change of any kind, in nanoseconds since 1970.
     pub(crate) changed: i64,
-    /// Who may use it, where the system knows.
+    /// The permissions, if the system has them.
     pub(crate) mode: Option<UnixMode>,
 }
 
@@ -98,15 +98,15 @@ impl Meta {
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Reading what is there.
+    /// Reading an existing file.
     Read,
-    /// Reading and writing what is there.
+    /// Reading and writing an existing file.
     Edit,
-    /// Reading and writing a file that was not there.
+    /// Reading and writing a new file.
     New,
 }
 
-/// The moment so many milliseconds after 1970; `None` for 0, which stands for no time, and for what no clock shows.
+/// The time this many milliseconds after 1970; `None` for 0, which means no time, and for times that no clock shows.
 pub(crate) fn moment(mtime_ms: i64) -> Option<SystemTime> {
     let distance = Duration::from_millis(mtime_ms.unsigned_abs());
     let time = if mtime_ms < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
@@ -129,7 +129,7 @@ pub(crate) fn read_full_at(file: &File, buffer: &mut [u8], offset: u64) -> io::R
 
 #[cfg(test)]
 mod tests {
-    /// Both forms of a folder do the same.
+    /// Both implementations of a folder behave alike.
     macro_rules! folder_tests {
         ($form:ident) => {
             mod $form {

@@ -1,4 +1,4 @@
-//! A device in memory that several processes share, and that keeps of what was not synchronised whatever it likes.
+//! A device in memory, shared by several processes, which may keep or lose anything that was not synced.
 //!
 //! ```text
 //!   write ─▶ what processes see ──── sync ───▶ what is stored
@@ -20,7 +20,7 @@ use std::io;
 /// What happens at a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// The process dies; of a write a part is done.
+    /// The process dies; a write is done in part.
     Death,
     /// The call fails.
     Once(io::ErrorKind),
@@ -28,12 +28,12 @@ pub(crate) enum Trouble {
     Always(io::ErrorKind),
 }
 
-/// How much of what was not synchronised survives a power cut.
+/// How much of what was not synced survives a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kept {
     Nothing,
     Everything,
-    /// Whatever the dice say.
+    /// Decided at random.
     Some,
 }
 

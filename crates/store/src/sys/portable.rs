@@ -1,7 +1,7 @@
-//! Folders by path, with what the standard library has: for systems without `openat`.
+//! Folders by path, with what the standard library provides: for systems without `openat`.
 //!
-//! Links are looked for before each step. Somebody who can write to the served folder and wins a race could still
-//! slip one in between, as with any program that works by path.
+//! Links are checked before each step. Somebody who can write to the served folder and wins a race could still slip one
+//! in between, as with any program that works by path.
 
 use super::{Access, FileId, Kind, Meta};
 #[cfg(not(unix))]
@@ -12,11 +12,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Opens folders too.
+/// Allows folders to be opened too.
 #[cfg(windows)]
 const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
 
-/// A folder that was there when it was opened.
+/// A folder that existed when it was opened.
 #[derive(Clone, Debug)]
 pub(crate) struct Folder(PathBuf);
 
@@ -85,7 +85,7 @@ impl Folder {
         match fs::hard_link(self.0.join(from), into.0.join(to)) {
             Ok(()) => self.remove_file(from),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(e),
-            // No links here: an empty file claims the name, then it is replaced.
+            // There are no links here: an empty file claims the name and is then replaced.
             Err(_) => {
                 into.open_file(to, Access::New)?;
                 self.rename_over(from, into, to).inspect_err(|_| {
@@ -107,7 +107,7 @@ impl Folder {
         fs::remove_dir(self.0.join(name))
     }
 
-    /// Nothing to do: a folder cannot be synchronised by the standard library's means.
+    /// Does nothing: the standard library cannot sync a folder.
     #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
     pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
@@ -123,7 +123,7 @@ impl Folder {
         fs::read_dir(&self.0)?.map(|entry| entry.map(|entry| entry.file_name())).collect()
     }
 
-    /// Nothing to do: there are no such modes, and the standard library sets no times of folders.
+    /// Does nothing: there are no such modes, and the standard library cannot set the times of folders.
     #[cfg(not(unix))]
     #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
     pub(crate) fn dress(&self, _: Option<SystemTime>, _: Option<UnixMode>) -> io::Result<()> {
@@ -142,7 +142,7 @@ impl Folder {
     }
 }
 
-/// A folder is opened too: whoever looks at what it is says so.
+/// Opens a folder too, so that the caller can report what it is.
 #[cfg(windows)]
 pub(crate) fn open_source(path: &Path) -> io::Result<File> {
     use std::os::windows::fs::OpenOptionsExt as _;
@@ -154,14 +154,14 @@ pub(crate) fn open_source(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Whether this process can open no more files at the moment.
+/// Whether this process cannot open more files at the moment.
 #[cfg(not(unix))]
 pub(crate) fn is_too_many_open(error: &io::Error) -> bool {
     const ERROR_TOO_MANY_OPEN_FILES: i32 = 4;
     cfg!(windows) && error.raw_os_error() == Some(ERROR_TOO_MANY_OPEN_FILES)
 }
 
-/// Whether the file system can have no file of this name.
+/// Whether the file system does not allow a file with this name.
 #[cfg(not(unix))]
 pub(crate) fn is_bad_name(error: &io::Error) -> bool {
     const ERROR_INVALID_NAME: i32 = 123;
@@ -169,26 +169,27 @@ pub(crate) fn is_bad_name(error: &io::Error) -> bool {
     cfg!(windows) && matches!(error.raw_os_error(), Some(ERROR_INVALID_NAME | ERROR_FILENAME_EXCED_RANGE))
 }
 
-/// Nobody says so there.
+/// No such error exists here.
 #[cfg(not(unix))]
 pub(crate) fn is_without_locks(_: &io::Error) -> bool {
     false
 }
 
-/// Nothing to do: there are no such modes.
+/// Does nothing: there are no such modes.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)]
 pub(crate) fn set_mode(_: &File, _: UnixMode) -> io::Result<()> {
     Ok(())
 }
 
-/// What is known of what this path stands for, without following a link.
+/// The metadata of what is at this path, without following a link.
 #[cfg(windows)]
 fn look(path: &Path) -> io::Result<Meta> {
     use std::os::windows::fs::OpenOptionsExt as _;
     const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
     let mut options = OpenOptions::new();
-    // Folders can be opened so, and nobody is kept from anything: not even who has locked it minds.
+    // With these flags folders can be opened too, without conflicts with other users of the file, even one that has
+    // locked it.
     options.access_mode(0).custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT);
     meta(&options.open(path)?)
 }
@@ -209,7 +210,7 @@ pub(crate) fn meta(file: &File) -> io::Result<Meta> {
     file.metadata().map(|metadata| from_metadata(&metadata, by_time(&metadata)))
 }
 
-/// Where neither a device nor an inode is to be had, the time of creation tells most files apart.
+/// Where neither device nor inode is available, the creation time distinguishes most files.
 #[cfg(not(windows))]
 fn by_time(metadata: &Metadata) -> (u64, u64) {
     (0, nanos(metadata.created()).unsigned_abs())
@@ -229,7 +230,7 @@ fn from_metadata(metadata: &Metadata, (dev, ino): (u64, u64)) -> Meta {
     Meta { kind, id: FileId { dev, ino, len: metadata.len(), modified }, changed: modified, mode: None }
 }
 
-/// Nanoseconds since 1970; 0 where the system does not know the time.
+/// Nanoseconds since 1970; 0 if the system does not know the time.
 fn nanos(time: io::Result<SystemTime>) -> i64 {
     let whole = |d: Duration| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX);
     time.unwrap_or(UNIX_EPOCH)

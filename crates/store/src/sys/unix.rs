@@ -1,4 +1,4 @@
-//! Folders by descriptor: every step is relative to an open folder, so no rename in between can lead it astray.
+//! Folders by descriptor: every step is relative to an open folder, so no rename in between can misdirect it.
 
 use super::{Access, FileId, Kind, Meta};
 use bowline_core::transfer::UnixMode;
@@ -19,7 +19,7 @@ use std::time::SystemTime;
 pub(crate) struct Folder(Arc<File>);
 
 impl Folder {
-    /// Opens a folder that the operator named: here, and only here, symbolic links are followed.
+    /// Opens a folder that the operator named. Symbolic links are followed only here.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self::of(rustix::fs::open(path, flags, Mode::empty())?))
@@ -29,24 +29,24 @@ impl Folder {
         Self(Arc::new(descriptor.into()))
     }
 
-    /// Opens a folder in this one. `NotADirectory` if the name stands for anything else.
+    /// Opens a folder in this one. `NotADirectory` if the name refers to anything else.
     pub(crate) fn enter(&self, name: &str) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match rustix::fs::openat(&*self.0, name, flags, Mode::empty()) {
             Ok(fd) => Ok(Self::of(fd)),
-            // Systems disagree on what a link in the place of a folder is.
+            // Systems disagree on the error for a link in place of a folder.
             Err(Errno::LOOP | Errno::MLINK) => Err(Errno::NOTDIR.into()),
             Err(e) => Err(e.into()),
         }
     }
 
-    /// Opens a folder in this one, making it first if there is none; the flag says that it was made.
+    /// Opens a folder in this one, making it first if necessary; the flag says whether it was made.
     pub(crate) fn create(&self, name: &str, private: bool) -> io::Result<(Self, bool)> {
         let mode = Mode::from_raw_mode(if private { 0o700 } else { 0o777 });
         let made = match rustix::fs::mkdirat(&*self.0, name, mode) {
             Ok(()) => true,
             Err(Errno::EXIST) => false,
-            // Some systems check the right to create before they look whether there is anything to create.
+            // Some systems check the permission to create before they check whether it exists.
             Err(e) => return self.enter(name).map(|folder| (folder, false)).map_err(|_| e.into()),
         };
         Ok((self.enter(name)?, made))
@@ -54,7 +54,7 @@ impl Folder {
 
     /// Opens a file in this folder.
     pub(crate) fn open_file(&self, name: &str, access: Access) -> io::Result<File> {
-        // A pipe without a writer must not hold the caller up.
+        // A pipe without a writer must not block the caller.
         let always = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let flags = match access {
             Access::Read => OFlags::RDONLY,
@@ -65,19 +65,19 @@ impl Folder {
         Ok(rustix::fs::openat(&*self.0, name, flags | always, mode)?.into())
     }
 
-    /// Opens a file that only one process may hold, or makes it. `WouldBlock` while another one does.
+    /// Opens a file that only one process may hold, or creates it. `WouldBlock` while another process holds it.
     pub(crate) fn open_locked(&self, name: &str, create: bool) -> io::Result<File> {
         let mut flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         flags.set(OFlags::CREATE, create);
         let fd = rustix::fs::openat(&*self.0, name, flags, Mode::from_raw_mode(0o600))?;
         match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
-            // A file system without locks is used by one process, or at the operator's risk.
+            // A file system without locks is used by one process only, or at the operator's risk.
             Ok(()) | Err(Errno::NOSYS | Errno::OPNOTSUPP) => Ok(fd.into()),
             Err(e) => Err(e.into()),
         }
     }
 
-    /// What a name in this folder stands for, if anything.
+    /// What a name in this folder refers to, if anything.
     pub(crate) fn stat(&self, name: &(impl AsRef<OsStr> + ?Sized)) -> io::Result<Option<Meta>> {
         match rustix::fs::statat(&*self.0, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(from_stat(&stat))),
@@ -86,7 +86,7 @@ impl Folder {
         }
     }
 
-    /// What this folder itself is.
+    /// The metadata of this folder.
     pub(crate) fn meta(&self) -> io::Result<Meta> {
         meta(&self.0)
     }
@@ -95,14 +95,14 @@ impl Folder {
     pub(crate) fn rename_new(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
         #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
         match rustix::fs::renameat_with(&*self.0, from, &*into.0, to, rustix::fs::RenameFlags::NOREPLACE) {
-            // Not every file system knows how.
+            // Not every file system supports this.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
             result => return Ok(result?),
         }
         self.link_new(from, into, to)
     }
 
-    /// `rename_new` for file systems that cannot, but have links.
+    /// `rename_new` for file systems without it, but with hard links.
     fn link_new(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
         match rustix::fs::linkat(&*self.0, from, &*into.0, to, AtFlags::empty()) {
             Ok(()) => self.remove_file(from),
@@ -113,8 +113,8 @@ impl Folder {
         }
     }
 
-    /// `rename_new` for file systems without links: an empty file claims the name, then it is replaced. Whoever is killed in
-    /// between leaves it, and it looks like anybody's.
+    /// `rename_new` for file systems without hard links: an empty file claims the name and is then replaced. A process
+    /// killed in between leaves the empty file, and nobody can tell whose it is.
     fn claim_new(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
         into.open_file(to, Access::New)?;
         self.rename_over(from, into, to).inspect_err(|_| {
@@ -122,7 +122,7 @@ impl Folder {
         })
     }
 
-    /// Moves a file to a name, in place of the file that has it.
+    /// Moves a file to a name, replacing the file that has it.
     pub(crate) fn rename_over(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
         Ok(rustix::fs::renameat(&*self.0, from, &*into.0, to)?)
     }
@@ -140,13 +140,13 @@ impl Folder {
     /// Makes the names in this folder durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
         match self.0.sync_all() {
-            // Some network file systems have nothing to synchronise here, and say so this way.
+            // Some network file systems have nothing to sync here, and report it in this way.
             Err(e) if e.kind() == io::ErrorKind::InvalidInput => Ok(()),
             result => result,
         }
     }
 
-    /// The names in this folder, in no order. Those that are no UTF-8 are left out: none is ours.
+    /// The names in this folder, in no particular order. Those that are not UTF-8 are left out: none of them is ours.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&*self.0)? {
@@ -159,7 +159,7 @@ impl Folder {
         Ok(names)
     }
 
-    /// All names in this folder, in no order.
+    /// All names in this folder, in no particular order.
     pub(crate) fn entries(&self) -> io::Result<Vec<OsString>> {
         let mut entries = Vec::new();
         for entry in Dir::read_from(&*self.0)? {
@@ -172,10 +172,11 @@ impl Folder {
         Ok(entries)
     }
 
-    /// Gives this folder a time and a mode.
+    /// Sets the time and mode of this folder.
     pub(crate) fn dress(&self, modified: Option<SystemTime>, mode: Option<UnixMode>) -> io::Result<()> {
         if let Some(mode) = mode {
-            // What is beside the permissions stays, and the owner can always get in: or who may send could shut a folder.
+            // Bits other than the permissions stay, and the owner always keeps access: otherwise a sender could lock up
+            // a folder.
             let own = rustix::fs::fstat(&*self.0)?.st_mode & !0o777;
             let mode = Mode::from_raw_mode(own | mode.bits() as RawMode | 0o700);
             rustix::fs::fchmod(&*self.0, mode)?;
@@ -183,24 +184,24 @@ impl Folder {
         modified.map_or(Ok(()), |time| self.0.set_modified(time))
     }
 
-    /// How many bytes may still be written to this file system, where it tells.
+    /// How many bytes may still be written to this file system, if known.
     pub(crate) fn free(&self) -> Option<u64> {
         let stat = rustix::fs::fstatvfs(&*self.0).ok()?;
         (stat.f_blocks > 0).then(|| stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 }
 
-/// Whether this process, or the system, can open no more files at the moment.
+/// Whether this process, or the system, cannot open more files at the moment.
 pub(crate) fn is_too_many_open(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
-/// Whether the file system can have no file of this name: it is too long there, or cannot be spelled.
+/// Whether the file system does not allow a file with this name, because it is too long or cannot be represented.
 pub(crate) fn is_bad_name(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NAMETOOLONG | Errno::ILSEQ))
 }
 
-/// Whether the file system knows of locks, and has none to give: such as that of a network whose service for them does not run.
+/// Whether the file system supports locks but cannot provide any, like a network one whose lock service does not run.
 pub(crate) fn is_without_locks(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::NOLCK)
 }
@@ -211,12 +212,12 @@ pub(crate) fn open_source(path: &Path) -> io::Result<File> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
-/// Gives a file its permissions.
+/// Sets the permissions of a file.
 pub(crate) fn set_mode(file: &File, mode: UnixMode) -> io::Result<()> {
     Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(mode.bits() as RawMode))?)
 }
 
-/// What an open file is.
+/// The metadata of an open file.
 pub(crate) fn meta(file: &File) -> io::Result<Meta> {
     Ok(from_stat(&rustix::fs::fstat(file)?))
 }
@@ -244,7 +245,7 @@ fn from_stat(stat: &Stat) -> Meta {
     }
 }
 
-/// One read at an offset, wherever the file's cursor stands.
+/// Reads once at an offset, independent of the file's cursor.
 pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     file.read_at(buffer, offset)
 }

@@ -1,18 +1,18 @@
-//! Buffers that are used again: a large one that is freed and taken anew costs a page fault for every 4 KiB.
+//! Reuses buffers: a large one that is freed and allocated again costs a page fault for every 4 KiB.
 
 use bytes::Bytes;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many buffers are kept: as many as one transfer reads ahead, and some that are on their way out.
+/// How many buffers are kept: as many as one transfer reads ahead, plus some on their way out.
 const KEEP: usize = 8;
 
-/// A place where buffers wait to be used again.
+/// Buffers that wait to be reused.
 #[derive(Clone, Default)]
 pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Buffers {
-    /// `len` bytes, filled by `fill`. The buffer comes back here when the last part of it is dropped.
+    /// `len` bytes, filled by `fill`. The buffer returns here when the last part of it is dropped.
     pub(super) fn filled<E>(
         &self,
         len: usize,

@@ -1,4 +1,4 @@
-//! A queue of jobs on one thing, carried out in order, one at a time, on threads that somebody else provides.
+//! A queue of jobs on one thing, run in order and one at a time, on threads provided by others.
 
 use super::Spawn;
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ pub(super) struct Lane<T> {
 }
 
 struct Shared<T> {
-    /// Away while a job has it.
+    /// `None` while a job has it.
     thing: Option<T>,
     jobs: VecDeque<Job<T>>,
 }
@@ -32,7 +32,7 @@ impl<T: Send + 'static> Lane<T> {
             shared.jobs.push_back(Box::new(job));
             shared.thing.take()
         };
-        // Whoever has the thing takes the new job along.
+        // The job that has the thing will run the new one too.
         let Some(thing) = thing else { return };
         let shared = Arc::clone(&self.shared);
         (self.spawn)(Box::new(move || work_off(&shared, thing)));
@@ -53,7 +53,7 @@ fn work_off<T>(shared: &Mutex<Shared<T>>, mut thing: T) {
     }
 }
 
-/// A job that panics takes its thing with it; the queue itself stays sound.
+/// A job that panics takes its thing with it; the queue itself remains valid.
 fn lock<T>(shared: &Mutex<Shared<T>>) -> MutexGuard<'_, Shared<T>> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,11 +1,12 @@
-//! The listing of a folder, as it comes.
+//! An incoming listing of a folder.
 
 use crate::fault::time_of_day;
 use crate::{Attach, Attached, DiskStore, ErrorKind, Mode, Partial, Spec, StoreError};
 use bowline_core::transfer::{Digest, Listing, TransferId};
 
-/// A listing under way. It comes into memory, where it is needed in the end. What has come when a link ends is kept in staging,
-/// too, as the part of a file that never gets its name: another process goes on with it, unless nobody wants that.
+/// A listing in transfer. It is received into memory, where it is needed in the end. When a link ends, what has arrived
+/// is also kept in staging, as the part of a file that never gets its name, so that another process can continue it,
+/// unless that is disabled.
 #[derive(Debug)]
 pub(super) struct Coming {
     store: DiskStore,
@@ -16,20 +17,20 @@ pub(super) struct Coming {
 }
 
 impl Coming {
-    /// Begins, or goes on with what came of this version over an earlier link: of this process, or of another one.
+    /// Begins, or continues what arrived of this version over an earlier link, of this process or another one.
     pub(super) fn open(store: &DiskStore, id: TransferId, spec: Spec, earlier: Option<Self>) -> Self {
         let mut coming = Self { store: store.clone(), id, spec, text: Vec::new() };
         if coming.spec.validator.is_some() {
             coming.text = match earlier {
                 Some(earlier) if earlier.spec == coming.spec => earlier.text,
-                // If it cannot be read, nothing is lost but time.
+                // If it cannot be read, only time is lost.
                 _ => coming.kept().unwrap_or_default(),
             };
         }
         coming
     }
 
-    /// Whether anything of it comes to a disk.
+    /// Whether any of it is stored on disk.
     fn is_kept(&self) -> bool {
         self.spec.validator.is_some() && self.store.config().keep_listings
     }
@@ -45,7 +46,7 @@ impl Coming {
         Ok(text)
     }
 
-    /// Keeps what has come for another process.
+    /// Keeps what has arrived for another process.
     pub(super) fn keep(&self) -> Result<(), StoreError> {
         if !self.is_kept() || self.text.is_empty() {
             return Ok(());
@@ -66,7 +67,7 @@ impl Coming {
         }
     }
 
-    /// The whole of it.
+    /// The complete listing.
     pub(super) fn finish(self, digest: Digest) -> Result<Listing, StoreError> {
         self.discard();
         if Digest::of(&self.text) != digest {
@@ -76,10 +77,10 @@ impl Coming {
             .map_err(|error| StoreError::because(ErrorKind::BadListing, self.store.dir(), error.to_string()))
     }
 
-    /// Nothing of it is kept.
+    /// Discards what was kept.
     pub(super) fn discard(&self) {
         if self.is_kept() {
-            // What cannot be removed is found to be old.
+            // What cannot be removed will be recognised as outdated.
             let _ = self.store.discard(self.id);
         }
     }
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
     use bowline_core::transfer::{SafeName, Validator};
 
-    /// A version of a listing, if it is known to be one.
+    /// The version of a listing, if it is known to have one.
     fn spec(version: Option<&[u8]>) -> Spec {
         let mut spec = Spec::new(SafeName::parse("top").expect("safe"), Some(9));
         spec.validator = version.map(|bytes| Validator::from_bytes(bytes).expect("short enough"));

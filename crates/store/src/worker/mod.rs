@@ -1,15 +1,15 @@
 //! Carries out the effects of [`Transfers`] on files, on threads that an adapter provides.
 //!
-//! An adapter passes every event of its `Transfers` through [`Worker::carry_out`] and gets back those that are not
-//! about files, or that need a decision: an [`Offered`](Event::Offered) goes to [`Worker::attach`], a
+//! An adapter passes every event of its `Transfers` to [`Worker::carry_out`] and gets back those that are not about
+//! files, or that need a decision. It passes an [`Offered`](Event::Offered) to [`Worker::attach`], a
 //! [`Requested`](Event::Requested) to [`Worker::offer`], a [`ListingRequested`](Event::ListingRequested) to
-//! [`Worker::offer_listing`], or each to [`Transfers::fail`]. Every [`Report`] that comes in return it
-//! [applies](Report::apply), and looks then for what there is to send: a worker has no deadline, so [`Deliver`] wakes
-//! whoever sleeps. Reading, hashing, writing and syncing overlap with each other and with the socket: each transfer has
-//! queues of its own, and no thread is held while there is nothing to do.
+//! [`Worker::offer_listing`], or any of them to [`Transfers::fail`]. Every [`Report`] that comes in return must be
+//! [applied](Report::apply); afterwards there may be something to send. A worker has no deadline, so [`Deliver`] must
+//! wake the adapter. Reading, hashing, writing and syncing overlap with each other and with the socket: each transfer
+//! has queues of its own, and no thread is held while there is nothing to do.
 //!
-//! A client has one worker for all of its links, a server one for each link. When a server's link is down, the worker can
-//! be dropped as soon as the events before that are carried out: what they have begun is brought to its end.
+//! A client has one worker for all its links, a server one for each link. When a server's link is down, the worker can
+//! be dropped as soon as the earlier events have been carried out: work that they have begun is finished.
 //!
 //! ```text
 //!  Transfers ── Read, Hash, Check ──▶ reading lane, hashing lane ──┐
@@ -45,7 +45,7 @@ use std::sync::Arc;
 
 /// Runs a job on another thread, soon. Jobs block on disks, and none waits for another.
 pub type Spawn = Arc<dyn Fn(Box<dyn FnOnce() + Send>) + Send + Sync>;
-/// Takes a report, on whatever thread it comes from, and brings it to where the `Transfers` are.
+/// Takes a report, on any thread, and brings it to where the `Transfers` are.
 pub type Deliver = Arc<dyn Fn(Report) + Send + Sync>;
 
 /// Carries out effects on files. See the [module](self).
@@ -56,19 +56,19 @@ pub struct Worker {
     buffers: Buffers,
     /// For digests of what is sent.
     strides: Strides,
-    /// Counts sources and attachments, so that a report of an earlier one can be told from the present.
+    /// Counts sources and attachments, to distinguish the reports of an earlier one from those of the present one.
     generation: u64,
     sending: BTreeMap<TransferId, Sending>,
     piping: BTreeMap<TransferId, Piping>,
     receiving: BTreeMap<TransferId, Receiving>,
     listings: BTreeMap<TransferId, Listing>,
-    /// What is looked for, each kept for the job that does so.
+    /// Searches for requested files; each is kept for the job that does it.
     asked: BTreeMap<TransferId, Arc<()>>,
 }
 
 impl Worker {
-    /// A worker without files, on these threads. At a server it is for one link, which comes now: make it before the answer
-    /// to the client's handshake leaves, or say [when](Self::set_link_order) that was.
+    /// A worker without files, on these threads. At a server it is for one link, which is about to come up: create it
+    /// before the answer to the client's handshake leaves, or say [when](Self::set_link_order) that was.
     pub fn new(spawn: Spawn, deliver: Deliver) -> Self {
         Self {
             spawn,
@@ -85,12 +85,12 @@ impl Worker {
         }
     }
 
-    /// Its link came earlier than the worker was made.
+    /// Says that its link came up before the worker was created.
     pub fn set_link_order(&mut self, link: LinkOrder) {
         self.link = link;
     }
 
-    /// Gives the source of a transfer that is about to be offered.
+    /// Sets the source of a transfer that is about to be offered.
     pub fn add_source(&mut self, id: TransferId, source: Source) {
         let reporter = self.reporter(id);
         let buffers = self.buffers.clone();
@@ -98,24 +98,24 @@ impl Worker {
         self.sending.insert(id, Sending::new(&self.spawn, &self.strides, reporter, buffers, source));
     }
 
-    /// Gives the pipe of a transfer that is about to be offered without a length.
+    /// Sets the pipe of a transfer that is about to be offered without a length.
     pub fn add_pipe(&mut self, id: TransferId, pipe: Pipe) {
         let reporter = self.reporter(id);
         self.piping.insert(id, Piping::new(&self.spawn, reporter, pipe));
     }
 
-    /// Opens a place for a file that the peer offers, or makes the folder, and answers the offer. A listing that was
-    /// asked for is kept in memory, and is there when the transfer is done: [`take_listing`](Self::take_listing).
+    /// Opens a place for an offered file, or makes the folder, and answers the offer. A requested listing is kept in
+    /// memory, and available when the transfer is done: [`take_listing`](Self::take_listing).
     pub fn attach(&mut self, store: &DiskStore, offered: Offered) {
         let reporter = self.reporter(offered.id);
-        // Behind everything that an earlier link brought, so that none of it is lost.
+        // Queued behind everything that an earlier link brought, so that none of it is lost.
         let receiving =
             self.receiving.entry(offered.id).or_insert_with(|| Receiving::new(&self.spawn, &reporter, store));
         receiving.attach(reporter, self.link, offered);
     }
 
-    /// Opens the file of this name, or lists the folder, and offers it to the peer who asks for it. Of a folder there is
-    /// nothing but the whole.
+    /// Opens the file with this name, or lists the folder, and offers it to the peer that requested it. A folder can be
+    /// requested only as a whole.
     pub fn offer(&mut self, store: &DiskStore, id: TransferId, name: SafeName, range: ByteRange) {
         let label = name.clone();
         self.look(store, id, label, move |store| {
@@ -131,7 +131,7 @@ impl Worker {
         });
     }
 
-    /// Lists what has this name, or all that the store holds, and offers the listing to the peer who asks for it.
+    /// Lists what has this name, or everything in the store, and offers the listing to the peer that requested it.
     pub fn offer_listing(&mut self, store: &DiskStore, id: TransferId, name: Option<SafeName>) {
         let label = What::Listing(name.clone()).label();
         self.look(store, id, label, move |store| {
@@ -142,7 +142,7 @@ impl Worker {
         });
     }
 
-    /// Looks for what the peer asks for, and offers it under this name.
+    /// Looks for what the peer requested, and offers it under this name.
     fn look(
         &mut self,
         store: &DiskStore,
@@ -154,7 +154,7 @@ impl Worker {
         let waits = Arc::downgrade(&waiting);
         self.asked.insert(id, waiting);
         (self.spawn)(Box::new(move || {
-            // Whoever cancels at once would have folders listed for nobody.
+            // Otherwise a peer that cancels at once could have folders listed for nobody.
             if waits.strong_count() == 0 {
                 return;
             }
@@ -163,8 +163,8 @@ impl Worker {
         }));
     }
 
-    /// Throws away what an earlier process has left of a transfer that is not begun here. What is begun here is thrown away
-    /// by [`Event::Discard`].
+    /// Discards what an earlier process has left of a transfer that has not begun here. For those that have, there is
+    /// [`Event::Discard`].
     pub fn discard(&mut self, store: &DiskStore, id: TransferId) {
         if !self.receiving.contains_key(&id) {
             let store = store.clone();
@@ -173,8 +173,8 @@ impl Worker {
         }
     }
 
-    /// Carries out an effect on a file. Any other event is handed back; so is the end of a transfer, whose files are
-    /// let go of.
+    /// Carries out an effect on a file. Returns any other event; the end of a transfer is returned too, after its files
+    /// were released.
     pub fn carry_out(&mut self, event: Event) -> Option<Event> {
         match event {
             Event::Read { id, offset, len } => match self.piping.get(&id) {
@@ -194,7 +194,7 @@ impl Worker {
             Event::Sync { id } => self.receiving.get(&id)?.sync(),
             Event::Finish { id, length, digest } => self.receiving.get(&id)?.finish(length, digest),
             Event::Detach { id } => {
-                // What is still on its way to the disk concerns nobody who waits for the next link.
+                // Anyone who waits for the next link does not care what is still on its way to the disk.
                 let silent = self.reporter(id);
                 self.receiving.get_mut(&id)?.detach(silent);
             }
@@ -216,21 +216,20 @@ impl Worker {
         self.listings.remove(&id)
     }
 
-    /// Lets go of all sources: there will be no link to send them over. What is being hashed is not hashed to its
-    /// end.
+    /// Releases all sources, because there will be no more link. Hashing in progress stops.
     pub fn drop_sources(&mut self) {
         self.sending.clear();
         self.piping.clear();
         self.asked.clear();
     }
 
-    /// Makes the reports of a new source or attachment.
+    /// Makes the reporter for a new source or attachment.
     fn reporter(&mut self, id: TransferId) -> Reporter {
         self.generation += 1;
         Reporter { id, generation: self.generation, deliver: Arc::clone(&self.deliver) }
     }
 
-    /// What comes of what is under way concerns nobody: it fails for the same reason as what has failed.
+    /// Nobody needs the results of work in progress: it fails for the same reason as what has failed.
     fn retire(&mut self, id: TransferId) {
         let next = self.reporter(id);
         if let Some(receiving) = self.receiving.get_mut(&id) {
@@ -238,13 +237,13 @@ impl Worker {
         }
     }
 
-    /// Whether a report is about what there is, and not about what there was before the link was lost, or the
-    /// transfer ended or failed.
+    /// Whether a report is about what exists now, and not about what existed before the link was lost, or the transfer
+    /// ended or failed.
     fn is_current(&self, report: &Report, transfers: &Transfers) -> bool {
         let piping = || self.piping.get(&report.id).map(Piping::generation);
         let sending = self.sending.get(&report.id).map(Sending::generation).or_else(piping);
         let present = sending.or_else(|| self.receiving.get(&report.id).map(Receiving::generation));
-        // Without files there is only the look for one that the peer asks for.
+        // Without files there is only the search for a requested one.
         present.map_or_else(|| transfers.is_requested(report.id), |present| present == report.generation)
     }
 }
@@ -260,7 +259,7 @@ impl fmt::Debug for Worker {
     }
 }
 
-/// What came of an effect.
+/// The result of an effect.
 #[derive(Debug)]
 pub struct Report {
     id: TransferId,
@@ -326,7 +325,7 @@ impl Report {
     }
 }
 
-/// Makes reports of what came of effects.
+/// Makes reports of the results of effects.
 #[derive(Clone)]
 struct Reporter {
     id: TransferId,

@@ -1,4 +1,4 @@
-//! A pipe that one transfer is read from. It is hashed once and in order: what is forgotten at the latest.
+//! A pipe as the source of one transfer. It is hashed once and in order, at the latest when it is forgotten.
 
 use super::lane::Lane;
 use super::{Outcome, Reporter, Spawn};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub(super) struct Piping {
     reporter: Reporter,
     pipe: Arc<Pipe>,
-    /// What has had all that is forgotten.
+    /// The hasher of everything that was forgotten.
     hashing: Lane<Hasher>,
 }
 
@@ -43,7 +43,7 @@ impl Piping {
         });
     }
 
-    /// What has been read through a pipe is what it was.
+    /// What was read through a pipe cannot have changed.
     pub(super) fn check(&self) {
         self.reporter.report(Outcome::Checked);
     }
@@ -51,7 +51,7 @@ impl Piping {
     pub(super) fn release(&self, upto: u64) {
         let pipe = Arc::clone(&self.pipe);
         self.hashing.submit(move |hasher| {
-            // A receiver that claims more than there is hears of it when its digest is compared.
+            // A receiver that claims more than there is will learn of it when its digest is compared.
             if pipe.hash(hasher, upto).is_ok() {
                 pipe.forget(upto);
             }

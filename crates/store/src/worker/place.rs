@@ -10,7 +10,7 @@ use crate::{Attach, Attached, DiskStore, ErrorKind, FolderSpec, Mode, Partial, S
 use bowline_core::transfer::{Answer, Digest, Kind, Offered, wire};
 use std::time::UNIX_EPOCH;
 
-/// The longest listing that is taken: a million files with names of ordinary length.
+/// The longest listing that is accepted: a million files with names of ordinary length.
 const MOST: u64 = 64 << 20;
 
 /// Where the bytes of one transfer go.
@@ -43,7 +43,7 @@ impl Place {
         }
     }
 
-    /// Makes durable what may be asked for again; what is in memory stays there for the next link.
+    /// Makes durable what may be requested again; what is in memory stays there for the next link.
     pub(super) fn detach(self) -> Option<Self> {
         // Nobody is left to be told; what could not be made durable is sent again.
         match self {
@@ -66,15 +66,15 @@ impl Place {
     }
 }
 
-/// What came of an offer.
+/// The result of an offer.
 pub(super) enum Opened {
     /// A place, if one is needed, and how to answer.
     Now(Option<Place>, Answer),
-    /// A file has the name: the answer is its digest, and takes a while.
+    /// A file has the name: its digest is the answer, and takes a while.
     Present(Present),
 }
 
-/// Opens a place for what is offered, or goes on with what was kept of it.
+/// Opens a place for what is offered, or continues what was kept of it.
 pub(super) fn open(
     store: &DiskStore,
     turn: Turn,
@@ -84,7 +84,7 @@ pub(super) fn open(
     let error = |kind| StoreError::new(kind, store.dir());
     match offered.kind {
         Kind::File => open_file(store, turn, offered),
-        // Nobody can ask for a folder, only for what it holds.
+        // A folder itself cannot be requested, only its contents.
         Kind::Folder if offered.requested => Err(error(ErrorKind::NotAFile)),
         Kind::Folder => {
             let Offered { name, mtime_ms, unix_mode, .. } = offered.clone();
@@ -119,7 +119,7 @@ fn spec(offered: &Offered) -> Spec {
     }
 }
 
-/// How whoever offers a file comes to it.
+/// What the sender of an offer says when it attaches.
 pub(super) fn attach(offered: &Offered) -> Attach {
     let mode = match offered.mode {
         wire::Mode::AttachOrCreate => Mode::AttachOrCreate,
@@ -136,7 +136,7 @@ fn open_file(store: &DiskStore, turn: Turn, offered: &Offered) -> Result<Opened,
     let restart = Attach { mode: Mode::Restart, ..attach };
     let now = time_of_day();
     let begun = match store.attach_in_turn(turn, offered.id, &spec, attach, now) {
-        // A file that we asked for may have changed since; nothing of the old one is committed, so begin again.
+        // A file that we requested may have changed since; nothing of the old one is committed, so start over.
         Err(error) if offered.requested && error.kind() == ErrorKind::SourceChanged => {
             store.attach_in_turn(turn, offered.id, &spec, restart, now)?
         }

@@ -1,4 +1,4 @@
-//! The place of one transfer that comes in: written and hashed on one lane, synced beside it.
+//! The place of one incoming transfer: written and hashed on one lane, synced beside it.
 
 use super::lane::Lane;
 use super::place::{self, Opened, Place};
@@ -16,7 +16,7 @@ pub(super) struct Receiving {
     reporter: Reporter,
     store: DiskStore,
     writing: Lane<Option<Place>>,
-    /// Kept by whoever waits for the answer to the last offer.
+    /// Kept while the answer to the last offer is awaited.
     waiting: Arc<()>,
     /// Who offered it last, and when.
     sender: Option<(Turn, Attach)>,
@@ -39,17 +39,17 @@ impl Receiving {
         self.reporter.generation
     }
 
-    /// Opens the place; from here on this reporter tells what becomes of it.
+    /// Opens the place; from here on this reporter reports about it.
     pub(super) fn attach(&mut self, reporter: Reporter, link: LinkOrder, offered: Offered) {
         self.reporter = reporter.clone();
         self.waiting = Arc::default();
         let (spawn, store, waiting) =
             (Arc::clone(&self.spawn), self.store.clone(), Arc::downgrade(&self.waiting));
-        // Threads may run in any order, but whoever comes first must not fence its own successor.
+        // Threads may run in any order, but an earlier attach must not fence its own successor.
         let turn = Turn::on(link);
         self.sender = Some((turn, place::attach(&offered)));
         self.writing.submit(move |place| {
-            // Whoever cancels at once would have the disk work for nobody.
+            // Otherwise a peer that cancels at once could keep the disk busy for nobody.
             if waiting.strong_count() == 0 {
                 return;
             }
@@ -70,11 +70,11 @@ impl Receiving {
         self.with_place(move |place| place.write(offset, &data));
     }
 
-    /// Takes a snapshot behind all earlier writes, and makes it durable on another thread.
+    /// Takes a snapshot after all earlier writes, and makes it durable on another thread.
     pub(super) fn sync(&self) {
         let (spawn, reporter) = (Arc::clone(&self.spawn), self.reporter.clone());
         self.writing.submit(move |place| {
-            // Of what is in memory nothing can be promised, and so nothing is said.
+            // Nothing can be promised for what is in memory, so nothing is reported.
             let Some(Place::File(partial)) = place else { return };
             let flush = partial.flush();
             spawn(Box::new(move || reporter.report_result(flush.run().map(|safe| Outcome::Synced { safe }))));
@@ -90,7 +90,7 @@ impl Receiving {
         });
     }
 
-    /// From here on this reporter tells what becomes of it.
+    /// From here on this reporter reports about it.
     pub(super) fn report_to(&mut self, next: Reporter) {
         self.reporter = next;
     }
@@ -125,7 +125,7 @@ impl Receiving {
     }
 }
 
-/// One stride of hashing the file that has the name; breaks off when there is an answer, or nobody who waits for it.
+/// One stride of hashing the file that has the name; breaks when there is an answer, or nobody waits for it.
 fn compare(present: &mut Present, waiting: &Weak<()>, reporter: &Reporter) -> ControlFlow<()> {
     if waiting.strong_count() == 0 {
         return Break(());

@@ -1,5 +1,5 @@
-//! The source of one transfer: read and hashed on one lane while nothing is behind; what is behind is hashed on
-//! another, beside the reading.
+//! The source of one transfer: read and hashed on one lane while hashing keeps up; otherwise it is hashed on another
+//! lane, beside the reading.
 
 use super::buffers::Buffers;
 use super::lane::Lane;
@@ -14,13 +14,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many bytes at a time are read only to be hashed.
 const READ: usize = 256 * 1024;
-/// How often one stride of a digest reads.
+/// How many reads are in one stride of a digest.
 const READS: u64 = STRIDE / READ as u64;
-/// How far apart the bytes are behind which a look shows whether the file has changed: seldom enough to cost nothing, and often
-/// enough that little more is sent of one that has.
+/// After how many bytes to check again whether the file has changed: rarely enough to cost nothing, and often enough
+/// that little more is sent of a file that has changed.
 const LOOK_EVERY: u64 = 1024 * 1024;
-/// The distance of the places that hashing can go back to, and how many of them are kept: a receiver that lost its
-/// memory goes back by a few syncs, not to the beginning.
+/// The distance between positions that hashing can return to, and how many are kept: a receiver that lost its memory
+/// goes back by a few syncs, not to the beginning.
 const MARK_EVERY: u64 = 1024 * 1024;
 const MARKS: usize = 64;
 
@@ -32,7 +32,7 @@ pub(super) struct Sending {
     reading: Lane<Arc<Source>>,
     /// How many reads there were.
     reads: u64,
-    /// How many there were when the file was last looked at, behind all of them.
+    /// How many reads there had been when the file was last checked, after all of them.
     looked: Arc<AtomicU64>,
     hashing: Arc<Hashing>,
     chasing: Arc<Lane<()>>,
@@ -40,7 +40,7 @@ pub(super) struct Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        // A large file is hashed for minutes, and whoever closes waits for what is still at work.
+        // Hashing a large file takes minutes, and closing waits for running work.
         self.hashing.gone.store(true, Ordering::Relaxed);
     }
 }
@@ -117,27 +117,27 @@ impl Sending {
             return self.reporter.report(Outcome::Checked);
         }
         let reporter = self.reporter.clone();
-        // Behind all reads, so that none of them can have seen a later file.
+        // After all reads, so that none of them can have seen a later version of the file.
         self.reading.submit(move |source| reporter.report_result(source.check().map(|()| Outcome::Checked)));
     }
 }
 
-/// Whether the file is looked at behind these bytes: a long transfer of one that changes should not go on to its end in vain.
-/// It is behind the last of them, so that a short file takes one job.
+/// Whether to check the file after these bytes, so that a long transfer of a file that changes does not continue to its
+/// end in vain. Always after the last bytes, so that a short file takes one job.
 fn looks_behind(offset: u64, len: usize, length: u64) -> bool {
     let end = offset + len as u64;
     offset / LOOK_EVERY != end / LOOK_EVERY || end == length
 }
 
-/// The digest of the source as far as it has come.
+/// The digest of the source as far as it has been computed.
 struct Hashing {
     source: Arc<Source>,
     state: Mutex<State>,
-    /// How far the source has been read to be sent.
+    /// How far the source has been read for sending.
     read: AtomicU64,
-    /// A chase is queued or under way.
+    /// Whether a chase is queued or running.
     chased: AtomicBool,
-    /// Nobody wants to know the digest any more.
+    /// Whether nobody wants the digest any more.
     gone: AtomicBool,
 }
 
@@ -145,7 +145,7 @@ struct Hashing {
 struct State {
     hasher: Hasher,
     marks: VecDeque<Hasher>,
-    /// For what is read only to be hashed.
+    /// For reads that are only for hashing.
     buffer: Vec<u8>,
 }
 
@@ -160,14 +160,14 @@ impl Hashing {
         }
     }
 
-    /// Hashes bytes that were read anyway. False if others come before them: they have to be read again.
+    /// Hashes bytes that were read anyway. Returns false if earlier bytes are missing: they must be read again.
     fn take_along(&self, offset: u64, data: &[u8]) -> bool {
         self.read.fetch_max(offset + data.len() as u64, Ordering::Relaxed);
-        // Whoever has the state now is behind, and will come by here.
+        // Whoever holds the state now is behind, and will get here.
         self.state.try_lock().is_ok_and(|mut state| state.take_along(offset, data))
     }
 
-    /// The digest of the first `upto` bytes, if hashing stands there, and nobody hashes now.
+    /// The digest of the first `upto` bytes, if hashing is at that position, and nobody is hashing now.
     fn known(&self, upto: u64) -> Option<Digest> {
         let state = self.state.try_lock().ok()?;
         (state.hasher.offset() == upto).then(|| state.hasher.digest())
@@ -177,21 +177,21 @@ impl Hashing {
         !self.chased.swap(true, Ordering::Relaxed)
     }
 
-    /// Hashes what has been read in the meantime, until the reader can take it along again.
+    /// Hashes what has been read in the meantime, until the reader can do it again.
     fn chase(&self) {
         self.chased.store(false, Ordering::Relaxed);
         while !self.is_gone() {
             let mut state = self.state();
             let read = self.read.load(Ordering::Relaxed);
-            // A source that cannot be read is found out by the reader.
+            // The reader will find a source that cannot be read.
             if state.hasher.offset() >= read || state.catch_up(&self.source, read).is_err() {
                 return;
             }
         }
     }
 
-    /// One stride towards the digest of the first `upto` bytes; what has not come along is read. Of a beginning that hashing has
-    /// left behind, `earlier` is as far as it has come again.
+    /// One stride towards the digest of the first `upto` bytes; bytes that were not hashed along are read. If hashing
+    /// has passed `upto`, `earlier` repeats it from a mark.
     fn digest(&self, upto: u64, earlier: &mut Option<Box<Hasher>>) -> Result<Option<Digest>, StoreError> {
         for _ in 0..READS {
             let mut state = self.state();
@@ -220,10 +220,10 @@ impl Hashing {
 }
 
 impl State {
-    /// Hashes what is new of these bytes. False if others come before them.
+    /// Hashes what is new in these bytes. Returns false if earlier bytes are missing.
     fn take_along(&mut self, offset: u64, data: &[u8]) -> bool {
         let Some(known) = self.hasher.offset().checked_sub(offset) else { return false };
-        // Whoever was sent back may be further behind than a memory is long.
+        // A sender that was sent back may be further behind than the length of any buffer.
         if let Some(fresh) = usize::try_from(known).ok().and_then(|known| data.get(known..)) {
             self.hasher.update(fresh);
             self.mark();
@@ -238,7 +238,7 @@ impl State {
         Ok(())
     }
 
-    /// The last place up to there that hashing can go back to.
+    /// The last position up to `upto` that hashing can return to.
     fn last_mark(&self, upto: u64) -> Hasher {
         self.marks.iter().rev().find(|mark| mark.offset() <= upto).cloned().unwrap_or_default()
     }
@@ -267,7 +267,7 @@ mod tests {
     use super::*;
     use bowline_core::transfer::Checkpoint;
 
-    /// A hasher behind 4 GiB and a little more, whatever they were.
+    /// A hasher at slightly more than 4 GiB, with any contents.
     fn far_on() -> Hasher {
         let groups = (1_u64 << 32) / (64 << 10) + 2;
         let values = vec![7; 32 * (1 + (groups - 1).count_ones() as usize)];

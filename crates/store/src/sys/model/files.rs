@@ -26,7 +26,7 @@ pub(crate) struct ModelFile {
 }
 
 impl Device {
-    /// The folder at the top, as a process sees it.
+    /// The top folder, as a process sees it.
     pub(crate) fn top(&self, process: u32) -> ModelFolder {
         ModelFolder { device: self.clone(), process, node: TOP }
     }
@@ -223,7 +223,7 @@ impl ModelFile {
                 Ok(())
             }
             Err((error, by_half)) => {
-                // Who has died during a synchronisation has given nothing up: the pieces wait as they did before.
+                // A process that died during a sync has given nothing up: the pieces wait as before.
                 if by_half && state.look(self.process).is_ok() {
                     state.fail_to_sync_file(self.node);
                 }

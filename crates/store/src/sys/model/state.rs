@@ -1,4 +1,4 @@
-//! What a device holds, and what becomes of it.
+//! The contents of a device, and what happens to them.
 
 use super::{Kept, Trouble};
 use bowline_core::Rng;
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The folder at the top.
+/// The top folder.
 pub(super) const TOP: u64 = 1;
 
 /// A device. Clones share it.
@@ -15,22 +15,22 @@ pub(crate) struct Device(Arc<Mutex<State>>);
 
 #[derive(Clone, Debug)]
 pub(super) struct State {
-    /// How many bytes of a file are written or lost as one.
+    /// How many bytes of a file are written or lost as one piece.
     piece: usize,
     pub(super) nodes: BTreeMap<u64, Node>,
-    /// Changes of names that are not stored yet, in their order.
+    /// Changes of names that are not stored yet, in order.
     pending: BTreeMap<u64, Change>,
     next_change: u64,
     /// Which handle holds the lock of a file. `None`: this file system has no locks.
     locks: Option<BTreeMap<u64, u64>>,
-    /// The open handles: of which process, and to which file.
+    /// The open handles: their process and file.
     handles: BTreeMap<u64, (u32, u64)>,
     next_handle: u64,
     processes: u32,
     dead: BTreeSet<u32>,
     /// For a process, how many calls until there is trouble.
     trouble: BTreeMap<u32, (u32, Trouble)>,
-    /// What the clock says, in nanoseconds since 1970.
+    /// The clock, in nanoseconds since 1970.
     time: i64,
     /// No two changes have the same number.
     pub(super) changes: i64,
@@ -47,13 +47,13 @@ pub(super) enum Node {
 pub(super) struct Content {
     pub(super) now: Vec<u8>,
     stored: Vec<u8>,
-    /// Pieces that a failed synchronisation has given up: the next one takes them for stored.
+    /// Pieces that a failed sync has given up: the next one takes them for stored.
     given_up: BTreeSet<usize>,
     pub(super) modified: i64,
     pub(super) changed: i64,
 }
 
-/// A name in a folder that is given, or taken away.
+/// A name in a folder that is added or removed.
 #[derive(Clone, Debug)]
 struct Change {
     folder: u64,
@@ -83,7 +83,7 @@ impl Device {
         })))
     }
 
-    /// Another device in the same state, on which nobody has anything open.
+    /// Another device in the same state, without open files.
     pub(crate) fn twin(&self) -> Self {
         let mut state = self.state().clone();
         state.handles.clear();
@@ -98,7 +98,7 @@ impl Device {
         state.processes
     }
 
-    /// A process dies: its files are closed. What it has written is there as long as the power is.
+    /// A process dies: its files are closed. What it has written remains as long as there is power.
     pub(crate) fn kill(&self, process: u32) {
         self.state().kill(process);
     }
@@ -107,7 +107,7 @@ impl Device {
         self.state().dead.contains(&process)
     }
 
-    /// So many calls of a process that change something go well, then there is trouble.
+    /// This many calls of a process that change something succeed, then there is trouble.
     pub(crate) fn expect_trouble(&self, process: u32, after: u32, trouble: Trouble) {
         self.state().trouble.insert(process, (after, trouble));
     }
@@ -117,7 +117,7 @@ impl Device {
         self.state().trouble.clear();
     }
 
-    /// Whether the trouble that was expected last has come.
+    /// Whether the last expected trouble has come.
     pub(crate) fn had_trouble(&self, process: u32) -> bool {
         self.state().trouble.get(&process).is_none_or(|(left, _)| *left == 0)
     }
@@ -126,7 +126,7 @@ impl Device {
         self.state().time += nanos;
     }
 
-    /// The power goes, and all processes with it; it comes back, and the device holds what it has kept.
+    /// The power fails, and all processes die; when it returns, the device holds what it has kept.
     pub(crate) fn lose_power(&self, kept: Kept, rng: &mut Rng) {
         let mut state = self.state();
         for process in 1..=state.processes {
@@ -143,7 +143,7 @@ impl Device {
 impl State {
     // ----- processes -----
 
-    /// A call that changes something is about to be made. `Err` with `true`: it is to be done by half.
+    /// A call that changes something is about to be made. `Err` with `true`: it is done by half.
     pub(super) fn change(&mut self, process: u32) -> Result<(), (io::Error, bool)> {
         self.look(process).map_err(|e| (e, false))?;
         self.changes += 1;
@@ -195,7 +195,7 @@ impl State {
         }
     }
 
-    /// Locks a file, unless another handle has done so.
+    /// Locks a file, unless another handle has it locked.
     pub(super) fn lock(&mut self, node: u64, handle: u64) -> bool {
         self.locks.as_mut().is_none_or(|locks| *locks.entry(node).or_insert(handle) == handle)
     }
@@ -227,7 +227,7 @@ impl State {
         }
     }
 
-    /// A new file or folder. As on real devices, the number of one that is gone is used again.
+    /// A new file or folder. As on real devices, the number of a removed one is reused.
     pub(super) fn make(&mut self, folder: u64, name: &str, node: Node) -> io::Result<u64> {
         self.forget();
         let number = (TOP..u64::MAX).find(|number| !self.nodes.contains_key(number)).expect("there are many");
@@ -241,7 +241,7 @@ impl State {
         Node::File(Content { modified, changed, ..Content::default() })
     }
 
-    /// Gives a name, or takes it away; returns the number of the change.
+    /// Adds or removes a name; returns the number of the change.
     pub(super) fn rename_one(
         &mut self,
         folder: u64,
@@ -266,7 +266,7 @@ impl State {
         }
     }
 
-    /// Removes nodes that neither a name nor a handle leads to. Those that had names in them go the next time.
+    /// Removes nodes without a name or a handle. Those whose names were in them go the next time.
     fn forget(&mut self) {
         let mut used: BTreeSet<u64> = self.handles.values().map(|(_, node)| *node).collect();
         used.insert(TOP);
@@ -309,7 +309,7 @@ impl State {
         }
     }
 
-    /// A synchronisation that fails: some pieces are stored, and nobody will try again to store the others.
+    /// A sync that fails: some pieces are stored, and nobody will try again to store the others.
     pub(super) fn fail_to_sync_file(&mut self, node: u64) {
         let (piece, dice) = (self.piece, self.changes);
         if let Ok(content) = self.content(node) {
@@ -361,7 +361,7 @@ impl State {
 }
 
 impl Content {
-    /// The pieces that are not stored as they are.
+    /// The pieces whose current content is not stored.
     fn unstored(&self, piece: usize) -> impl Iterator<Item = usize> + '_ {
         let len = self.now.len().max(self.stored.len());
         (0..len.div_ceil(piece)).filter(move |at| {
@@ -370,7 +370,7 @@ impl Content {
         })
     }
 
-    /// Stores some of the pieces, and the length if it is to be.
+    /// Stores some of the pieces, and the length if requested.
     fn store(&mut self, piece: usize, length: bool, mut which: impl FnMut(usize, &BTreeSet<usize>) -> bool) {
         let pieces: Vec<_> = self.unstored(piece).filter(|at| which(*at, &self.given_up)).collect();
         for at in pieces {
@@ -388,7 +388,7 @@ impl Content {
     }
 }
 
-/// Appends zeros up to a length. Quicker than `resize` where nothing is optimised.
+/// Appends zeros up to a length. Faster than `resize` in unoptimised builds.
 pub(super) fn grow(bytes: &mut Vec<u8>, len: usize) {
     if let Some(more) = len.checked_sub(bytes.len()) {
         bytes.extend_from_slice(&vec![0; more]);
