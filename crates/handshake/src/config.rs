@@ -15,21 +15,21 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// How long the peer may take: a client waits this long for the whole answer, a server this long for the whole
-    /// request and, once more, for its answer to leave. A server's own time to decide is its own affair. The servers of
-    /// files count from the moment in which somebody has come, so TLS is in it.
+    /// How long the peer may take. A client waits this long for the whole answer; a server waits this long for the
+    /// whole request and again for its answer to leave. The server's own time for its decision does not count. Servers
+    /// of files start the clock when a client connects, so it includes TLS.
     ///
-    /// Default 10 s: three lost segments in a row are sent again within about 7 s, and whoever holds a connection
-    /// longer without a word is broken, or holds it on purpose.
+    /// Default: 10 s. Three lost segments in a row are retransmitted within about 7 s; a connection that is silent for
+    /// longer is broken, or kept open on purpose.
     pub timeout: Duration,
     /// The largest head, in bytes: request or status line, headers and blank line.
     ///
-    /// Default 16 KiB, as Node.js has it: room for large cookies and tokens, and little enough to hold for many
-    /// connections at once.
+    /// Default: 16 KiB, like Node.js: room for large cookies and tokens, and little enough to hold for many connections
+    /// at once.
     pub head_bytes: usize,
-    /// The largest number of header lines, 124 at most: the parser holds no more.
+    /// The largest number of header lines, at most 124: the parser holds no more.
     ///
-    /// Default 100, as Apache httpd and hyper have it: a browser sends some 20, and each proxy adds a few.
+    /// Default: 100, like Apache httpd and hyper: a browser sends about 20, and each proxy adds a few.
     pub headers: usize,
 }
 

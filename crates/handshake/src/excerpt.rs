@@ -1,13 +1,13 @@
-//! Bytes from a peer, made fit to stand in an error message: one line, short, and nothing a terminal would obey.
+//! Makes bytes from a peer fit for an error message: one short line, with nothing that a terminal would obey.
 
 use bowline_core::closing::plain;
 
 /// How many characters of a text are shown.
 const SHOWN: usize = 120;
-/// Shorter secrets cannot be told from any other word.
+/// Shorter secrets cannot be distinguished from other words.
 pub(crate) const SHORTEST_SECRET: usize = 4;
 
-/// The start of a text on one line: runs of white space become one space, everything that controls a terminal or turns
+/// The start of a text on one line: runs of white space become one space, and everything that controls a terminal or
 /// the direction of writing becomes U+FFFD.
 pub(crate) fn text(bytes: &[u8]) -> String {
     let lossy = String::from_utf8_lossy(bytes);
@@ -19,12 +19,12 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     shown
 }
 
-/// Any bytes at all, with escapes for what is not printable ASCII.
+/// Any bytes, with escapes for what is not printable ASCII.
 pub(crate) fn raw(bytes: &[u8]) -> String {
     bytes.trim_ascii_end().escape_ascii().to_string()
 }
 
-/// A guess at who speaks here, from the first bytes.
+/// A guess at the protocol of the peer, from the first bytes.
 pub(crate) fn speaker(bytes: &[u8]) -> &'static str {
     match bytes {
         [0x15, 3, ..] => " (a TLS alert: the port expects TLS, or refuses this kind of TLS)",
@@ -37,7 +37,7 @@ pub(crate) fn speaker(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// Overwrites each secret in `text`, also one that the end of `text` cuts off behind its first few bytes.
+/// Overwrites each secret in `text`, even one that is cut off at the end of `text` after its first few bytes.
 pub(crate) fn redact(text: &mut [u8], secrets: &[Vec<u8>]) {
     for secret in secrets {
         for start in 0..text.len() {
@@ -49,7 +49,7 @@ pub(crate) fn redact(text: &mut [u8], secrets: &[Vec<u8>]) {
     }
 }
 
-/// The same of a copy, as text.
+/// The same for a copy, as text.
 pub(crate) fn redacted(bytes: &[u8], secrets: &[Vec<u8>]) -> String {
     let mut copy = bytes.to_vec();
     redact(&mut copy, secrets);

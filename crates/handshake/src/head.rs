@@ -1,8 +1,8 @@
 //! The head of an HTTP message, collected as it arrives.
 //!
-//! The parser of the layer below starts over at each call, so this reader looks for the blank line first, at each byte
-//! once, and the head is parsed once. It also sees at the first byte that does not fit that the peer does not speak
-//! HTTP, where a parser that waits for a blank line would wait in vain.
+//! The parser below starts over at each call, so this reader first looks for the blank line, examining each byte once,
+//! and the head is parsed once. It also detects at the first wrong byte that the peer does not speak HTTP, where a
+//! parser that waits for a blank line would wait in vain.
 
 use bytes::{Bytes, BytesMut};
 
@@ -23,26 +23,26 @@ pub(crate) enum Expect {
     Response,
 }
 
-/// What the bytes so far amount to.
+/// What the bytes so far are.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Scan {
-    /// Not yet known.
+    /// Not known yet.
     Partial,
-    /// A head with its blank line, taken out of the reader.
+    /// A head with its blank line, removed from the reader.
     Complete(Bytes),
-    /// Not HTTP, and enough of it to show.
+    /// Not HTTP, and long enough to be shown.
     Foreign(Bytes),
-    /// The limit is reached without a blank line.
+    /// The limit was reached without a blank line.
     TooLarge,
     /// One header more than the limit.
     TooManyHeaders,
 }
 
-/// The kind of line the scan stands in.
+/// The kind of line at the current position.
 #[derive(Clone, Copy)]
 enum Line {
     Empty,
-    /// Nothing yet but a carriage return.
+    /// Only a carriage return so far.
     Return,
     Text,
 }
@@ -57,10 +57,10 @@ pub(crate) struct HeadReader {
     line: Line,
     /// Lines of text so far; the first is the request line or status line.
     lines: usize,
-    /// A space ended the method of the request line.
+    /// Whether a space has ended the method of the request line.
     past_method: bool,
     foreign: bool,
-    /// Bytes that heads may still use, over all heads read.
+    /// How many bytes heads may still use, over all heads read.
     budget: usize,
     head_bytes: usize,
     header_limit: usize,
@@ -83,12 +83,12 @@ impl HeadReader {
         }
     }
 
-    /// Takes bytes in. What lies behind the head stays here until [`HeadReader::take_rest`].
+    /// Adds bytes. What follows the head stays here until [`HeadReader::take_rest`].
     pub(crate) fn push(&mut self, input: &[u8]) {
         self.buffer.extend_from_slice(input);
     }
 
-    /// Looks at the bytes not looked at before.
+    /// Examines the bytes that were not examined before.
     pub(crate) fn scan(&mut self) -> Scan {
         while !self.foreign && self.scanned < self.buffer.len() {
             if self.scanned == self.budget {
@@ -131,7 +131,7 @@ impl HeadReader {
         self.foreign
     }
 
-    /// The first line as far as it is here, cut for showing.
+    /// The first line as far as it has arrived, cut for display.
     pub(crate) fn greeting(&self) -> &[u8] {
         let bytes = &self.buffer[self.start..];
         let bytes = &bytes[..bytes.len().min(GREETING)];
@@ -144,18 +144,18 @@ impl HeadReader {
         self.head_bytes - self.budget
     }
 
-    /// How many bytes are here.
+    /// How many bytes are held.
     pub(crate) fn len(&self) -> usize {
         self.buffer.len()
     }
 
-    /// Everything behind the heads taken so far.
+    /// Everything after the heads taken so far.
     pub(crate) fn take_rest(&mut self) -> Bytes {
         self.scanned = 0;
         self.buffer.split().freeze()
     }
 
-    /// Whether `byte`, the next of the first line, can stand there in HTTP/1.
+    /// Whether `byte` is allowed as the next byte of the first line in HTTP/1.
     fn fits(&mut self, byte: u8) -> bool {
         let position = self.scanned - self.start;
         if matches!(byte, b'\r' | b'\n') && !matches!(self.line, Line::Text) {
@@ -187,7 +187,7 @@ mod tests {
         HeadReader::new(expect, &Config { head_bytes, headers, ..Config::default() })
     }
 
-    /// Feeds byte by byte until something is known.
+    /// Feeds byte by byte until there is a result.
     fn trickle(reader: &mut HeadReader, bytes: &[u8]) -> Scan {
         for byte in bytes {
             reader.push(&[*byte]);

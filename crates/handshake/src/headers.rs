@@ -1,4 +1,4 @@
-//! Header values as RFC 9110 §5.6 reads them, and header lines as we write them.
+//! Header values as defined by RFC 9110 §5.6, and header lines as we write them.
 
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, PROXY_AUTHORIZATION,
@@ -7,7 +7,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue};
 use thiserror::Error;
 
-/// Whether a token may hold this byte (RFC 9110 §5.6.2).
+/// Whether a token may contain this byte (RFC 9110 §5.6.2).
 pub(crate) fn is_tchar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
@@ -17,41 +17,41 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().copied().all(is_tchar)
 }
 
-/// The elements of a comma-separated list, over all lines of that name; empty elements do not count (RFC 9110 §5.6.1).
+/// The elements of a comma-separated list, over all lines with that name, without empty elements (RFC 9110 §5.6.1).
 pub(crate) fn elements(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     let lines = headers.get_all(name).into_iter();
     let split = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     split.map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
-/// The value of a header that must stand alone: `None` if it is absent or repeated.
+/// The value of a header that must occur once: `None` if it is absent or repeated.
 pub(crate) fn single(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
     let mut lines = headers.get_all(name).into_iter();
     lines.next().filter(|_| lines.next().is_none()).map(|line| line.as_bytes().trim_ascii())
 }
 
-/// Why the application cannot add a header of its own.
+/// Why the application cannot add a header.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HeaderError {
     /// Not a header name.
     #[error("this is not a header name")]
     Name,
-    /// The value holds what a header cannot carry. It is not shown: it may be secret.
+    /// The value contains something that a header cannot carry. It is not shown, since it may be secret.
     #[error("the value of header `{name}` contains a character that HTTP cannot carry")]
     Value {
-        /// Whose value.
+        /// The name of the header.
         name: HeaderName,
     },
     /// The handshake writes this header itself.
     #[error("header `{name}` belongs to the handshake")]
     Owned {
-        /// Which.
+        /// The name of the header.
         name: HeaderName,
     },
 }
 
-/// A header of the application's own. Its value is marked if it must not be printed.
+/// One of the application's own headers. Its value is marked if it must not be printed.
 pub(crate) fn own_header<N, V>(name: N, value: V) -> Result<(HeaderName, HeaderValue), HeaderError>
 where
     N: TryInto<HeaderName>,
@@ -66,7 +66,7 @@ where
     Ok((name, value))
 }
 
-/// Whether only this crate may write this header into a request or a response that upgrades.
+/// Whether only this crate may write this header into a request or an upgrade response.
 fn is_owned(name: &HeaderName) -> bool {
     const OWNED: [HeaderName; 8] =
         [HOST, CONNECTION, UPGRADE, CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT, TE, TRAILER];
@@ -84,8 +84,8 @@ fn is_secret(name: &HeaderName) -> bool {
     [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE].contains(name)
 }
 
-/// Appends header lines. Names are written as people write them, `Sec-WebSocket-Key`: case means nothing in HTTP, and
-/// yet there are peers that compare it.
+/// Appends header lines. Names are written in their usual form, such as `Sec-WebSocket-Key`: HTTP ignores case, but
+/// some peers do not.
 pub(crate) fn write_headers(out: &mut Vec<u8>, headers: &HeaderMap) {
     for (name, value) in headers {
         for (index, word) in name.as_str().split('-').enumerate() {

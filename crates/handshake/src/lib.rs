@@ -1,17 +1,18 @@
 //! The opening handshake of a WebSocket (RFC 6455 §4), as two state machines without I/O.
 //!
-//! [`client::Handshake`] asks and checks the answer, [`server::Handshake`] reads the request and answers. Neither has a
-//! socket, a clock or a source of randomness: bytes and the time go in; bytes, a deadline and one result come out. What
-//! the peer sent after its part of the handshake is handed on as `leftover`; it belongs to the frame decoder.
+//! [`client::Handshake`] sends a request and checks the answer; [`server::Handshake`] reads the request and answers.
+//! Neither has a socket, a clock or a source of randomness: bytes and the time go in; bytes, a deadline and one result
+//! come out. Whatever the peer sent after its part of the handshake is returned as `leftover`; it belongs to the frame
+//! decoder.
 //!
 //! If another HTTP server has already read the request, [`server::Upgrade`] makes the answer by the same rules.
 //!
-//! Both are bounded in bytes, headers and time ([`Config`]), behave the same however the input is split, look at each
-//! byte once even if bytes trickle in one by one, and never panic on what a peer sends. Their errors are written for
-//! the person who has to find out why there is no connection.
+//! Both are limited in bytes, headers and time ([`Config`]), behave the same however the input is split, examine each
+//! byte once even if bytes arrive one by one, and never panic on what a peer sends. Their errors are written for the
+//! person who has to find out why there is no connection.
 //!
-//! The syntax of HTTP is left to tungstenite's parser. The checks of RFC 6455 are made here: a server that answers
-//! `Connection: keep-alive, Upgrade` is right, and one that switches on an extension that nobody offered is not.
+//! HTTP syntax is parsed by tungstenite's parser. The checks of RFC 6455 are made here: `Connection: keep-alive,
+//! Upgrade` is a valid answer, while one with an extension that was not offered is not.
 //!
 //! ```
 //! use bowline_core::Instant;

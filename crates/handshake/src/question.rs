@@ -1,61 +1,61 @@
-//! What somebody who asks has still to say, and how long he waits for the answer.
+//! What a client has left to send, and how long it waits for the answer.
 
 use std::time::Duration;
 
 use bowline_core::Instant;
 use bytes::{Buf, Bytes};
 
-/// How long to wait for the rest of an answer that is none, only to show it, and for the first of one from a peer that
-/// takes nothing any more.
+/// How long to wait for the rest of an invalid answer, only to show it, and for the start of an answer from a peer that
+/// no longer accepts anything.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// A question on its way.
+/// A request being sent.
 #[derive(Debug)]
 pub(crate) struct Question {
     timeout: Duration,
     started: Instant,
-    /// The latest time told: time that steps back stands still.
+    /// The latest time passed in: if time steps back, it stands still.
     clock: Instant,
     output: Bytes,
-    /// When a write did not succeed. What the peer had to say may still be read.
+    /// When a write failed. The peer's answer may still be readable.
     broken: Option<Instant>,
 }
 
 impl Question {
-    /// Asked from `now` on, and to be answered within this time.
+    /// Sent from `now` on, to be answered within this time.
     pub(crate) fn new(output: impl Into<Bytes>, timeout: Duration, now: Instant) -> Self {
         Self { timeout, started: now, clock: now, output: output.into(), broken: None }
     }
 
-    /// The time to go by, if this one was told.
+    /// The current time, given this one.
     pub(crate) fn tick(&mut self, now: Instant) -> Instant {
         self.clock = self.clock.max(now);
         self.clock
     }
 
-    /// The transport took the first `n` bytes of [`output`](Self::output).
+    /// The transport accepted the first `n` bytes of [`output`](Self::output).
     pub(crate) fn handle_written(&mut self, now: Instant, n: usize) {
         self.tick(now);
         self.output.advance(n.min(self.output.len()));
     }
 
-    /// The transport takes nothing any more.
+    /// The transport no longer accepts anything.
     pub(crate) fn handle_write_failed(&mut self, now: Instant) {
         let now = self.tick(now);
         self.broken.get_or_insert(now);
     }
 
-    /// Says this next.
+    /// Sends this next.
     pub(crate) fn say(&mut self, words: &[u8]) {
         self.output = [&self.output[..], words].concat().into();
     }
 
-    /// What the transport can still take.
+    /// What the transport can still accept.
     pub(crate) fn output(&self) -> &[u8] {
         if self.broken.is_some() { &[] } else { &self.output }
     }
 
-    /// How many bytes have not left, whether they still can or not.
+    /// How many bytes have not left, whether or not they still can.
     pub(crate) fn left(&self) -> usize {
         self.output.len()
     }
@@ -73,12 +73,12 @@ impl Question {
         self.started + self.timeout
     }
 
-    /// When the time for the first of an answer is over.
+    /// When the time for the start of an answer is over.
     pub(crate) fn first_due(&self) -> Instant {
         self.broken.map_or(self.due(), |since| self.rest_due(since))
     }
 
-    /// When the time for the rest of something that began at `since` is over.
+    /// When the time is over for the rest of an answer that began at `since`.
     pub(crate) fn rest_due(&self, since: Instant) -> Instant {
         self.due().min(since + LINGER)
     }

@@ -1,11 +1,11 @@
-//! `Retry-After` (RFC 9110 §10.2.3) without a clock: a date is read against the server's own `Date`.
+//! `Retry-After` (RFC 9110 §10.2.3) without a clock: a date is compared with the server's own `Date`.
 
 use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
-/// How long a server, or a proxy, asks to wait, if it says so in a form we read.
+/// How long a server or a proxy asks to wait, if it says so in a form that we understand.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if value.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -16,7 +16,8 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(then.saturating_sub(now)))
 }
 
-/// Seconds since the year 1 of `Sun, 06 Nov 1994 08:49:37 GMT`, the one form of a date that senders may still write.
+/// The seconds since the year 1 of a date like `Sun, 06 Nov 1994 08:49:37 GMT`, the only form that senders may still
+/// use.
 fn seconds(date: &str) -> Option<u64> {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

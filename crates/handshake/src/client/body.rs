@@ -1,4 +1,4 @@
-//! The first bytes of a refusal's body: what the error shows of it.
+//! The first bytes of a refusal's body, for the error message.
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
@@ -11,26 +11,26 @@ const KEPT: usize = 256;
 /// Where the body ends (RFC 9112 §6.3).
 #[derive(Debug)]
 enum Framing {
-    /// After so many bytes more.
+    /// After this many more bytes.
     Length(u64),
     Chunked(Chunked),
-    /// With the connection.
+    /// At the end of the connection.
     Close,
 }
 
-/// Where in a chunked body the next byte stands.
+/// The position in a chunked body.
 #[derive(Debug)]
 enum Chunked {
     /// In the hexadecimal size of a chunk.
     Size(u64),
-    /// Behind the size, before the end of its line.
+    /// After the size, before the end of its line.
     Extension(u64),
     Data(u64),
-    /// Behind the data, before the end of the line.
+    /// After the data, before the end of the line.
     DataEnd,
 }
 
-/// Collects the start of a body. It is lenient: the body is only shown, so what cannot be read simply ends it.
+/// Collects the start of a body. It is lenient: the body is only shown, so anything invalid simply ends it.
 #[derive(Debug)]
 pub(super) struct BodyStart {
     framing: Framing,
@@ -53,7 +53,7 @@ impl BodyStart {
         Self { framing, kept: Vec::new(), ended: false }
     }
 
-    /// Takes bytes of the body in.
+    /// Adds bytes of the body.
     pub(super) fn push(&mut self, mut input: &[u8]) {
         while !input.is_empty() && !self.is_complete() {
             let data = match &mut self.framing {
@@ -75,7 +75,7 @@ impl BodyStart {
         }
     }
 
-    /// Whether nothing more need be waited for.
+    /// Whether there is no need to wait for more.
     pub(super) fn is_complete(&self) -> bool {
         self.ended || self.kept.len() == KEPT || matches!(self.framing, Framing::Length(0))
     }
@@ -86,7 +86,7 @@ impl BodyStart {
 }
 
 impl Chunked {
-    /// Takes one byte outside the data; `false` if the body ends here.
+    /// Processes one byte outside the data; `false` if the body ends here.
     fn step(&mut self, byte: u8) -> bool {
         *self = match (&*self, byte) {
             (Self::DataEnd, b'\n') => Self::Size(0),

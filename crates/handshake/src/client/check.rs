@@ -1,4 +1,4 @@
-//! Whether an answer is the upgrade that was asked for (RFC 6455 §4.1, "the client MUST validate").
+//! Checks whether an answer is the requested upgrade (RFC 6455 §4.1, "the client MUST validate").
 
 use http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
@@ -12,19 +12,19 @@ use super::Error;
 use crate::head::PARSER_HEADERS;
 use crate::headers::{elements, hide_secrets, single};
 
-/// An answer's head.
+/// The head of an answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// It came as HTTP/1.0.
+    /// Whether it is HTTP/1.0.
     old_http: bool,
 }
 
 impl Answer {
-    /// Parses a whole head.
+    /// Parses a complete head.
     pub(crate) fn parse(head: &[u8]) -> Result<Self, Error> {
-        // The parser refuses HTTP/1.0, in which simple servers still say that they know no such path.
+        // The parser refuses HTTP/1.0, which simple servers still use to say that they do not know a path.
         let old_http = head.starts_with(b"HTTP/1.0");
         let newer = old_http.then(|| [b"HTTP/1.1", &head[8..]].concat());
         let head = newer.as_deref().unwrap_or(head);
@@ -46,7 +46,7 @@ impl Answer {
         }
     }
 
-    /// Checks a `101`; yields the subprotocol it chose.
+    /// Checks a `101`; returns the subprotocol that it chose.
     pub(super) fn check(&self, accept_key: &str, offered: &[String]) -> Result<Option<String>, Error> {
         if self.old_http {
             return Err(Error::OldHttp);
@@ -57,22 +57,22 @@ impl Answer {
         if !upgrade.eq_ignore_ascii_case(b"websocket") || upgrades.next().is_some() {
             return Err(Error::NotWebSocket { upgrade: joined(&self.headers, UPGRADE) });
         }
-        // 3: `Connection` contains the token `Upgrade`, in any case, be it one of several.
+        // 3: `Connection` contains the token `Upgrade`, in any case, possibly among others.
         if !elements(&self.headers, CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade")) {
             return Err(Error::NoConnectionUpgrade);
         }
-        // 4: `Sec-WebSocket-Accept` is the digest of our key; §11.3.3: and stands once.
+        // 4: `Sec-WebSocket-Accept` is the digest of our key; §11.3.3: and occurs once.
         match single(&self.headers, SEC_WEBSOCKET_ACCEPT) {
             Some(accept) if accept == accept_key.as_bytes() => {}
             accept => return Err(Error::WrongAccept { missing: accept.is_none() }),
         }
-        // 5: no extension that was not offered; none is, and §9.1: a list that names none is malformed.
+        // 5: no extension that was not offered, and none is offered; §9.1: an empty list is malformed.
         if self.headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
             return Err(Error::UnexpectedExtension {
                 extension: joined(&self.headers, SEC_WEBSOCKET_EXTENSIONS),
             });
         }
-        // 6: no subprotocol that was not offered; §11.3.4: and one at most.
+        // 6: no subprotocol that was not offered; §11.3.4: and at most one.
         if !self.headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
             return Ok(None);
         }

@@ -14,12 +14,12 @@ use crate::excerpt::{raw, redacted, speaker, text};
 
 /// Why there is no WebSocket.
 ///
-/// What a server sent is shown short, on one line and without control characters; credentials are never shown, even if
-/// the server sent them back.
+/// Text from a server is shown cut short, on one line and without control characters; credentials are never shown, even
+/// if the server sent them back.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The server answered in HTTP, and not with an upgrade.
+    /// The server gave an HTTP answer other than an upgrade.
     #[error(transparent)]
     Refused(Box<Refusal>),
     /// What listens there does not speak HTTP/1.
@@ -28,13 +28,13 @@ pub enum Error {
         /// The first bytes, up to the end of a line.
         start: Bytes,
     },
-    /// The answer starts like HTTP, and cannot be parsed.
+    /// The answer starts like HTTP, but cannot be parsed.
     #[error("the server's answer is broken HTTP: {reason}")]
     Malformed {
-        /// What the parser says.
+        /// The parser's message.
         reason: String,
     },
-    /// The head of the answer does not end within the limit.
+    /// The head of the answer exceeds the limit.
     #[error("the head of the server's answer is larger than {limit} bytes")]
     TooLarge {
         /// [`Config::head_bytes`](crate::Config::head_bytes).
@@ -59,18 +59,18 @@ pub enum Error {
     Closed {
         /// How it ended.
         end: End,
-        /// How many bytes of an answer had come.
+        /// How many bytes of an answer had arrived.
         received: usize,
     },
-    /// The answer did not come in time.
+    /// The answer did not arrive in time.
     #[error("the server did not answer within {}; {received} bytes came", Span(*after))]
     TimedOut {
         /// [`Config::timeout`](crate::Config::timeout).
         after: Duration,
-        /// How many bytes of an answer had come.
+        /// How many bytes of an answer had arrived.
         received: usize,
     },
-    /// An upgrade in a version of HTTP that has none.
+    /// An upgrade in a version of HTTP that has no upgrades.
     #[error("the server upgrades in HTTP/1.0, which has no upgrade")]
     OldHttp,
     /// The upgrade is to nothing, or to something else.
@@ -79,13 +79,13 @@ pub enum Error {
         /// The `Upgrade` header of the answer.
         upgrade: String,
     },
-    /// The answer does not say that the connection is upgraded.
+    /// The answer does not say that the connection was upgraded.
     #[error("the server upgrades, but without `Connection: Upgrade`: a proxy on the way may have removed it")]
     NoConnectionUpgrade,
-    /// The answer is not to our key, so it may be to another request, or from no WebSocket server at all.
+    /// The answer does not match our key, so it may answer another request, or not come from a WebSocket server at all.
     #[error("the server's `Sec-WebSocket-Accept` {}: a cache or a proxy may have answered", if *missing { "is missing" } else { "does not fit the key" })]
     WrongAccept {
-        /// The header is absent or repeated, not wrong.
+        /// Whether the header is absent or repeated, rather than wrong.
         missing: bool,
     },
     /// The server uses an extension that was not offered.
@@ -97,13 +97,13 @@ pub enum Error {
     /// The server chose a subprotocol that was not offered, or several.
     #[error("the server chose subprotocol `{}`, which was not offered", text(subprotocol.as_bytes()))]
     UnexpectedSubprotocol {
-        /// What it chose.
+        /// Its choice.
         subprotocol: String,
     },
 }
 
 impl Error {
-    /// The same, without these secrets in what the server said.
+    /// The same error, with these secrets removed from the server's text.
     pub(super) fn without(mut self, secrets: &[Vec<u8>]) -> Self {
         if let Self::NotWebSocket { upgrade: said }
         | Self::UnexpectedExtension { extension: said }
@@ -114,16 +114,16 @@ impl Error {
         self
     }
 
-    /// The status the server answered with, if it refused.
+    /// The status with which the server refused, if it did.
     pub fn status(&self) -> Option<StatusCode> {
         if let Self::Refused(refusal) = self { Some(refusal.status) } else { None }
     }
 
-    /// Whether to ask again, and when.
+    /// Whether to try again, and when.
     ///
-    /// A server in trouble, overloaded or behind a gateway that lost it, is asked again, not before the time that it names;
-    /// so is one that did not answer. The same request to a server that said no, or that speaks something else, would fail
-    /// the same way.
+    /// A server that is in trouble, overloaded, or lost by its gateway is tried again, not before the time that it
+    /// names; so is one that did not answer. If the server said no, or speaks something else, the same request would
+    /// fail in the same way.
     pub fn retry(&self) -> Retry {
         match self {
             Self::Refused(refusal) => retry_status(refusal.status.as_u16()).not_before(refusal.retry_after),
@@ -143,7 +143,7 @@ impl Error {
     }
 }
 
-/// An answer in HTTP that is no upgrade.
+/// An HTTP answer other than an upgrade.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
@@ -151,7 +151,7 @@ pub struct Refusal {
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    /// The first 256 bytes of its body, without chunk sizes; credentials of ours in it are overwritten by `*`.
+    /// The first 256 bytes of its body, without chunk sizes; our credentials in it are overwritten with `*`.
     pub body: Bytes,
     /// How long the server asks to wait (`Retry-After`, in seconds or as a date beside a `Date`).
     pub retry_after: Option<Duration>,
@@ -160,7 +160,7 @@ pub struct Refusal {
     pub(super) shown: Shown,
 }
 
-/// What a sentence shows of the headers: without secrets, which a server may have sent back there, too.
+/// The headers as shown in a sentence: without secrets, which a server may have sent back there too.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Shown {
     location: Option<String>,
@@ -169,7 +169,7 @@ pub(super) struct Shown {
 
 impl Shown {
     pub(super) fn of(status: StatusCode, headers: &HeaderMap, secrets: &[Vec<u8>]) -> Self {
-        // A query may carry a token, and so may a fragment.
+        // A query or a fragment may contain a token.
         let place = |location: &str| {
             let end = location.find(['?', '#']).unwrap_or(location.len());
             let rest = if location[end..].starts_with('?') { "?..." } else { "" };
@@ -182,7 +182,7 @@ impl Shown {
     }
 }
 
-/// Where a redirect leads.
+/// The target of a redirect.
 fn location(status: StatusCode, headers: &HeaderMap) -> Option<&str> {
     let is_redirect = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
     headers.get(LOCATION).filter(|_| is_redirect)?.to_str().ok()
@@ -191,13 +191,13 @@ fn location(status: StatusCode, headers: &HeaderMap) -> Option<&str> {
 impl Refusal {
     /// Where the server says the WebSocket is (`Location`), if this is a redirect.
     ///
-    /// It may be relative, and may name a scheme of `http` or `https`. Nobody follows it unasked: it could lead the
-    /// credentials to somebody else.
+    /// It may be relative, and may use the scheme `http` or `https`. It is never followed automatically, because it
+    /// could lead the credentials to another server.
     pub fn location(&self) -> Option<&str> {
         location(self.status, &self.headers)
     }
 
-    /// `404 Not Found`, or the number alone where it has no name.
+    /// `404 Not Found`, or only the number if it has no name.
     fn name(&self) -> String {
         let reason = self.status.canonical_reason().map(|reason| format!(" {reason}"));
         format!("{}{}", self.status.as_str(), reason.unwrap_or_default())

@@ -1,4 +1,4 @@
-//! The client's side: ask, and check the answer.
+//! The client's side: sends the request, and checks the answer.
 //!
 //! ```text
 //!           ┌──── 1xx ────┐
@@ -41,8 +41,8 @@ pub(crate) use check::Answer;
 
 /// One opening handshake, from the first byte of the request to the last of the answer.
 ///
-/// Write [`output`](Self::output) and report it, hand in what is read, and ask [`poll_result`](Self::poll_result) after
-/// each call.
+/// Write [`output`](Self::output) and report it, pass in what is read, and call [`poll_result`](Self::poll_result)
+/// after each call.
 ///
 /// ```
 /// use bowline_core::Instant;
@@ -78,39 +78,39 @@ pub struct Handshake {
 enum State {
     /// Reading the head of an answer.
     Head,
-    /// It is not HTTP; waiting for the rest of the line.
+    /// It is not HTTP; waits for the rest of the line.
     Foreign {
         since: Instant,
     },
-    /// It is no upgrade; waiting for the start of the body.
+    /// It is not an upgrade; waits for the start of the body.
     Refused {
         refusal: Box<Refusal>,
         body: BodyStart,
         since: Instant,
     },
-    /// It is the upgrade; given out when the request has left.
+    /// It is the upgrade; returned when the request has left.
     Answered {
         response: http::Response<()>,
         subprotocol: Option<String>,
     },
     Failed(Error),
-    /// The result was given out.
+    /// The result was returned.
     Over,
 }
 
-/// The way is free for frames.
+/// A connection ready for frames.
 #[non_exhaustive]
 pub struct Upgraded {
     /// The server's answer.
     pub response: http::Response<()>,
-    /// The subprotocol the server chose among those offered. It may choose none.
+    /// The subprotocol that the server chose among those offered. It may choose none.
     pub subprotocol: Option<String>,
-    /// What the server sent behind its answer: the first bytes of its frames. Hand them to
+    /// What the server sent after its answer: the first bytes of its frames. Pass them to
     /// [`Connection::handle_input`](bowline_core::Connection::handle_input) before what is read.
     pub leftover: Bytes,
 }
 
-/// Without what may be a secret: headers, and what was sent.
+/// Leaves out what may be secret: headers, and any bytes that were sent.
 impl fmt::Debug for Upgraded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upgraded")
@@ -122,7 +122,7 @@ impl fmt::Debug for Upgraded {
 }
 
 impl Handshake {
-    /// Asks for a WebSocket over a transport that is connected, and encrypted if the URL asks for it.
+    /// Starts a handshake over a transport that is connected, and encrypted if the URL requires it.
     ///
     /// The nonce must be random and new for each handshake (RFC 6455 §4.1, 7).
     pub fn new(request: &Request, nonce: [u8; 16], config: Config, now: Instant) -> Self {
@@ -139,7 +139,7 @@ impl Handshake {
         }
     }
 
-    /// These bytes came. Any number at a time.
+    /// These bytes were received; any number at a time.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
         let now = self.question.tick(now);
         match &mut self.state {
@@ -156,20 +156,20 @@ impl Handshake {
         }
     }
 
-    /// The transport took the first `n` bytes of [`output`](Self::output).
+    /// The transport accepted the first `n` bytes of [`output`](Self::output).
     pub fn handle_written(&mut self, now: Instant, n: usize) {
         self.question.handle_written(now, n);
     }
 
-    /// The transport ended. After [`End::WriteFailed`] go on reading: a server that refuses before it has read the
-    /// request is heard only so.
+    /// The transport ended. After [`End::WriteFailed`] keep reading: only in this way is a server heard that refuses
+    /// before it has read the request.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.question.tick(now);
         if end == End::WriteFailed && self.wants_input() {
             return self.question.handle_write_failed(now);
         }
         let received = self.reader.len();
-        // A failure is reported once: the reading side sees an ordinary end behind a write that took the report.
+        // Systems report a failure only once: after a failed write, the reading side sees an ordinary end.
         let end = if end == End::Eof && self.question.is_broken() { End::WriteFailed } else { end };
         self.conclude(Error::Closed { end, received });
     }
@@ -187,15 +187,15 @@ impl Handshake {
         }
     }
 
-    /// The bytes to write next; empty when the request has left, or need not leave any more.
+    /// The bytes to write next; empty when the request has left, or no longer needs to.
     pub fn output(&self) -> &[u8] {
         let over = matches!(self.state, State::Failed(_) | State::Over);
         if over { &[] } else { self.question.output() }
     }
 
-    /// How it went: once, and then the handshake is over.
+    /// The result, once; the handshake is over then.
     ///
-    /// After an error the transport is of no use: drop it.
+    /// After an error the transport is useless: drop it.
     pub fn poll_result(&mut self) -> Option<Result<Upgraded, Error>> {
         let leaving = self.question.left() > 0;
         match std::mem::replace(&mut self.state, State::Over) {
@@ -220,12 +220,12 @@ impl Handshake {
         }
     }
 
-    /// Whether to read on. What is handed in nevertheless behind an upgrade is kept.
+    /// Whether to keep reading. Bytes passed in after an upgrade are kept nevertheless.
     pub fn wants_input(&self) -> bool {
         matches!(self.state, State::Head | State::Foreign { .. } | State::Refused { .. })
     }
 
-    /// Takes one head off the reader; `true` if there may be another behind it.
+    /// Takes one head from the reader; `true` if another may follow.
     fn read_head(&mut self, now: Instant) -> bool {
         match self.reader.scan() {
             Scan::Partial => {
@@ -258,7 +258,7 @@ impl Handshake {
             };
             return false;
         }
-        // RFC 9110 §15.2: other 1xx answers come before the answer proper.
+        // RFC 9110 §15.2: other 1xx answers precede the final one.
         if answer.status.is_informational() {
             return true;
         }
@@ -278,7 +278,7 @@ impl Handshake {
         false
     }
 
-    /// Ends the handshake with the best account of it: what the server said, else `error`.
+    /// Ends the handshake with the best explanation: what the server said, otherwise `error`.
     fn conclude(&mut self, error: Error) {
         match self.state {
             State::Head => self.state = State::Failed(error),
@@ -295,7 +295,7 @@ impl Handshake {
         State::Failed(Error::NotHttp { start: start.into() })
     }
 
-    /// Fails with the refusal, if its body is complete or no more is waited for.
+    /// Fails with the refusal, if its body is complete or is not waited for.
     fn finish_refusal(&mut self, at_once: bool) {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Refused { mut refusal, body, .. } if at_once || body.is_complete() => {

@@ -1,4 +1,4 @@
-//! What a client asks for.
+//! A client's request.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::url::{Url, decode};
 use crate::excerpt::SHORTEST_SECRET;
 use crate::headers::{HeaderError, is_token, own_header, write_headers};
 
-/// A request for a WebSocket: where, with which subprotocols and which headers of the application's own.
+/// A request for a WebSocket: its URL, subprotocols, and the application's own headers.
 ///
 /// ```
 /// use bowline_handshake::client::Request;
@@ -41,11 +41,12 @@ pub struct Request {
 impl Request {
     /// A request for a `ws://` or `wss://` URL.
     ///
-    /// A user and a password in the URL become an `Authorization: Basic` header (RFC 7617). In path and query, what
-    /// RFC 3986 does not allow is percent-encoded. A host name beyond ASCII must be given in its `xn--` form.
+    /// A user and a password in the URL become an `Authorization: Basic` header (RFC 7617). In path and query,
+    /// characters that RFC 3986 does not allow are percent-encoded. A host name beyond ASCII must be given in its
+    /// `xn--` form.
     ///
     /// # Errors
-    /// Says what is wrong with the URL.
+    /// What is wrong with the URL.
     pub fn new(url: &str) -> Result<Self, RequestError> {
         let Url { secure, host, port, target, userinfo } = Url::parse(url)?;
         let request =
@@ -61,7 +62,7 @@ impl Request {
     /// Adds a header of the application's own: `Origin`, `Authorization`, `Cookie`, `User-Agent` and the like.
     ///
     /// # Errors
-    /// If the name or the value cannot stand in HTTP, if the handshake writes this header itself, or if there are
+    /// If the name or the value is not allowed in HTTP, if the handshake writes this header itself, or if there are
     /// credentials already.
     pub fn with_header<N, V>(mut self, name: N, value: V) -> Result<Self, RequestError>
     where
@@ -76,21 +77,21 @@ impl Request {
         Ok(self)
     }
 
-    /// Shows this token as `Authorization: Bearer` (RFC 6750), in place of any credentials that there are.
+    /// Sends this token as `Authorization: Bearer` (RFC 6750), replacing any credentials.
     ///
     /// # Errors
-    /// If it cannot stand in a header.
+    /// If it is not allowed in a header.
     pub fn with_bearer(mut self, token: &str) -> Result<Self, RequestError> {
         self.headers.remove(AUTHORIZATION);
         self.with_header(AUTHORIZATION, format!("Bearer {token}"))
     }
 
-    /// Offers a subprotocol, less welcome than those offered before it (RFC 6455 §1.9).
+    /// Offers a subprotocol, with lower preference than those offered before (RFC 6455 §1.9).
     ///
     /// # Errors
-    /// If the name is no token, or is offered already.
+    /// If the name is not a token, or was already offered.
     pub fn with_subprotocol(mut self, name: &str) -> Result<Self, RequestError> {
-        // RFC 6455 §4.1, 10: tokens, each of them once.
+        // RFC 6455 §4.1, 10: tokens, each only once.
         if !is_token(name.as_bytes()) || self.subprotocols.iter().any(|offered| offered == name) {
             return Err(RequestError::Subprotocol { name: crate::excerpt::text(name.as_bytes()) });
         }
@@ -98,7 +99,7 @@ impl Request {
         Ok(self)
     }
 
-    /// Whether the URL asks for TLS (`wss://`).
+    /// Whether the URL requires TLS (`wss://`).
     pub fn is_secure(&self) -> bool {
         self.secure
     }
@@ -118,19 +119,19 @@ impl Request {
         &self.target
     }
 
-    /// The subprotocols offered, the most welcome first.
+    /// The offered subprotocols, the most preferred first.
     pub fn subprotocols(&self) -> &[String] {
         &self.subprotocols
     }
 
-    /// The headers added.
+    /// The added headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
     /// The bytes of the request (RFC 6455 §4.1).
     ///
-    /// Written here and not by tungstenite, which sends each request to the log, credentials and all.
+    /// Written here rather than by tungstenite, which logs each request including its credentials.
     pub(super) fn encode(&self, key: &str) -> Vec<u8> {
         let mut out = format!("GET {} HTTP/1.1\r\nHost: ", self.target).into_bytes();
         out.extend_from_slice(self.authority().as_bytes());
@@ -147,8 +148,8 @@ impl Request {
         out
     }
 
-    /// What no error may show, even if the server sends it back: credentials, cookies, whatever the application marked
-    /// as sensitive, and what the query holds. A server may have decoded what it sends back.
+    /// What no error may show, even if the server sends it back: credentials, cookies, values that the application
+    /// marked as sensitive, and the query. A server may send them back decoded.
     pub(super) fn secrets(&self) -> Vec<Vec<u8>> {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
         let mut secrets: Vec<Vec<u8>> = Vec::new();
@@ -161,11 +162,11 @@ impl Request {
                 (&COOKIE, cookies) => {
                     secrets.extend(cookies.split(|byte| *byte == b';').map(|pair| behind(b'=', pair).into()));
                 }
-                // The scheme, `Bearer`, is no secret.
+                // The scheme, `Bearer`, is not secret.
                 (&AUTHORIZATION | &PROXY_AUTHORIZATION, credentials) => {
                     let credentials = behind(b' ', credentials);
                     secrets.push(credentials.into());
-                    // RFC 7617 §2: user and password. A user alone is no secret.
+                    // RFC 7617 §2: user and password. A user alone is not secret.
                     let userinfo = BASE64.decode(credentials).unwrap_or_default();
                     let password = behind(b':', &userinfo);
                     if !password.is_empty() && password.len() < userinfo.len() {
@@ -179,7 +180,7 @@ impl Request {
         secrets
     }
 
-    /// RFC 6455 §4.1, 4: the port only where it is not the scheme's own.
+    /// RFC 6455 §4.1, 4: the port only if it is not the default of the scheme.
     fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         match (self.secure, self.port) {
@@ -189,14 +190,14 @@ impl Request {
     }
 }
 
-/// What stands behind the first `separator`, or all if there is none.
+/// What follows the first `separator`, or everything if there is none.
 fn behind(separator: u8, bytes: &[u8]) -> &[u8] {
     let start = bytes.iter().position(|byte| *byte == separator).map_or(0, |position| position + 1);
     bytes[start..].trim_ascii()
 }
 
 impl fmt::Debug for Request {
-    /// Without the query and the values of headers: tokens travel there.
+    /// Leaves out the query and the values of headers: they may contain tokens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "wss" } else { "ws" };
         let (path, query) =
@@ -209,14 +210,14 @@ impl fmt::Debug for Request {
     }
 }
 
-/// Why a request cannot be asked.
+/// Why a request is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The URL has no `://`, or before it what is no scheme.
+    /// The URL has no `://`, or no valid scheme before it.
     #[error("the URL has no scheme; a WebSocket's starts with ws:// or wss://")]
     NoScheme,
-    /// The URL's scheme is another.
+    /// The URL has another scheme.
     #[error("the URL's scheme is `{scheme}`; a WebSocket's is `ws` or `wss`")]
     Scheme {
         /// As given.
@@ -225,7 +226,7 @@ pub enum RequestError {
     /// The URL names no host.
     #[error("the URL names no host")]
     NoHost,
-    /// The host is neither a name in ASCII nor an address.
+    /// The host is neither an ASCII name nor an address.
     #[error(
         "`{host}` is not a host: write an ASCII name (`xn--` for others), or an IPv6 address in brackets"
     )]
@@ -239,19 +240,19 @@ pub enum RequestError {
     /// The URL has a `#`, which RFC 6455 §3 forbids.
     #[error("the URL has a fragment (`#`); write %23 if the path means that character")]
     Fragment,
-    /// The user or the password is not percent-encoded as it should, or holds a character that HTTP Basic cannot carry.
+    /// The user or the password is not properly percent-encoded, or contains a character that HTTP Basic cannot carry.
     #[error("the URL's user and password cannot be sent as HTTP Basic credentials")]
     Userinfo,
-    /// Path or query hold a control character.
+    /// Path or query contain a control character.
     #[error("the URL contains a control character")]
     Control,
     /// A header that cannot be added.
     #[error(transparent)]
     Header(#[from] HeaderError),
-    /// Two `Authorization` headers, or one beside a user in the URL.
+    /// Two `Authorization` headers, or one in addition to a user in the URL.
     #[error("credentials are given twice")]
     Credentials,
-    /// Not a token, or offered already.
+    /// Not a token, or already offered.
     #[error("subprotocol `{name}` is not a token, or is offered twice")]
     Subprotocol {
         /// As given.

@@ -1,17 +1,17 @@
-//! `ws://` and `wss://` URLs (RFC 6455 §3), taken apart.
+//! Parses `ws://` and `wss://` URLs (RFC 6455 §3).
 
 use std::net::Ipv6Addr;
 
 use super::request::RequestError;
 
-/// What a URL says.
+/// The parts of a URL.
 #[derive(Debug)]
 pub(super) struct Url {
     pub(super) secure: bool,
     /// Without the brackets of an IPv6 address.
     pub(super) host: String,
     pub(super) port: u16,
-    /// Path and query, percent-encoded: what the request line asks for.
+    /// Path and query, percent-encoded, for the request line.
     pub(super) target: String,
     /// User and password, decoded and joined by a colon.
     pub(super) userinfo: Option<Vec<u8>>,
@@ -20,7 +20,7 @@ pub(super) struct Url {
 impl Url {
     pub(super) fn parse(url: &str) -> Result<Self, RequestError> {
         let (scheme, rest) = url.split_once("://").ok_or(RequestError::NoScheme)?;
-        // It may be a part of a password.
+        // It may be part of a password.
         if !is_scheme(scheme) {
             return Err(RequestError::NoScheme);
         }
@@ -29,7 +29,7 @@ impl Url {
             "wss" => true,
             _ => return Err(RequestError::Scheme { scheme: crate::excerpt::text(scheme.as_bytes()) }),
         };
-        // RFC 6455 §3: a fragment means nothing here and must not be used.
+        // RFC 6455 §3: a fragment has no meaning here and must not be used.
         if rest.contains('#') {
             return Err(RequestError::Fragment);
         }
@@ -40,7 +40,7 @@ impl Url {
         };
         let (host, port) = split_port(host_and_port)?;
         let port = match port {
-            // RFC 6455 §3: 80 for `ws`, 443 for `wss`; RFC 3986 §3.2.3 lets a port be empty.
+            // RFC 6455 §3: 80 for `ws`, 443 for `wss`; RFC 3986 §3.2.3 allows an empty port.
             "" => 80 + 363 * u16::from(secure),
             digits if digits.starts_with('+') => return Err(RequestError::Port),
             digits => digits.parse().ok().filter(|port| *port > 0).ok_or(RequestError::Port)?,
@@ -49,7 +49,7 @@ impl Url {
     }
 }
 
-/// Whether a scheme may be written so (RFC 3986 §3.1).
+/// Whether this is a valid scheme (RFC 3986 §3.1).
 pub(crate) fn is_scheme(scheme: &str) -> bool {
     scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
@@ -57,7 +57,7 @@ pub(crate) fn is_scheme(scheme: &str) -> bool {
 
 pub(crate) fn split_port(host_and_port: &str) -> Result<(&str, &str), RequestError> {
     let no_host = || {
-        // Behind a colon may stand a password, which a character that is not percent-encoded has cut off from its `@`.
+        // What follows a colon may be a password, cut off from its `@` by a character that was not percent-encoded.
         let is_address =
             host_and_port.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.[]%".contains(&byte));
         let end = host_and_port.find(':').filter(|_| !is_address).unwrap_or(host_and_port.len());
@@ -77,7 +77,7 @@ pub(crate) fn split_port(host_and_port: &str) -> Result<(&str, &str), RequestErr
     if named && !port.contains(':') { Ok((host, port)) } else { Err(no_host()) }
 }
 
-/// The user and the password of a URL as HTTP Basic joins them (RFC 7617 §2).
+/// The user and the password of a URL, joined for HTTP Basic (RFC 7617 §2).
 pub(crate) fn credentials(userinfo: &str) -> Result<Vec<u8>, RequestError> {
     let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
     let mut joined = decode(user)?;
@@ -90,7 +90,7 @@ pub(crate) fn credentials(userinfo: &str) -> Result<Vec<u8>, RequestError> {
     if joined.iter().any(u8::is_ascii_control) { Err(RequestError::Userinfo) } else { Ok(joined) }
 }
 
-/// Undoes percent-encoding.
+/// Percent-decodes a text.
 pub(super) fn decode(text: &str) -> Result<Vec<u8>, RequestError> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
@@ -109,9 +109,9 @@ pub(super) fn decode(text: &str) -> Result<Vec<u8>, RequestError> {
     Ok(decoded)
 }
 
-/// Path and query as they may stand in a request line: what RFC 3986 does not allow there is percent-encoded.
+/// Path and query for a request line: what RFC 3986 does not allow there is percent-encoded.
 fn encode(target: &str) -> Result<String, RequestError> {
-    // RFC 6455 §3: an empty path stands for `/`.
+    // RFC 6455 §3: an empty path means `/`.
     let mut encoded = String::from(if target.starts_with('/') { "" } else { "/" });
     for (at, byte) in target.bytes().enumerate() {
         match byte {
@@ -126,7 +126,7 @@ fn encode(target: &str) -> Result<String, RequestError> {
     Ok(encoded)
 }
 
-/// Whether what follows a percent sign makes it an encoded byte (RFC 3986 §2.1).
+/// Whether the bytes after a percent sign make it an encoded byte (RFC 3986 §2.1).
 fn begins_with_hex(rest: &[u8]) -> bool {
     rest.first_chunk().is_some_and(|digits: &[u8; 2]| digits.iter().all(u8::is_ascii_hexdigit))
 }

@@ -10,18 +10,18 @@ use thiserror::Error;
 
 use crate::excerpt::{raw, speaker};
 
-/// Why there is no way through a proxy. Each is what can be said of "the proxy".
+/// Why a proxy refused the tunnel. Each text continues a sentence about "the proxy".
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Error {
     /// It answered CONNECT with this status.
     #[error("answered {status}{}{}", wait(*retry_after), hint(*status, *had_credentials))]
     Refused {
-        /// Its answer.
+        /// The status of its answer.
         status: StatusCode,
         /// How long it asks to wait (`Retry-After`, in seconds or as a date beside a `Date`).
         retry_after: Option<Duration>,
-        /// It was told a user and a password.
+        /// Whether it was given a user and a password.
         had_credentials: bool,
     },
     /// It does not speak HTTP/1.
@@ -36,7 +36,7 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// The head of its answer does not end within the limit.
+    /// The head of its answer exceeds the limit.
     #[error("sent a head of more than {limit} bytes")]
     TooLarge {
         /// [`Config::head_bytes`](crate::Config::head_bytes).
@@ -48,7 +48,7 @@ pub enum Error {
         /// [`Config::headers`](crate::Config::headers).
         limit: usize,
     },
-    /// It sent more than its answer, before the server was asked anything.
+    /// It sent more than its answer before anything was sent to the server.
     #[error("sent {bytes} bytes that nobody had asked for")]
     Surplus {
         /// How many.
@@ -60,22 +60,22 @@ pub enum Error {
         /// Its first byte.
         first: u8,
     },
-    /// It wants another way to log in than those it was offered.
+    /// It requires another authentication method than those offered.
     #[error("{}", if *had_credentials { "wants a way of logging in that is not supported here" } else { WANTS_LOGIN })]
     NoLogin {
-        /// It was offered a user and a password.
+        /// Whether a user and a password were offered.
         had_credentials: bool,
     },
-    /// It does not accept the user and the password.
+    /// It rejected the user and the password.
     #[error("does not accept the user and the password")]
     WrongLogin,
-    /// It says, by a code of SOCKS, that it does not reach the server.
+    /// It says, by a SOCKS code, that it cannot reach the server.
     #[error("says: {}", reply(*code))]
     Unreachable {
         /// RFC 1928 §6.
         code: u8,
     },
-    /// The name of the server is longer than SOCKS can carry.
+    /// The server's name is longer than SOCKS allows.
     #[error("cannot be asked for a name of {length} bytes; SOCKS allows 255")]
     LongName {
         /// How long it is.
@@ -86,15 +86,15 @@ pub enum Error {
     Closed {
         /// How it ended.
         end: End,
-        /// How many bytes of an answer had come.
+        /// How many bytes of an answer had arrived.
         received: usize,
     },
-    /// The answer did not come in time.
+    /// The answer did not arrive in time.
     #[error("did not answer within {}; {received} bytes came", Span(*after))]
     TimedOut {
         /// [`Config::timeout`](crate::Config::timeout).
         after: Duration,
-        /// How many bytes of an answer had come.
+        /// How many bytes of an answer had arrived.
         received: usize,
     },
 }
@@ -102,7 +102,7 @@ pub enum Error {
 const WANTS_LOGIN: &str = "wants a user and a password; write them before its host, as USER:PASSWORD@";
 
 impl Error {
-    /// Whether to ask again. A proxy that does not reach the server now may reach it later; one that does not want us, or
+    /// Whether to try again. A proxy that cannot reach the server now may reach it later; one that refuses us, or
     /// speaks something else, will not change its mind.
     pub fn retry(&self) -> Retry {
         match self {
@@ -110,7 +110,7 @@ impl Error {
                 retry_status(status.as_u16()).not_before(*retry_after)
             }
             Self::Closed { end: End::LocalAbort, .. } => Retry::No(Why::Asked),
-            // RFC 1928 §6: not allowed, command or address not known.
+            // RFC 1928 §6: not allowed, or command or address type not supported.
             Self::Unreachable { code: 2 | 7 | 8 } | Self::NoLogin { .. } | Self::WrongLogin => {
                 Retry::No(Why::Refused)
             }

@@ -1,4 +1,4 @@
-//! HTTP CONNECT: a request of some lines, and a head as the answer.
+//! HTTP CONNECT: a request of several lines, answered by a head.
 
 use data_encoding::BASE64;
 
@@ -20,7 +20,7 @@ pub(super) struct Connect {
 }
 
 impl Connect {
-    /// And what to say first.
+    /// Also returns what to send first.
     pub(super) fn new(proxy: &Proxy, host: &str, port: u16, config: &Config) -> (Self, Vec<u8>) {
         let place = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let mut request = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n");
@@ -49,7 +49,7 @@ impl Connect {
             return match self.reader.scan() {
                 Scan::Partial => Step::Wait,
                 Scan::Complete(head) => match Answer::parse(&head) {
-                    // RFC 9110 §15.2: other answers come before the answer proper.
+                    // RFC 9110 §15.2: other answers precede the final one.
                     Ok(answer) if answer.status.is_informational() => continue,
                     Ok(answer) => self.conclude(&answer),
                     Err(AnswerError::TooManyHeaders { limit }) => {
@@ -64,7 +64,7 @@ impl Connect {
         }
     }
 
-    /// What the proxy has said, if it does not speak HTTP.
+    /// The error for a proxy that does not speak HTTP.
     pub(super) fn foreign(&self) -> Option<Error> {
         self.reader.is_foreign().then(|| self.not_http(self.reader.greeting()))
     }
@@ -75,7 +75,7 @@ impl Connect {
             let (retry_after, had_credentials) = (retry_after(headers), self.had_credentials);
             return Step::Failed(Error::Refused { status, retry_after, had_credentials });
         }
-        // RFC 9110 §9.3.6: behind the head of a 2xx comes the server, who has not been asked anything yet.
+        // RFC 9110 §9.3.6: the server's bytes follow the head of a 2xx, but nothing was sent to the server yet.
         match self.reader.take_rest().len() {
             0 => Step::Open,
             bytes => Step::Failed(Error::Surplus { bytes }),

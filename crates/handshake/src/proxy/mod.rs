@@ -1,12 +1,12 @@
-//! The way through a proxy: HTTP CONNECT (RFC 9110 §9.3.6) and SOCKS 5 (RFC 1928, RFC 1929), without I/O.
+//! Tunnels through proxies: HTTP CONNECT (RFC 9110 §9.3.6) and SOCKS 5 (RFC 1928, RFC 1929), without I/O.
 //!
 //! ```text
 //!                   HTTP: 2xx                                  SOCKS: method     login    reply
 //!  CONNECT ─────────────────────────▶ open        greeting ─────────▶ (login) ─────▶ request ─────▶ open
 //! ```
 //!
-//! A [`Tunnel`] asks the proxy for a connection to a server. When it is open, what the client then writes goes to that
-//! server: TLS, or the opening handshake of a WebSocket.
+//! A [`Tunnel`] asks the proxy for a connection to a server. Once it is open, whatever the client writes goes to that
+//! server: TLS, or a WebSocket's opening handshake.
 
 mod error;
 mod http;
@@ -27,8 +27,8 @@ use socks::Socks;
 
 /// Asks a proxy for a connection to a server.
 ///
-/// Write [`output`](Self::output) and report it, hand in what is read, and ask [`poll_result`](Self::poll_result) after each
-/// call.
+/// Write [`output`](Self::output) and report it, pass in what is read, and call [`poll_result`](Self::poll_result)
+/// after each call.
 ///
 /// ```
 /// use bowline_core::Instant;
@@ -55,7 +55,7 @@ enum State {
     Asking(Talk),
     Open,
     Failed(Error),
-    /// The result was given out.
+    /// The result was returned.
     Over,
 }
 
@@ -64,19 +64,19 @@ enum Talk {
     Socks(Socks),
 }
 
-/// What bytes of a proxy have led to.
+/// The result of bytes from a proxy.
 pub(crate) enum Step {
-    /// More must come.
+    /// More must arrive.
     Wait,
-    /// This is to be said next.
+    /// Send this next.
     Say(Vec<u8>),
     Open,
     Failed(Error),
 }
 
 impl Tunnel {
-    /// Asks for a connection to this host, a name or an address without brackets, over a transport that is connected to the
-    /// proxy.
+    /// Asks for a connection to this host, a name or an address without brackets, over a transport that is connected to
+    /// the proxy.
     pub fn new(proxy: &Proxy, host: &str, port: u16, config: &Config, now: Instant) -> Self {
         let (state, output) = if proxy.is_socks() {
             match Socks::new(proxy, host, port) {
@@ -90,14 +90,14 @@ impl Tunnel {
         Self { question: Question::new(output, config.timeout, now), received: 0, state }
     }
 
-    /// These bytes came. Any number at a time.
+    /// These bytes were received; any number at a time.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
         self.question.tick(now);
         self.received = self.received.saturating_add(bytes.len());
         let step = match &mut self.state {
             State::Asking(Talk::Http(connect)) => connect.handle_input(bytes),
             State::Asking(Talk::Socks(socks)) => socks.handle_input(bytes),
-            // The server's first words come after the client's.
+            // The server speaks only after the client.
             State::Open if !bytes.is_empty() => Step::Failed(Error::Surplus { bytes: bytes.len() }),
             State::Open | State::Failed(_) | State::Over => Step::Wait,
         };
@@ -109,12 +109,13 @@ impl Tunnel {
         }
     }
 
-    /// The transport took the first `n` bytes of [`output`](Self::output).
+    /// The transport accepted the first `n` bytes of [`output`](Self::output).
     pub fn handle_written(&mut self, now: Instant, n: usize) {
         self.question.handle_written(now, n);
     }
 
-    /// The transport ended. After [`End::WriteFailed`] go on reading: a proxy that refuses early is heard only so.
+    /// The transport ended. After [`End::WriteFailed`] keep reading: only in this way is a proxy heard that refuses
+    /// early.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         self.question.tick(now);
         if end == End::WriteFailed && self.wants_input() {
@@ -142,7 +143,7 @@ impl Tunnel {
         if is_asking { self.question.output() } else { &[] }
     }
 
-    /// How it went: once, and then the tunnel is over. After an error the transport is of no use: drop it.
+    /// The result, once; the tunnel is over then. After an error the transport is useless: drop it.
     pub fn poll_result(&mut self) -> Option<Result<(), Error>> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Open => Some(Ok(())),
@@ -159,7 +160,7 @@ impl Tunnel {
         self.wants_input().then(|| self.question.first_due())
     }
 
-    /// Whether to read on.
+    /// Whether to keep reading.
     pub fn wants_input(&self) -> bool {
         matches!(self.state, State::Asking(_))
     }

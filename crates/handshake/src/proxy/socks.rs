@@ -1,4 +1,4 @@
-//! SOCKS 5: a few bytes, two or three times. Names of servers are looked up by the proxy.
+//! SOCKS 5: a few bytes, two or three times. The proxy resolves the server's name.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ const VERSION: u8 = 5;
 const OPEN: u8 = 0;
 const LOGIN: u8 = 2;
 
-/// Waits for the next answer of a proxy.
+/// Waits for a proxy's next answer.
 pub(super) struct Socks {
     stage: Stage,
     input: Vec<u8>,
@@ -25,7 +25,7 @@ enum Stage {
 }
 
 impl Socks {
-    /// And what to say first.
+    /// Also returns what to send first.
     pub(super) fn new(proxy: &Proxy, host: &str, port: u16) -> Result<(Self, Vec<u8>), Error> {
         let mut request = vec![VERSION, 1, 0];
         match host.parse::<IpAddr>() {
@@ -45,7 +45,7 @@ impl Socks {
         }
         request.extend(port.to_be_bytes());
         let login = proxy.login().map(|(user, password)| {
-            // Their lengths were looked at when the URL was taken apart.
+            // Their lengths were checked when the URL was parsed.
             let (user_len, password_len) = (user.len() as u8, password.len() as u8);
             [&[1, user_len], user, &[password_len], password].concat()
         });
@@ -92,7 +92,7 @@ impl Socks {
     }
 }
 
-/// How long a reply is, as soon as that is known: the address in it is of no interest.
+/// The length of a reply, once known: the address in it does not matter.
 fn reply_len(input: &[u8]) -> Result<Option<usize>, Error> {
     match input {
         [_, _, _, 1, ..] => Ok(Some(10)),

@@ -1,4 +1,4 @@
-//! Which proxy.
+//! The URL of a proxy.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,13 +8,13 @@ use thiserror::Error;
 use crate::client::url::{credentials, is_scheme, split_port};
 use crate::excerpt::text;
 
-/// The longest user name, and the longest password, that SOCKS can carry.
+/// The longest user name and password that SOCKS allows.
 const MAX_LOGIN: usize = 255;
-/// The port of a proxy whose URL names none, as curl has it.
+/// The port of a proxy whose URL names none, as in curl.
 const DEFAULT_PORT: u16 = 1080;
 
-/// A proxy, as its URL names it: `http://HOST:PORT`, `socks5://HOST:PORT`, with `USER:PASSWORD@` before the host if it wants
-/// them. Without a scheme it is `http`, without a port it is 1080.
+/// A proxy, given by its URL: `http://HOST:PORT` or `socks5://HOST:PORT`, with `USER:PASSWORD@` before the host if
+/// needed. The default scheme is `http`, and the default port 1080.
 ///
 /// `Display` and `Debug` show neither user nor password.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Proxy {
         self.port
     }
 
-    /// Whether SOCKS is spoken to it, not HTTP.
+    /// Whether it speaks SOCKS rather than HTTP.
     pub fn is_socks(&self) -> bool {
         self.is_socks
     }
@@ -59,13 +59,13 @@ impl FromStr for Proxy {
 
     fn from_str(url: &str) -> Result<Self, ProxyError> {
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-        // It may be a part of a password.
+        // It may be part of a password.
         if !is_scheme(scheme) {
             return Err(ProxyError::Host);
         }
         let is_socks = match scheme.to_ascii_lowercase().as_str() {
             "http" => false,
-            // curl's word for a proxy that looks names up itself, as all do here.
+            // curl's name for a proxy that resolves names itself, as all do here.
             "socks5" | "socks5h" => true,
             _ => return Err(ProxyError::Scheme { scheme: text(scheme.as_bytes()) }),
         };
@@ -114,28 +114,28 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// Why this is no proxy that can be used. Nothing of a user or a password is shown.
+/// Why this is not a usable proxy. Nothing of a user or a password is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProxyError {
-    /// The scheme is another.
+    /// It has another scheme.
     #[error("the scheme of a proxy is `http` or `socks5`, not `{scheme}`")]
     Scheme {
         /// As given.
         scheme: String,
     },
-    /// The host is neither a name in ASCII nor an address, or there is none.
+    /// The host is neither an ASCII name nor an address, or is missing.
     #[error("a proxy is written http://HOST:PORT or socks5://HOST:PORT")]
     Host,
     /// The port is not a number from 1 to 65535.
     #[error("the port of the proxy is not a number from 1 to 65535")]
     Port,
-    /// The user or the password is not percent-encoded as it should, or holds what HTTP Basic cannot carry.
+    /// The user or the password is not properly percent-encoded, or contains something that HTTP Basic cannot carry.
     #[error(
         "the proxy's user and password cannot be sent; percent-encode everything that is not a letter or a digit"
     )]
     Userinfo,
-    /// SOCKS wants both, and not too long.
+    /// SOCKS needs both, and limits their length.
     #[error("SOCKS wants a user and a password of 1 to {MAX_LOGIN} bytes each")]
     Login,
 }

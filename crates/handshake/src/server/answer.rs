@@ -1,4 +1,4 @@
-//! What a server answers.
+//! A server's answers.
 
 use http::header::{
     ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
@@ -12,7 +12,7 @@ use crate::headers::{HeaderError, own_header, write_headers};
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// The answer that opens the WebSocket: its subprotocol, and headers of the application's own.
+/// The answer that opens the WebSocket: its subprotocol, and the application's own headers.
 ///
 /// ```
 /// use bowline_handshake::server::Accept;
@@ -27,22 +27,22 @@ pub struct Accept {
 }
 
 impl Accept {
-    /// Without a subprotocol, and without further headers.
+    /// An answer without a subprotocol or further headers.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Speaks this subprotocol. It must be one of those that the client offered.
+    /// Chooses this subprotocol. The client must have offered it.
     #[must_use]
     pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocol = Some(name.into());
         self
     }
 
-    /// Adds a header of the application's own.
+    /// Adds one of the application's own headers.
     ///
     /// # Errors
-    /// If the name or the value cannot stand in HTTP, or if the handshake writes this header itself.
+    /// If the name or the value is not allowed in HTTP, or if the handshake writes this header itself.
     pub fn with_header<N, V>(mut self, name: N, value: V) -> Result<Self, AnswerError>
     where
         N: TryInto<HeaderName>,
@@ -72,7 +72,7 @@ impl Accept {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         let subprotocol = self.subprotocol.as_deref().map(|name| (SEC_WEBSOCKET_PROTOCOL, name));
         for (name, value) in [(SEC_WEBSOCKET_ACCEPT, accept_key)].into_iter().chain(subprotocol) {
-            // Base64, and a token that the client has offered: neither can be anything but a value.
+            // Base64, and a token that the client offered: both are always valid values.
             headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
         }
         headers.extend(self.headers.clone());
@@ -99,19 +99,19 @@ impl Accept {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AnswerError {
-    /// No request waits for an answer: none came yet, it was answered, or the client has gone.
+    /// No request waits for an answer: none has arrived, it was answered, or the client has gone.
     #[error("no request is waiting for an answer")]
     NoRequest,
     /// RFC 6455 §4.2.2: a server must not choose what was not offered.
     #[error("the client did not offer subprotocol `{subprotocol}`")]
     NotOffered {
-        /// What was to be chosen.
+        /// The subprotocol that was not offered.
         subprotocol: String,
     },
     /// A rejection must be a redirect or an error.
     #[error("a request cannot be rejected with {status}, only with 300 to 599")]
     Status {
-        /// What it was to be rejected with.
+        /// The status that is neither.
         status: StatusCode,
     },
     /// A header that cannot be added.
@@ -119,7 +119,7 @@ pub enum AnswerError {
     Header(#[from] HeaderError),
 }
 
-/// The subprotocol to speak: the first in the server's order of preference that the client offers.
+/// The subprotocol to use: the first in the server's order of preference that the client offers.
 ///
 /// ```
 /// use bowline_handshake::server::negotiate;
@@ -132,19 +132,19 @@ pub fn negotiate<'a>(preferred: &[&'a str], offered: &[String]) -> Option<&'a st
     preferred.iter().copied().find(|name| offered.iter().any(|offer| offer == name))
 }
 
-/// The bytes of an answer by which the application rejects a request.
+/// The bytes of an answer with which the application rejects a request.
 pub(super) fn rejection<B: AsRef<[u8]>>(response: &http::Response<B>) -> Vec<u8> {
     let mut headers = response.headers().clone();
     headers.remove(TRANSFER_ENCODING);
     refusal(response.status(), headers, response.body().as_ref())
 }
 
-/// The bytes of the answer to a request that begins like this and cannot be accepted; none if none can be given.
+/// The bytes of the answer to an unacceptable request that begins like this; empty if there can be no answer.
 pub(super) fn automatic(error: &Refused, request: &[u8]) -> Vec<u8> {
     let Some((status, headers)) = automatic_head(error) else { return Vec::new() };
     let body = format!("{error}\n");
     let mut answer = refusal(status, headers, body.as_bytes());
-    // RFC 9110 §9.3.2: no body, and a head as if there were one.
+    // RFC 9110 §9.3.2: no body, but the head of an answer with one.
     if request.starts_with(b"HEAD ") {
         answer.truncate(answer.len() - body.len());
     }
@@ -159,7 +159,7 @@ pub(super) fn automatic_head(error: &Refused) -> Option<(StatusCode, HeaderMap)>
         headers.insert(ALLOW, HeaderValue::from_static("GET"));
     }
     if status == StatusCode::UPGRADE_REQUIRED {
-        // RFC 9110 §15.5.22: it must name the protocol; RFC 6455 §4.2.2: and the versions spoken.
+        // RFC 9110 §15.5.22: it must name the protocol; RFC 6455 §4.2.2: and the supported versions.
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
@@ -168,9 +168,9 @@ pub(super) fn automatic_head(error: &Refused) -> Option<(StatusCode, HeaderMap)>
     Some((status, headers))
 }
 
-/// An answer behind which the connection ends.
+/// An answer after which the connection ends.
 fn refusal(status: StatusCode, mut headers: HeaderMap, body: &[u8]) -> Vec<u8> {
-    // RFC 9110 §7.8: who sends `Upgrade` says so in `Connection`.
+    // RFC 9110 §7.8: a sender of `Upgrade` must list it in `Connection`.
     let upgrade = headers.contains_key(UPGRADE);
     headers.insert(CONNECTION, HeaderValue::from_static(if upgrade { "close, Upgrade" } else { "close" }));
     // RFC 9110 §15.4.5: a 304 has no body.
@@ -187,6 +187,6 @@ fn refusal(status: StatusCode, mut headers: HeaderMap, body: &[u8]) -> Vec<u8> {
 }
 
 fn status_line(status: StatusCode) -> Vec<u8> {
-    // RFC 9112 §4: the reason may be empty, the space before it stays.
+    // RFC 9112 §4: the reason may be empty, but the space before it stays.
     format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or_default()).into_bytes()
 }

@@ -1,4 +1,4 @@
-//! Why a client got no WebSocket, in words that serve as the body of the answer, too.
+//! Why a client got no WebSocket, in words that also serve as the body of the answer.
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use crate::excerpt::{raw, speaker, text};
 
 /// Why there is no WebSocket.
 ///
-/// What a client sent, or the application answered, is shown short, on one line and without control characters.
+/// Text from a client or from the application is shown cut short, on one line and without control characters.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Who asks does not speak HTTP/1. Answered with 400.
+    /// The client does not speak HTTP/1. Answered with 400.
     #[error("this is not HTTP: \"{}\"{}", raw(start), speaker(start))]
     NotHttp {
         /// The first bytes, up to the end of a line.
         start: Bytes,
     },
-    /// The request starts like HTTP, and cannot be parsed. Answered with 400.
+    /// The request starts like HTTP, but cannot be parsed. Answered with 400.
     #[error("the request is broken HTTP: {reason}")]
     Malformed {
-        /// What the parser says.
+        /// The parser's message.
         reason: String,
     },
-    /// The head of the request does not end within the limit. Answered with 431.
+    /// The head of the request exceeds the limit. Answered with 431.
     #[error("the head of the request is larger than {limit} bytes")]
     TooLarge {
         /// [`Config::head_bytes`](crate::Config::head_bytes).
@@ -40,12 +40,12 @@ pub enum Error {
         /// [`Config::headers`](crate::Config::headers).
         limit: usize,
     },
-    /// The request did not come in time. Answered with 408.
+    /// The request did not arrive in time. Answered with 408.
     #[error("no complete request came within {}, only {received} bytes", Span(*after))]
     TimedOut {
         /// [`Config::timeout`](crate::Config::timeout).
         after: Duration,
-        /// How many bytes of a request had come.
+        /// How many bytes of a request had arrived.
         received: usize,
     },
     /// The method is not `GET`. Answered with 405.
@@ -54,16 +54,16 @@ pub enum Error {
         /// Which it is.
         method: String,
     },
-    /// The request came as HTTP/1.0, as from a proxy that was not told to pass upgrades on. Answered with 426.
+    /// The request is HTTP/1.0, for example from a proxy that is not configured to pass on upgrades. Answered with 426.
     #[error("the request is HTTP/1.0; a WebSocket starts with HTTP/1.1")]
     OldHttp,
-    /// The request asks for no resource: not a path, not a URL of `http` or `https`. Answered with 400.
+    /// The request target is neither a path nor an `http` or `https` URL. Answered with 400.
     #[error("the request's target is neither a path nor a URL")]
     Target,
     /// There is no `Host`, more than one, or one that names no host. Answered with 400.
     #[error("the request needs exactly one `Host`, and a host in it")]
     Host,
-    /// The request announces a body, and where it ends the frames would start. Answered with 400.
+    /// The request announces a body, after which the frames would start. Answered with 400.
     #[error("the request has a body; a WebSocket starts without")]
     Body,
     /// A plain request, not for a WebSocket. Answered with 426.
@@ -75,7 +75,7 @@ pub enum Error {
     /// The client speaks another version of the WebSocket protocol. Answered with 426.
     #[error("`Sec-WebSocket-Version` is \"{}\"; this server speaks 13", text(version.as_bytes()))]
     Version {
-        /// What it says; empty if it says nothing.
+        /// The version that it asks for; empty if it names none.
         version: String,
     },
     /// The key is missing, repeated, or not 16 bytes in base64. Answered with 400.
@@ -87,15 +87,15 @@ pub enum Error {
     /// The extensions offered are not a list of names with parameters. Answered with 400.
     #[error("`Sec-WebSocket-Extensions` is not a list of extensions")]
     Extensions,
-    /// Credentials stand twice, so nobody can know whose they are. Answered with 400.
+    /// There are two credentials, so it is unknown whose they are. Answered with 400.
     #[error("the request has more than one `Authorization`")]
     Authorization,
-    /// The application did not want it, and answered so.
+    /// The application rejected it with this answer.
     #[error("the request was rejected with {status}{}{text}", if text.is_empty() { "" } else { ": " })]
     Rejected {
-        /// The status it answered with.
+        /// The status of the answer.
         status: StatusCode,
-        /// The start of what it said.
+        /// The start of its text.
         text: String,
     },
     /// The connection ended first.
@@ -103,7 +103,7 @@ pub enum Error {
     Closed {
         /// How it ended.
         end: End,
-        /// How many bytes had come.
+        /// How many bytes had arrived.
         received: usize,
     },
     /// The answer that opens the WebSocket did not leave in time.
@@ -115,7 +115,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The status the client is answered with; `None` where nothing can be answered any more.
+    /// The status with which the client is answered; `None` if it can no longer be answered.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::NotHttp { .. }

@@ -1,11 +1,11 @@
-//! The list of extensions that a client would like to use. None is ever accepted, but it has to be a list.
+//! The list of extensions that a client offers. None is ever accepted, but the list must be valid.
 
 use http::HeaderMap;
 use http::header::SEC_WEBSOCKET_EXTENSIONS;
 
 use crate::headers::{elements, is_token};
 
-/// Whether the header is absent, or a list of extensions with their parameters (RFC 6455 §9.1).
+/// Whether the header is absent, or a valid list of extensions with parameters (RFC 6455 §9.1).
 pub(super) fn is_well_formed(headers: &HeaderMap) -> bool {
     let mut extensions = elements(headers, SEC_WEBSOCKET_EXTENSIONS).peekable();
     let is_empty = extensions.peek().is_none() && headers.contains_key(SEC_WEBSOCKET_EXTENSIONS);
@@ -24,13 +24,14 @@ fn is_parameter(bytes: &[u8]) -> bool {
     }
 }
 
-/// A token, or one in quotes. That is also why no comma or semicolon in quotes has to be told from one outside.
+/// Whether this is a token, possibly in quotes. Quoted tokens contain no comma or semicolon, so splitting need not care
+/// about quotes.
 fn is_value(bytes: &[u8]) -> bool {
     let quoted = bytes.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
     quoted.map_or_else(|| is_token(bytes), |text| is_token(&unescaped(text)))
 }
 
-/// What stands in quotes, without the backslashes that make the next byte stand for itself.
+/// The contents of a quoted text, without the backslashes that escape the next byte.
 fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut bytes = text.iter().copied();
     std::iter::from_fn(|| match bytes.next()? {

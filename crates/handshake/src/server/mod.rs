@@ -35,16 +35,17 @@ use crate::excerpt;
 use crate::head::{Expect, HeadReader, Scan};
 use check::Asked;
 
-/// How long to wait for the rest of a line that is no HTTP, only to show it.
+/// How long to wait for the rest of a line that is not HTTP, only to show it.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// One opening handshake, from the first byte of the request to the last of the answer.
 ///
-/// Hand in what is read, and after each call: if there is a [`request`](Self::request), decide; write
-/// [`output`](Self::output) and report it; ask [`poll_result`](Self::poll_result). What asks for no WebSocket never
-/// reaches the application: it gets the right HTTP answer by itself.
+/// Pass in what is read. After each call: if there is a [`request`](Self::request), decide; write
+/// [`output`](Self::output) and report it; call [`poll_result`](Self::poll_result). Anything but a valid WebSocket
+/// request never reaches the application: it automatically gets the right HTTP answer.
 ///
-/// A page of any site can open a WebSocket with a visitor's cookies: ask [`Origins`] before accepting (RFC 6455 §10.2).
+/// A page of any site can open a WebSocket with a visitor's cookies: check [`Origins`] before accepting (RFC 6455
+/// §10.2).
 ///
 /// ```
 /// use bowline_core::Instant;
@@ -76,11 +77,11 @@ const LINGER: Duration = Duration::from_secs(1);
 pub struct Handshake {
     config: Config,
     started: Instant,
-    /// The latest time told: time that steps back stands still.
+    /// The latest time passed in: if time steps back, it stands still.
     clock: Instant,
     output: Bytes,
     reader: HeadReader,
-    /// Whether the transport has said that nothing comes any more.
+    /// Whether the transport has reported that nothing more will arrive.
     ended: bool,
     state: State,
 }
@@ -88,7 +89,7 @@ pub struct Handshake {
 enum State {
     /// Reading the head of the request.
     Head,
-    /// It is not HTTP; waiting for the rest of the line.
+    /// It is not HTTP; waits for the rest of the line.
     Foreign {
         since: Instant,
     },
@@ -103,25 +104,25 @@ enum State {
         error: Error,
         since: Instant,
     },
-    /// Nothing more can be answered.
+    /// No answer is possible any more.
     Failed(Error),
-    /// The result was given out.
+    /// The result was returned.
     Over,
 }
 
-/// The way is free for frames.
+/// A connection ready for frames.
 #[non_exhaustive]
 pub struct Upgraded {
     /// The client's request. Credentials and cookies in it are marked as sensitive.
     pub request: http::Request<()>,
-    /// The subprotocol chosen.
+    /// The chosen subprotocol.
     pub subprotocol: Option<String>,
-    /// What the client sent behind its request: the first bytes of its frames. Hand them to
+    /// What the client sent after its request: the first bytes of its frames. Pass them to
     /// [`Connection::handle_input`](bowline_core::Connection::handle_input) before what is read.
     pub leftover: Bytes,
 }
 
-/// Without what may be a secret: the query, and what was sent.
+/// Leaves out what may be secret: the query, and any bytes that were sent.
 impl fmt::Debug for Upgraded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upgraded")
@@ -147,7 +148,7 @@ impl Handshake {
         }
     }
 
-    /// These bytes came. Any number at a time.
+    /// These bytes were received; any number at a time.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
         let now = self.tick(now);
         match self.state {
@@ -160,13 +161,13 @@ impl Handshake {
         }
     }
 
-    /// The transport took the first `n` bytes of [`output`](Self::output).
+    /// The transport accepted the first `n` bytes of [`output`](Self::output).
     pub fn handle_written(&mut self, now: Instant, n: usize) {
         self.tick(now);
         self.output.advance(n.min(self.output.len()));
     }
 
-    /// The transport ended. A client that only ended its own side still gets the answer to a request of no use.
+    /// The transport ended. A client that has only ended its own side still gets the answer to an invalid request.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.tick(now);
         self.ended = true;
@@ -196,7 +197,7 @@ impl Handshake {
                 }
                 State::Foreign { .. } => self.refuse_foreign(now),
                 State::Accepting { .. } => self.state = State::Failed(Error::Stuck { after }),
-                // These have no deadline once nothing is to be written.
+                // These states have no deadline once there is nothing to write.
                 State::Refusing { .. } | State::Asked(_) | State::Failed(_) | State::Over => {
                     self.output.clear();
                 }
@@ -207,7 +208,7 @@ impl Handshake {
     /// Opens the WebSocket.
     ///
     /// # Errors
-    /// If no request waits, or if the subprotocol is none of those offered; the request still waits then.
+    /// If no request waits, or if the subprotocol was not offered; the request still waits then.
     pub fn accept(&mut self, now: Instant, accept: &Accept) -> Result<(), AnswerError> {
         let now = self.tick(now);
         let State::Asked(asked) = &mut self.state else { return Err(AnswerError::NoRequest) };
@@ -219,7 +220,7 @@ impl Handshake {
         Ok(())
     }
 
-    /// Answers without a WebSocket: by a redirect (with `Location`), or by an error.
+    /// Answers without a WebSocket: with a redirect (and `Location`), or with an error.
     ///
     /// `Connection`, `Content-Length` and `Transfer-Encoding` are set by the handshake, whatever `response` says; a
     /// body without a `Content-Type` is sent as plain text.
@@ -250,10 +251,10 @@ impl Handshake {
         if matches!(self.state, State::Failed(_)) { &[] } else { &self.output }
     }
 
-    /// How it went: once, when the answer has left, and then the handshake is over.
+    /// The result, once, when the answer has left; the handshake is over then.
     ///
-    /// After an error, end the transport gently: shut down its writing side, then read and forget until it ends or a
-    /// second has passed. Who drops it at once, with bytes unread, may destroy the answer on its way.
+    /// After an error, end the transport gently: shut down its writing side, then read and discard until it ends or a
+    /// second has passed. Dropping it at once, with unread bytes, may destroy the answer on its way.
     pub fn poll_result(&mut self) -> Option<Result<Upgraded, Error>> {
         let left = self.output.is_empty();
         match std::mem::replace(&mut self.state, State::Over) {
@@ -290,12 +291,12 @@ impl Handshake {
         if let State::Asked(asked) = &self.state { Some(&asked.request) } else { None }
     }
 
-    /// The subprotocols that the waiting request offers, the client's favourite first.
+    /// The subprotocols that the waiting request offers, the most preferred first.
     pub fn subprotocols(&self) -> &[String] {
         if let State::Asked(asked) = &self.state { &asked.subprotocols } else { &[] }
     }
 
-    /// Whether to read on. What is handed in nevertheless behind a request is kept.
+    /// Whether to keep reading. Bytes passed in after a request are kept nevertheless.
     pub fn wants_input(&self) -> bool {
         !self.ended && matches!(self.state, State::Head | State::Foreign { .. } | State::Refusing { .. })
     }
@@ -330,13 +331,13 @@ impl Handshake {
         self.refuse(now, Error::NotHttp { start });
     }
 
-    /// Answers by itself what has not come whole.
+    /// Answers automatically an incomplete request.
     fn refuse(&mut self, now: Instant, error: Error) {
         let start = Bytes::copy_from_slice(self.reader.greeting());
         self.answer(now, error, &start);
     }
 
-    /// Answers by itself a request that begins like this.
+    /// Answers automatically a request that begins like this.
     fn answer(&mut self, now: Instant, error: Error, request: &[u8]) {
         self.output = answer::automatic(&error, request).into();
         self.state = State::Refusing { error, since: now };

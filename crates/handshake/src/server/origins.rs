@@ -1,4 +1,4 @@
-//! Whose pages may open a WebSocket (RFC 6455 §10.2).
+//! Which sites' pages may open a WebSocket (RFC 6455 §10.2).
 
 use std::net::IpAddr;
 
@@ -10,16 +10,16 @@ use crate::client::url::{is_scheme, split_port};
 use crate::excerpt;
 use crate::headers::single;
 
-/// Whose pages may open a WebSocket. The default is those of this very server.
+/// Which sites' pages may open a WebSocket. The default is only those of this server.
 ///
-/// A page of any site can open a WebSocket to wherever the browser of its visitor reaches, this machine included, and with the
-/// visitor's cookies. The browser says in `Origin` whose page it is; programs that are no browsers usually say nothing
-/// there, and are let through: they can say whatever they like.
+/// A page of any site can open a WebSocket to anything that its visitor's browser can reach, including this machine,
+/// with the visitor's cookies. The browser sends the page's site as `Origin`. Programs other than browsers usually send
+/// none, and are let through: they could send anything.
 ///
-/// A page is of this server if its scheme, host and port are those that it asks at. On a connection that the server encrypts
-/// the scheme must be `https`. On another one `https` is right, too, for a proxy may have ended TLS; and `http` is if the
-/// host is an address or `localhost`. Whoever owns a name can have it mean this machine, and his page would be ours: pages of a
-/// name without TLS have to be [named](Self::with_origin).
+/// A page belongs to this server if its scheme, host and port are those that the request addresses. On a connection
+/// that the server encrypts, the scheme must be `https`. On any other, `https` is also right, since a proxy may have
+/// terminated TLS; `http` is right if the host is an address or `localhost`. The owner of any other name can point it
+/// at this machine, which would make their page ours: pages of a name without TLS must be [named](Self::with_origin).
 ///
 /// ```
 /// use bowline_handshake::server::Origins;
@@ -39,7 +39,7 @@ use crate::headers::single;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins {
-    /// Whatever the origin is.
+    /// Whether any origin may.
     all: bool,
     named: Vec<Origin>,
 }
@@ -49,26 +49,26 @@ pub struct Origins {
 #[error("a page from another origin may not open a WebSocket here: {origin}")]
 #[non_exhaustive]
 pub struct ForeignOrigin {
-    /// Its origin: short, on one line and without control characters.
+    /// Its origin, cut short, on one line and without control characters.
     pub origin: String,
 }
 
-/// What is no origin of a page.
+/// Why this is not the origin of a page.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OriginError {
-    /// It is not a scheme, a host and perhaps a port.
+    /// It is not a scheme, a host and an optional port.
     #[error("`{origin}` is not an origin; write it as in https://example.org or http://localhost:8080")]
     Form {
         /// As given.
         origin: String,
     },
-    /// Any page can have the origin `null`, by a frame in a sandbox.
+    /// Any page can have the origin `null`, by using a sandboxed frame.
     #[error("the origin `null` names nobody, since any page can have it; `*` allows all")]
     Null,
 }
 
-/// Scheme, host and port, in small letters. The port is `None` where it is the scheme's own.
+/// Scheme, host and port, in lower case. The port is `None` if it is the default of the scheme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Origin {
     scheme: String,
@@ -77,16 +77,16 @@ struct Origin {
 }
 
 impl Origins {
-    /// Pages of this very server alone.
+    /// Only pages of this server.
     pub fn own() -> Self {
         Self::default()
     }
 
-    /// Pages of this origin, too, as in `https://example.org` or `http://localhost:8080`; or by `*` those of every site,
-    /// whatever a visitor of them has open besides.
+    /// Also pages of this origin, such as `https://example.org` or `http://localhost:8080`; or with `*` those of every
+    /// site, whatever site a visitor has open.
     ///
     /// # Errors
-    /// If this is no origin.
+    /// If this is not an origin.
     pub fn with_origin(mut self, origin: &str) -> Result<Self, OriginError> {
         match origin {
             "*" => self.all = true,
@@ -100,14 +100,14 @@ impl Origins {
         Ok(self)
     }
 
-    /// Whether a request with these headers may open a WebSocket. `is_encrypted` says whether the server itself encrypts
-    /// this connection.
+    /// Whether a request with these headers may open a WebSocket. `is_encrypted` says whether the server itself
+    /// encrypts this connection.
     ///
     /// # Errors
-    /// It comes from a page of another origin. RFC 6455 §4.2.2 answers it with 403.
+    /// If it comes from a page of another origin. RFC 6455 §4.2.2 answers it with 403.
     pub fn check(&self, headers: &HeaderMap, is_encrypted: bool) -> Result<(), ForeignOrigin> {
         let Some(first) = headers.get(ORIGIN) else { return Ok(()) };
-        // RFC 6454 §7.3: one at most. What is no origin, such as `null`, is nobody's.
+        // RFC 6454 §7.3: at most one. What is not an origin, such as `null`, belongs to nobody.
         let shown = single(headers, ORIGIN).and_then(|value| std::str::from_utf8(value).ok());
         let origin = shown.and_then(Origin::parse);
         let may_come = |origin: Origin| {
@@ -127,7 +127,7 @@ impl Origin {
         is_scheme(scheme).then(|| Self::at(scheme.to_ascii_lowercase(), rest)).flatten()
     }
 
-    /// What this scheme and an authority without a user make.
+    /// The origin with this scheme and an authority without a user.
     fn at(scheme: String, authority: &str) -> Option<Self> {
         let (host, port) = split_port(authority).ok()?;
         let port = match port {
@@ -143,7 +143,7 @@ impl Origin {
         Some(Self { scheme, host: host.to_ascii_lowercase(), port: port.filter(|port| Some(*port) != own) })
     }
 
-    /// Whether it is that of a server which is asked for by this `Host`.
+    /// Whether it is the origin of the server that this `Host` addresses.
     fn is_own(&self, host: &str, is_encrypted: bool) -> bool {
         let is_safe = match self.scheme.as_str() {
             "https" => true,
@@ -153,7 +153,7 @@ impl Origin {
         is_safe && Self::at(self.scheme.clone(), host).is_some_and(|own| own == *self)
     }
 
-    /// Whether nobody can have the host mean another machine.
+    /// Whether nobody can make the host refer to another machine.
     fn is_fixed(&self) -> bool {
         let is_local = self.host == "localhost" || self.host.ends_with(".localhost");
         is_local || self.host.parse::<IpAddr>().is_ok()
@@ -184,7 +184,7 @@ mod tests {
             ("[::1]:9000", "http://[::1]:9000"),
             ("a.localhost", "http://a.localhost"),
             ("LocalHost:9000", "http://localhost:9000"),
-            // A proxy has ended TLS.
+            // A proxy has terminated TLS.
             ("files.example", "https://files.example"),
             ("files.example:443", "https://files.example"),
         ] {

@@ -1,14 +1,14 @@
-//! The server's side of the handshake where somebody else speaks HTTP: a request that was read, an answer to be written.
+//! The server's side of the handshake behind another HTTP server: a request that was read, and an answer to write.
 
 use http::{HeaderMap, Method, Response, Version};
 
 use super::check::{self, Asked};
 use super::{Accept, AnswerError, Error};
 
-/// A request for a WebSocket that an HTTP server of somebody else has read, such as hyper or axum.
+/// A request for a WebSocket that another HTTP server, such as hyper or axum, has read.
 ///
-/// The same rules as in a [`Handshake`](super::Handshake), without bytes and time, which are the business of that
-/// server. Send the answer, and take over the stream behind it.
+/// The rules are those of a [`Handshake`](super::Handshake), without bytes and time, which that server handles. Send
+/// the answer, and take over the stream behind it.
 ///
 /// ```
 /// use bowline_handshake::server::{Accept, Upgrade};
@@ -31,10 +31,10 @@ use super::{Accept, AnswerError, Error};
 pub struct Upgrade(Asked);
 
 impl Upgrade {
-    /// Looks at a request.
+    /// Checks a request.
     ///
     /// # Errors
-    /// Why it asks for no WebSocket; [`Error::response`] is the right answer then.
+    /// Why it is not a valid WebSocket request; [`Error::response`] is the right answer then.
     pub fn of<B>(request: &http::Request<B>) -> Result<Self, Error> {
         if request.method() != Method::GET {
             return Err(Error::Method { method: request.method().to_string() });
@@ -54,12 +54,12 @@ impl Upgrade {
         &self.0.request
     }
 
-    /// The subprotocols that it offers, the client's favourite first.
+    /// The offered subprotocols, the most preferred first.
     pub fn subprotocols(&self) -> &[String] {
         &self.0.subprotocols
     }
 
-    /// The request, to keep.
+    /// The request, to be kept.
     pub fn into_request(self) -> http::Request<()> {
         self.0.request
     }
@@ -67,7 +67,7 @@ impl Upgrade {
     /// The answer that opens the WebSocket.
     ///
     /// # Errors
-    /// If the subprotocol is none of those offered.
+    /// If the subprotocol was not offered.
     pub fn accept(&self, accept: &Accept) -> Result<Response<()>, AnswerError> {
         accept.check(&self.0.subprotocols)?;
         Ok(accept.response(&self.0.accept_key))
@@ -75,8 +75,8 @@ impl Upgrade {
 }
 
 impl Error {
-    /// The answer to a request that cannot be accepted, for an HTTP server of somebody else. Where none can be given, which
-    /// does not happen once a request was read, it is 400.
+    /// The answer to an unacceptable request, for another HTTP server. If there can be no answer, which does not happen
+    /// once a request was read, it is 400.
     pub fn response(&self) -> Response<String> {
         let (status, headers) =
             super::answer::automatic_head(self).unwrap_or((http::StatusCode::BAD_REQUEST, HeaderMap::new()));
