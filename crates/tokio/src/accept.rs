@@ -1,7 +1,7 @@
-//! The server's way to a connection: read the request, decide, answer.
+//! The server's side of a connection: read the request, decide, answer.
 //!
-//! [`accept`] does all of it where the decision is at hand. Where it takes time (a look into a database, another
-//! service), [`receive`] gives the request first, and [`Asked::accept`] or [`Asked::reject`] answers it later.
+//! [`accept`] does all of it if the decision is immediate. If it takes time (a database look-up, another service),
+//! [`receive`] returns the request first, and [`Asked::accept`] or [`Asked::reject`] answers it later.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,13 +20,13 @@ pub use bowline_host::accept::{Accepted, Decision};
 use crate::clock::Clock;
 use crate::exchange::exchange;
 
-/// How long to listen to a client that was refused, so that the answer arrives before the connection ends.
+/// How long to read from a client that was refused, so that the answer arrives before the connection ends.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Reads a request, lets `decide` look at it and the subprotocols it offers (the favourite first), and answers.
+/// Reads a request, lets `decide` see it and the subprotocols that it offers (the most preferred first), and answers.
 ///
-/// What asks for no WebSocket never reaches `decide`: it gets the right HTTP answer by itself. A page of any site can
-/// open a WebSocket with a visitor's cookies: ask [`Origins`] first (RFC 6455 §10.2).
+/// Anything but a valid WebSocket request never reaches `decide`: it automatically gets the right HTTP answer. A page
+/// of any site can open a WebSocket with a visitor's cookies: check [`Origins`] first (RFC 6455 §10.2).
 ///
 /// ```
 /// # use bowline_tokio::accept::{Accept, Accepted, Config, Decision, Origins, accept, negotiate};
@@ -48,11 +48,11 @@ const LINGER: Duration = Duration::from_secs(1);
 /// # }
 /// ```
 ///
-/// Cancel-safe in that dropping the future drops the stream; half a handshake is of no use to anyone. After a refusal
-/// the stream is read for up to a second, so that the client gets the answer; run each handshake in a task of its own.
+/// Cancel-safe in that dropping the future drops the stream; half a handshake is useless. After a refusal the stream is
+/// read for up to a second, so that the client gets the answer; run each handshake in a task of its own.
 ///
 /// # Errors
-/// Says why there is no WebSocket, rejections by `decide` included.
+/// Why there is no WebSocket, including rejections by `decide`.
 pub async fn accept<S>(
     stream: S,
     config: &Config,
@@ -64,7 +64,7 @@ where
     accept_since(Clock::start(), stream, config, decide).await
 }
 
-/// The same for somebody who came when this clock was started: his time runs from then on.
+/// The same for a client that connected when this clock was started, from which its time counts.
 pub(crate) async fn accept_since<S>(
     clock: Clock,
     stream: S,
@@ -86,7 +86,7 @@ where
 /// Cancel-safe in that dropping the future drops the stream.
 ///
 /// # Errors
-/// If something else came, or nothing in time. The client has got the right HTTP answer.
+/// If something else arrived, or nothing in time. The client has got the right HTTP answer.
 pub async fn receive<S>(stream: S, config: &Config) -> Result<Asked<S>, AcceptError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -107,7 +107,7 @@ where
     match failed {
         None => Ok(Asked { stream, handshake, clock }),
         Some(Err(error)) => Err(refused(stream, error).await),
-        // Nobody has accepted anything yet.
+        // Nothing was accepted yet.
         Some(Ok(_)) => Err(server::AnswerError::NoRequest.into()),
     }
 }
@@ -124,11 +124,11 @@ pub struct Asked<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Asked<S> {
     /// The request. Credentials and cookies in it are marked as sensitive.
     pub fn request(&self) -> &http::Request<()> {
-        // It waits: that is what this type says.
+        // It waits, as the type guarantees.
         self.handshake.request().expect("a request that waits")
     }
 
-    /// The subprotocols it offers, the client's favourite first; see [`negotiate`].
+    /// The offered subprotocols, the most preferred first; see [`negotiate`].
     pub fn subprotocols(&self) -> &[String] {
         self.handshake.subprotocols()
     }
@@ -149,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Asked<S> {
         }
     }
 
-    /// Answers without a WebSocket, and says what became of it: [`server::Error::Rejected`] if all went well.
+    /// Answers without a WebSocket, and returns the result: [`server::Error::Rejected`] if all went well.
     ///
     /// Cancel-safe in that dropping the future drops the stream, perhaps before the answer has arrived.
     pub async fn reject<B: AsRef<[u8]>>(mut self, response: &Response<B>) -> AcceptError {
@@ -190,7 +190,7 @@ async fn refused<S: AsyncRead + AsyncWrite + Unpin>(stream: S, error: server::Er
     error.into()
 }
 
-/// Ends a stream gently. Who drops one with bytes unread makes the system reset it, and the answer is lost.
+/// Ends a stream gently. If it were dropped with unread bytes, the system would reset it, and the answer would be lost.
 async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     let ended = async {
         stream.shutdown().await?;
@@ -198,6 +198,6 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
         while stream.read(&mut forgotten).await? > 0 {}
         std::io::Result::Ok(())
     };
-    // The answer has been given; how the stream ends is no news.
+    // The answer was sent; how the stream ends does not matter.
     let _ = timeout(LINGER, ended).await;
 }

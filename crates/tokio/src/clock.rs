@@ -1,17 +1,18 @@
-//! Reading clocks for a core that has none.
+//! Reads the clock for a core that has none.
 
 use std::time::Duration;
 
 use bowline_core::Instant;
 use tokio::time;
 
-/// The farthest a timer is set, where a deadline is farther than the clock of the machine can tell: some 30 years.
+/// The longest time for which a timer is set, if the deadline is beyond what the machine's clock can express: about 30
+/// years.
 const FAR: Duration = Duration::from_secs(1_000_000_000);
 
-/// Turns the time of tokio into the time of the core, and back.
+/// Converts tokio's time into the core's time, and back.
 ///
-/// All machines that meet (a session and its connections, one after the other) must be told the time of the same
-/// clock, so it is `Copy`: start one, and hand it on. In a test with paused time it stands still with the others.
+/// All machines that work together (a session and its successive connections) must be given the time of the same clock,
+/// so it is `Copy`: start one, and pass it on. In a test with paused time it stands still too.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: time::Instant,
@@ -36,7 +37,7 @@ impl Clock {
     /// When this clock shows `instant`, for a timer of tokio's; at the latest some 30 years after the start.
     pub fn deadline(&self, instant: Instant) -> time::Instant {
         let soon = instant.since_start().min(FAR);
-        // Adding fails only where the clock of the machine cannot tell so late a time.
+        // Adding fails only if the machine's clock cannot express so late a time.
         self.start.checked_add(soon).unwrap_or(self.start)
     }
 }

@@ -1,4 +1,4 @@
-//! The client's way to a connection: resolve, connect, shake hands.
+//! The client's side of a connection: resolve, connect, handshake.
 //!
 //! [`connect`] does all of it. [`handshake`] does the last step alone, over any stream: TLS, a proxy's tunnel, a Unix
 //! socket, a pipe in memory.
@@ -29,7 +29,7 @@ use crate::tcp;
 
 pub use bowline_host::dial::{Config, Dialed};
 
-/// How long to wait before a full Unix socket is asked again: a tenth of what a person notices.
+/// How long to wait before trying a full Unix socket again: a tenth of what a person notices.
 #[cfg(unix)]
 const NO_PLACE: Duration = Duration::from_millis(10);
 
@@ -44,7 +44,7 @@ pub async fn connect(url: &str, config: &Config) -> Result<Dialed<MaybeTlsStream
     connect_with(&Request::new(url)?, config).await
 }
 
-/// Dials as [`connect`] does, with subprotocols and headers of the application's own.
+/// Dials as [`connect`] does, with the application's own subprotocols and headers.
 ///
 /// Cancel-safe: dropping the future drops the connection and leaves nothing behind.
 ///
@@ -81,7 +81,7 @@ async fn encrypt(
     leg.encrypted(encrypted.map_err(|_| leg.timed_out(Stage::Tls))?).map(MaybeTlsStream::encrypted)
 }
 
-/// Never called: nothing is secure without that feature.
+/// Never called: nothing is encrypted without that feature.
 #[cfg(not(feature = "tls"))]
 #[expect(clippy::unused_async, reason = "the form for TLS needs it")]
 async fn encrypt(
@@ -94,12 +94,12 @@ async fn encrypt(
     Ok(stream.into())
 }
 
-/// Asks for a WebSocket over a stream that is connected, and encrypted if the URL asks for it.
+/// Performs the WebSocket handshake over a stream that is connected, and encrypted if the URL requires it.
 ///
-/// Cancel-safe in that dropping the future drops the stream; half a handshake is of no use to anyone.
+/// Cancel-safe in that dropping the future drops the stream; half a handshake is useless.
 ///
 /// # Errors
-/// [`DialError::Handshake`], or the lack of random bytes.
+/// [`DialError::Handshake`], or that there are no random bytes.
 pub async fn handshake<S>(
     stream: S,
     request: &Request,
@@ -125,12 +125,12 @@ async fn unix_connect(
     connected.map_err(|_| leg.timed_out(Stage::Connect))?.map(MaybeTlsStream::from).map_err(failed)
 }
 
-/// Connects, and waits for a place where many wait to be accepted.
+/// Connects, waiting for a place in the listener's queue if many wait to be accepted.
 #[cfg(unix)]
 async fn unix_stream(path: &Path) -> io::Result<UnixStream> {
     loop {
         match UnixStream::connect(path).await {
-            // Linux: the queue of the listener is full, and nothing tells when it is not.
+            // Linux: the listener's queue is full, and nothing signals when it is not.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(NO_PLACE).await,
             connected => return connected,
         }

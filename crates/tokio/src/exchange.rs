@@ -11,12 +11,13 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::clock::Clock;
 
-/// What is read at once. The limit on the head of a request or an answer is set in the handshake.
+/// How much is read at once. The handshake itself limits the head of a request or an answer.
 const READ: usize = 4 << 10;
 
-/// Reads and writes for `machine` until `outcome` finds that it has come to one.
+/// Reads and writes for `machine` until `outcome` returns a result.
 ///
-/// Cancel-safe in that nothing is lost that the machine was told; but what was written and not flushed is not told.
+/// Cancel-safe in that nothing is lost that the machine was told; but bytes that were written and not flushed are not
+/// reported.
 pub(crate) async fn exchange<S, M, T>(
     stream: &mut S,
     machine: &mut M,

@@ -1,4 +1,5 @@
-//! What a client and a server have in common: jobs on files, what they report, and a timer for the machine that they are for.
+//! What a client and a server have in common: jobs on files, their reports, and a timer for the machine that they
+//! belong to.
 
 mod jobs;
 
@@ -17,7 +18,7 @@ use crate::clock::Clock;
 use crate::driver::Driver;
 use jobs::Jobs;
 
-/// Waits for whatever concerns a machine: its files, its deadline, its link.
+/// Waits for everything that concerns a machine: its files, its deadline, its link.
 pub(crate) struct Host {
     pub(crate) clock: Clock,
     reports: mpsc::UnboundedReceiver<Report>,
@@ -34,18 +35,19 @@ pub(crate) struct Hands {
 
 /// What a host has waited for.
 pub(crate) enum Step {
-    /// Bytes have moved, or the connection has something to say.
+    /// Bytes have moved, or the connection has something to report.
     Driven,
-    /// A job on files has come to this.
+    /// The result of a job on files.
     Report(Report),
-    /// The deadline is reached.
+    /// The deadline was reached.
     Due,
 }
 
 impl Host {
     /// Must be called in a tokio runtime.
     pub(crate) fn new(clock: Clock) -> (Self, Hands) {
-        // Unbounded, and yet bounded: there is one report for each effect, and effects are bounded by the credit.
+        // The channel is unbounded, but its contents are not: there is one report for each effect, and credit limits
+        // effects.
         let (sender, reports) = mpsc::unbounded_channel();
         let deliver: Deliver = Arc::new(move |report| drop(sender.send(report)));
         let jobs = Jobs::default();
@@ -54,7 +56,8 @@ impl Host {
         (Self { clock, reports, jobs, timer, armed: None }, Hands { spawn, deliver })
     }
 
-    /// Waits until bytes have moved, a file has answered, or this deadline is reached; the link has one of its own.
+    /// Waits until bytes have moved, a job on files has ended, or this deadline is reached; the link has a deadline of
+    /// its own.
     ///
     /// Cancel-safe: what happened meanwhile is found by the next call.
     pub(crate) async fn step<S>(&mut self, link: Option<&mut Driver<S>>, deadline: Option<Instant>) -> Step
@@ -79,7 +82,7 @@ impl Host {
         }
     }
 
-    /// The next report, if there is one already.
+    /// The next report, if there is one.
     pub(crate) fn poll_report(&mut self) -> Option<Report> {
         self.reports.try_recv().ok()
     }
@@ -99,8 +102,7 @@ impl Host {
     }
 }
 
-/// Lets a link go whose end is known: what is still to be said to the peer is said in the background, if it takes it
-/// soon.
+/// Releases a link whose end is known: last bytes for the peer are sent in the background, if it accepts them soon.
 pub(crate) fn let_go<S>(mut driver: Driver<S>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -2,7 +2,7 @@
 //!
 //! # The levels
 //!
-//! `bowline-core` decides everything; this crate gives it sockets and clocks. It consists of thin levels, each usable
+//! `bowline-core` makes all decisions; this crate gives it sockets and clocks. It consists of thin levels, each usable
 //! alone and over any `AsyncRead + AsyncWrite`:
 //!
 //! | level | one job |
@@ -15,9 +15,9 @@
 //!
 //! # The runtime
 //!
-//! Deadlines are timers of tokio, and tokio panics where a runtime has none. A runtime that you build by hand needs
+//! Deadlines are tokio timers, and tokio panics if the runtime has none. A runtime that you build by hand needs
 //! [`enable_all`](tokio::runtime::Builder::enable_all), or `enable_time` over streams that are not sockets.
-//! `#[tokio::main]` enables all.
+//! `#[tokio::main]` enables everything.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -1,4 +1,4 @@
-//! Waiting for what others bring about.
+//! Waiting for changes made by others.
 
 use std::sync::Arc;
 
@@ -6,23 +6,23 @@ use bowline_host::messages::Wake;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// Something may have changed: whoever waits looks again. Clones are the same.
+/// Something may have changed: waiters check again. Clones are the same one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct News(Arc<Notify>);
 
 impl News {
-    /// What tells it to everybody who waits.
+    /// Wakes all waiters.
     pub(crate) fn teller(&self) -> Wake {
         let Self(notify) = self.clone();
         Arc::new(move || notify.notify_waiters())
     }
 
-    /// Looks until something is found; whoever has found nothing may say when to look again in any case.
+    /// Calls `find` until it finds something; it may return a time to check again in any case.
     ///
-    /// Cancel-safe: looking is all that it does.
+    /// Cancel-safe: it only checks.
     pub(crate) async fn look<T>(&self, mut find: impl FnMut() -> Result<T, Option<Instant>>) -> T {
         loop {
-            // What is told from here on is not missed.
+            // Changes from here on are not missed.
             let told = self.0.notified();
             match find() {
                 Ok(found) => return found,
@@ -36,7 +36,7 @@ impl News {
     }
 }
 
-/// Wakes one task, whether it waits or is about to. Clones are the same.
+/// Wakes one task, whether it is waiting or about to. Clones are the same one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stir(Arc<Notify>);
 
@@ -46,7 +46,7 @@ impl Stir {
         Arc::new(move || notify.notify_one())
     }
 
-    /// Waits until somebody has woken the task since the last time.
+    /// Waits until the task was woken since the last time.
     ///
     /// Cancel-safe: what happened meanwhile is found by the next call.
     pub(crate) async fn stirred(&self) {

@@ -13,10 +13,10 @@ pub use bowline_host::socket::{UNSENT, set_unsent, tune};
 /// Connects to the first of these addresses that answers; each gets a head start over the next.
 ///
 /// # Errors
-/// That of the address which failed first, if all do.
+/// The error of the address that failed first, if all fail.
 pub(crate) async fn connect(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     let mut waiting = interleave(addresses).into_iter();
-    // Dropping the set ends the attempts that are still under way.
+    // Dropping the set ends the remaining attempts.
     let mut attempts = JoinSet::new();
     let mut first_error = None;
     loop {
@@ -45,7 +45,7 @@ mod tests {
         (listener, address)
     }
 
-    /// A port at which nobody listens, taken.
+    /// A port without a listener, occupied.
     fn closed() -> (TcpSocket, SocketAddr) {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -86,7 +86,7 @@ mod tests {
         }
     }
 
-    /// Elsewhere nobody can be made to keep a caller waiting.
+    /// On other systems a caller cannot be made to wait.
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn an_address_that_does_not_answer_does_not_hide_the_next() {
@@ -94,7 +94,7 @@ mod tests {
         full.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let full = full.listen(0).unwrap();
         let silent = full.local_addr().unwrap();
-        // More callers than the queue holds: those who come later hear nothing.
+        // More callers than the queue holds: later ones get no answer.
         let mut callers = JoinSet::new();
         for _ in 0..4 {
             callers.spawn(TcpStream::connect(silent));

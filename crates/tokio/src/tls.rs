@@ -17,16 +17,16 @@ pub use bowline_host::tls::{ClientTls, Fingerprint, NoFingerprint, ServerTls, Tl
 use crate::clock::Clock;
 use crate::dial::Config;
 
-/// TLS over TCP, of either role. What is written goes in records of the right size.
+/// TLS over TCP, for either role. Data is written in records of the right size.
 #[derive(Debug)]
 pub(crate) struct TlsStream {
     stream: tokio_rustls::TlsStream<TcpStream>,
     records: Records,
-    /// By which records are small again when it was quiet.
+    /// Decides when records become small again after a pause.
     clock: Clock,
 }
 
-/// Encrypts a client's connection, and makes the server prove who it is.
+/// Encrypts a client's connection, and verifies the server's identity.
 pub(crate) async fn connect(stream: TcpStream, request: &Request, config: &Config) -> io::Result<TlsStream> {
     let tls = match &config.tls {
         Some(tls) => tls.clone(),
@@ -36,7 +36,7 @@ pub(crate) async fn connect(stream: TcpStream, request: &Request, config: &Confi
     TlsConnector::from(tls.config()).connect(name, stream).await.map(TlsStream::new)
 }
 
-/// Whom the system trusts. Its files may have to be read.
+/// The authorities that the system trusts. Their files may have to be read.
 async fn system() -> io::Result<ClientTls> {
     let read = tokio::task::spawn_blocking(ClientTls::system_once).await.map_err(io::Error::other)?;
     read.map_err(io::Error::other)
@@ -58,7 +58,7 @@ impl TlsStream {
         self.stream.get_ref().0
     }
 
-    /// Which version of TLS it is, such as `TLSv1_3`.
+    /// The version of TLS, such as `TLSv1_3`.
     pub(crate) fn version(&self) -> Option<&'static str> {
         self.stream.get_ref().1.protocol_version().and_then(|version| version.as_str())
     }

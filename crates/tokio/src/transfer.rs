@@ -10,19 +10,19 @@ pub use bowline_host::transfer::{Control, Finished, TransferError, TransferProgr
 
 use crate::client::Command;
 
-/// A transfer under way. Dropping it does not end it; [`cancel`](Self::cancel) does. Once the transfer has ended,
-/// keeping this value does not keep the client alive.
+/// A running transfer. Dropping it does not end it; [`cancel`](Self::cancel) does. Once the transfer has ended, keeping
+/// this value does not keep the client alive.
 #[derive(Debug)]
 pub struct Transfer {
     progress: watch::Receiver<TransferProgress>,
     end: oneshot::Receiver<Result<Finished, TransferError>>,
-    /// What has come of that.
+    /// The result, once it has ended.
     ended: Option<Result<Finished, TransferError>>,
     control: Control,
 }
 
 impl Transfer {
-    /// The id that it has on the wire. It is a secret between the two ends.
+    /// Its id on the wire. It is a secret of the two ends.
     pub fn id(&self) -> TransferId {
         self.control.id()
     }
@@ -34,7 +34,7 @@ impl Transfer {
 
     /// Waits for the end.
     ///
-    /// Cancel-safe: call it again, and it continues to wait. After it has returned once, it returns the same.
+    /// Cancel-safe: call it again to keep waiting. Every call after the end returns the same result.
     ///
     /// # Errors
     /// Why the file has not arrived.
@@ -46,7 +46,7 @@ impl Transfer {
         self.ended.insert(ended).clone()
     }
 
-    /// A handle that pauses, resumes and cancels it, also from elsewhere.
+    /// A handle that can pause, resume and cancel it from anywhere.
     pub fn control(&self) -> Control {
         self.control.clone()
     }
@@ -56,12 +56,12 @@ impl Transfer {
         self.control.pause();
     }
 
-    /// Takes [`pause`](Self::pause) back; see [`Control::resume`].
+    /// Ends a [`pause`](Self::pause); see [`Control::resume`].
     pub fn resume(&self) {
         self.control.resume();
     }
 
-    /// Ends it before its time; see [`Control::cancel`].
+    /// Ends it early; see [`Control::cancel`].
     pub fn cancel(&self, leftover: Leftover) {
         self.control.cancel(leftover);
     }
@@ -74,7 +74,7 @@ pub(crate) struct Ticket {
     end: oneshot::Sender<Result<Finished, TransferError>>,
     /// Frees the place of this transfer for the next one.
     _permit: OwnedSemaphorePermit,
-    /// The client stays for whoever controls the transfer, until it ends.
+    /// Keeps the client alive for those that control the transfer, until it ends.
     _commands: mpsc::UnboundedSender<Command>,
 }
 
@@ -97,7 +97,7 @@ impl Ticket {
         (Self { progress, end, _permit: permit, _commands: commands }, transfer)
     }
 
-    /// Tells the end. Nobody may be waiting.
+    /// Reports the end. Nobody may be waiting.
     pub(crate) fn end(self, result: Result<(TransferProgress, Finished), TransferError>) {
         let result = result.map(|(last, finished)| {
             self.progress.send_replace(last);
@@ -107,7 +107,7 @@ impl Ticket {
     }
 }
 
-/// A shared bound on the transfers under way.
+/// A shared limit on running transfers.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
     large: Arc<Semaphore>,
@@ -120,7 +120,7 @@ impl Places {
         Self { large: places(Size::Large), small: places(Size::Small) }
     }
 
-    /// A place for a file of this length, if it is known. `None` never comes while the client is there.
+    /// Waits for a place for a file of this length, if known. Never `None` while the client exists.
     pub(crate) async fn take(&self, length: Option<u64>) -> Option<OwnedSemaphorePermit> {
         let places = match Size::of(length) {
             Size::Small => &self.small,

@@ -1,4 +1,4 @@
-//! Messages in, messages out: a WebSocket for applications that want no more than that.
+//! Messages in, messages out: a WebSocket for applications that need nothing else.
 
 mod arrivals;
 mod ask;
@@ -67,14 +67,13 @@ pub use spawned::{Receiver, Sender};
 ///
 /// # Heartbeats
 /// Pings, pongs and deadlines are handled while the owner receives, sends, or flushes. An owner that does something
-/// else for longer than half the interval of the heartbeat should let a task drive the WebSocket:
-/// [`spawn`](Self::spawn).
+/// else for longer than half the heartbeat interval should let a task drive the WebSocket: [`spawn`](Self::spawn).
 ///
 /// # The other side closes
 /// Its Close is answered when [`receive`](Self::receive) is called after the last message, and what was sent before
-/// that call leaves first. So a loop that receives and replies has replied to everything, whatever came after it. An
-/// owner that does not come back has half of [`close_timeout`](bowline_core::closing::Config::close_timeout); then the
-/// answer is given without it.
+/// that call leaves first. So a loop that receives and replies has replied to everything, whatever followed. If the
+/// owner does not call it, the answer is given after half of
+/// [`close_timeout`](bowline_core::closing::Config::close_timeout).
 ///
 /// # Messages larger than memory
 /// With [`Config::delivery`], messages arrive in pieces, in parts of a frame if necessary: see
@@ -118,7 +117,7 @@ impl<S> WebSocket<S> {
     /// The end that dialled.
     ///
     /// # Errors
-    /// If the system gives no random bytes.
+    /// If the system provides no random bytes.
     pub fn client(dialed: Dialed<S>, config: Config) -> io::Result<Self> {
         let Dialed { stream, leftover, .. } = dialed;
         Driver::client(stream, &leftover, config, Clock::start()).map(Self::new)
@@ -127,7 +126,7 @@ impl<S> WebSocket<S> {
     /// The end that accepted.
     ///
     /// # Errors
-    /// If the system gives no random bytes.
+    /// If the system provides no random bytes.
     pub fn server(accepted: Accepted<S>, config: Config) -> io::Result<Self> {
         let Accepted { stream, leftover, .. } = accepted;
         Driver::server(stream, &leftover, config, Clock::start()).map(Self::new)
@@ -154,27 +153,27 @@ impl<S> WebSocket<S> {
     /// Queues a message if there is room for it at once. It leaves when the WebSocket is next polled.
     ///
     /// # Errors
-    /// If there is no room, the connection is closing, or a message in pieces has not ended; the message comes back.
+    /// If there is no room, the connection is closing, or a message in pieces has not ended; the message is returned.
     pub fn try_send(&mut self, message: Message) -> Result<(), SendError<Message>> {
         let now = self.driver.time_to_send();
         self.driver.conn_mut().send(now, message)
     }
 
-    /// The driver inside, for owners that want the connection itself from here on.
+    /// The driver inside, for owners that will use the connection itself.
     pub fn into_driver(self) -> Driver<S> {
         self.driver
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// Accepts whatever WebSocket the client asks for, also for pages of any site, with the default settings; see
+    /// Accepts whatever WebSocket the client requests, even from pages of any site, with the default settings; see
     /// [`accept`](crate::accept) for more.
     ///
-    /// The stream may be of any kind, so it is taken as it is. If it is a TCP socket, [tune](crate::tcp::tune) it
-    /// first, or pings wait behind what the system has queued; and let it hold more on a fast path, by a
+    /// The stream may be of any kind, so it is used as it is. If it is a TCP socket, [tune](crate::tcp::tune) it first,
+    /// or pings will wait behind what the system has queued; and let it hold more on a fast path with a
     /// [valve](Self::with_valve).
     ///
-    /// Cancel-safe in that dropping the future drops the stream; half a handshake is of no use to anyone.
+    /// Cancel-safe in that dropping the future drops the stream; half a handshake is useless.
     ///
     /// # Errors
     /// Says why there is no WebSocket. The client has been told.
@@ -183,8 +182,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Self::server(accepted, Config::default()).map_err(AcceptError::System)
     }
 
-    /// The next message, or how the connection ended, which is repeated on each further call. Where messages arrive in
-    /// pieces, the message is put together from those that have not been received.
+    /// The next message, or how the connection ended, which is repeated on each further call. If messages arrive in
+    /// pieces, the message is joined from the pieces that were not received yet.
     ///
     /// Cancel-safe: nothing is lost when the future is dropped.
     ///
@@ -205,13 +204,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Waits until there is room, and sends a message. What the stream accepts at once has left when this returns; the
     /// rest follows whenever the WebSocket is polled.
     ///
-    /// While it waits, it receives, up to a limit. If the peer waits for us to read before it reads on, and we wait
-    /// here, nothing moves: receive and send at the same time, with two halves.
+    /// While it waits, it receives, up to a limit. If the peer does not read until we read, while we wait here, nothing
+    /// moves: receive and send at the same time, with two halves.
     ///
     /// Cancel-safe: when the future is dropped early, nothing of the message has been sent; but the message is gone.
     ///
     /// # Errors
-    /// If the connection is closing or closed, or a message in pieces has not ended; the message comes back.
+    /// If the connection is closing or closed, or a message in pieces has not ended; the message is returned.
     pub async fn send(&mut self, message: Message) -> Result<(), SendError<Message>> {
         poll_fn(|cx| self.poll_room(cx)).await;
         let now = self.driver.now();
@@ -241,7 +240,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// The next event of any kind, the last one again and again.
+    /// The next event of any kind; after the last one, that one again and again.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
             if let Some(disconnect) = self.ended.disconnect() {
@@ -252,7 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                     return Poll::Ready(Event::Closed(self.ended.set(disconnect)));
                 }
                 Some(event) => return Poll::Ready(event),
-                // Somebody else took the end before this was made.
+                // The end was taken before this was created.
                 None if self.driver.is_over() => {
                     return Poll::Ready(Event::Closed(self.ended.set(aborted())));
                 }
@@ -261,7 +260,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// Waits until there is room, or will be none.
+    /// Waits until there is room, or there will be none.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.driver.conn() {
@@ -271,7 +270,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// Writes what the stream takes at once. Nobody waits for the rest here, so nobody needs to be woken for it.
+    /// Writes what the stream accepts at once. Nobody waits for the rest here, so nobody needs to be woken for it.
     fn offer(&mut self, now: Instant) {
         self.driver.poll_offer(&mut Context::from_waker(self.halves.waker()), now);
         self.wake_at_end();
@@ -281,13 +280,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let mut driven = Poll::Ready(());
         while self.driver.has_output() {
             ready!(driven);
-            // More than a flush: a ping that has come meanwhile is read, and answered before more is written.
+            // More than a flush: a ping that arrives meanwhile is read, and answered before more is written.
             driven = self.drive_half(Half::Send, cx);
         }
         Poll::Ready(if self.driver.has_lost_output() { Err(Unsent::Lost) } else { Ok(()) })
     }
 
-    /// Lets the driver work for one half without making it forget to wake the other.
+    /// Lets the driver work for one half while it still wakes the other.
     fn drive_half(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<()> {
         let waker = self.halves.wake_later(half, cx.waker());
         let driven = self.driver.poll_drive(&mut Context::from_waker(waker));
@@ -295,7 +294,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         driven
     }
 
-    /// A stream that is dropped wakes nobody, and the other half may wait for it.
+    /// A dropped stream wakes nobody, but the other half may be waiting for it.
     fn wake_at_end(&self) {
         if self.driver.is_over() {
             self.halves.waker().wake_by_ref();

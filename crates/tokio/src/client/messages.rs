@@ -1,4 +1,4 @@
-//! Messages: what the application of a client sends and receives.
+//! What the application of a client sends and receives.
 
 use std::sync::mpsc::TryRecvError;
 
@@ -17,8 +17,8 @@ impl Client {
     /// cancelled call has queued nothing.
     ///
     /// # Errors
-    /// The message is too long, the client has ended, or it does not support messages ([`SendError::Mute`]). The
-    /// message comes back.
+    /// If the message is too long, the client has ended, or it does not support messages ([`SendError::Mute`]). The
+    /// message is returned.
     pub async fn send(&self, message: Message) -> Result<(), SendError> {
         let send = || match self.talk.send(message.clone()) {
             Err(SendError::Full(_)) => Err(None),
@@ -27,15 +27,15 @@ impl Client {
         self.news.look(send).await
     }
 
-    /// Sends a message at once or never.
+    /// Sends a message now or never.
     ///
-    /// When the future is dropped early, the message may or may not leave, and is gone.
+    /// If the future is dropped early, the message may or may not leave, and is not returned.
     ///
     /// # Errors
-    /// The session is on no link, the message is too long, or too many wait. The message comes back.
+    /// If the session has no link, the message is too long, or too many wait. The message is returned.
     pub async fn send_volatile(&self, message: Message) -> Result<(), SendError> {
         let (done, taken) = oneshot::channel();
-        // Whoever has ended drops it, and so answers.
+        // A client that has ended drops the channel, which answers.
         let _ = self.commands.send(Command::Volatile(message.clone(), done));
         taken.await.unwrap_or(Err(SendError::Unknown(message)))
     }
@@ -46,7 +46,7 @@ impl Client {
     /// Cancel-safe.
     ///
     /// # Errors
-    /// The session is lost meanwhile, or the client has ended; [`receive`](Self::receive) hands back what may not have
+    /// If the session is lost meanwhile, or the client has ended; [`receive`](Self::receive) returns what may not have
     /// arrived. [`FlushError::Mute`]: the client does not support messages.
     pub async fn flush(&self) -> Result<(), FlushError> {
         let mark = self.talk.mark()?;
@@ -56,11 +56,11 @@ impl Client {
     /// The next message, or the next event of the session; `None` once the client has ended. With several callers, each
     /// gets different ones.
     ///
-    /// Without [`ClientConfig::messages`](super::ClientConfig::messages) it is `None` at once, as if the client had ended, with
-    /// a warning in the log; [`send`](Self::send) then says [`SendError::Mute`].
+    /// Without [`ClientConfig::messages`](super::ClientConfig::messages) it is `None` at once, as if the client had
+    /// ended, with a warning in the log; [`send`](Self::send) then says [`SendError::Mute`].
     ///
-    /// Cancel-safe: a cancelled call has taken nothing. While nobody calls, the peer is stopped before memory grows, and
-    /// turns of the session beyond 64 are forgotten, the oldest first, but for those that hand messages back.
+    /// Cancel-safe: a cancelled call has taken nothing. If nobody calls this, the peer is stopped before memory grows,
+    /// and session events beyond 64 are forgotten, the oldest first, except those that return messages.
     pub async fn receive(&self) -> Option<Heard> {
         let receive = || match self.talk.receive() {
             Ok(heard) => Ok(Some(heard)),
@@ -77,10 +77,10 @@ impl Client {
         self.news.look(receive).await
     }
 
-    /// Everything up to this message has been taken care of, and may be acknowledged: for
+    /// Everything up to this message has been processed and may be acknowledged: for
     /// [`AckOn::Confirmation`](bowline_core::replay::AckOn::Confirmation).
     pub fn confirm(&self, receipt: Receipt) {
-        // Whoever has ended acknowledges nothing.
+        // A client that has ended acknowledges nothing.
         let _ = self.commands.send(Command::Confirm(receipt));
     }
 }

@@ -1,4 +1,4 @@
-//! A client that stays: it dials, reconnects, and its transfers resume where they stopped.
+//! A client that stays connected: it dials and reconnects, and its transfers resume where they stopped.
 
 mod messages;
 mod task;
@@ -23,10 +23,10 @@ use task::Task;
 
 pub use bowline_host::client::{ClientConfig, Download, LinkEvent, Paths, StartError};
 
-/// What a client's link is doing.
+/// The state of a client's link.
 pub type LinkState = bowline_host::client::LinkState<tokio::time::Instant>;
 
-/// How many events may wait for whoever listens.
+/// How many events may wait for a listener.
 const EVENTS: usize = 256;
 
 /// A client of one server. Clones share the connection. It is closed when the last one is dropped, no transfer is under
@@ -91,14 +91,14 @@ pub struct Client {
     commands: mpsc::UnboundedSender<Command>,
     state: watch::Receiver<LinkState>,
     traffic: watch::Receiver<Traffic>,
-    /// Until the task has ended.
+    /// Present until the task has ended.
     events: broadcast::WeakSender<LinkEvent>,
     places: Places,
     talk: Talk,
     news: News,
 }
 
-/// What the application asks of the task behind a client.
+/// What the application asks of a client's task.
 #[derive(Debug)]
 pub(crate) enum Command {
     Upload { offer: Offer, feed: Feed, ticket: Ticket },
@@ -113,11 +113,11 @@ pub(crate) enum Command {
 }
 
 impl Client {
-    /// Starts a client of the server at this `ws://` URL, or with feature `tls` a `wss://` one. It dials at once, in a task
-    /// of its own.
+    /// Starts a client of the server at this `ws://` URL, or with feature `tls` a `wss://` one. It dials at once, in a
+    /// task of its own.
     ///
     /// # Errors
-    /// The URL or the token is not valid, or the system gives no random bytes.
+    /// If the URL or the token is not valid, or the system provides no random bytes.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -141,7 +141,7 @@ impl Client {
     /// queued nothing.
     ///
     /// # Errors
-    /// The file cannot be read, or the client was closed.
+    /// If the file cannot be read, or the client was closed.
     pub async fn upload(
         &self,
         path: &Path,
@@ -160,7 +160,7 @@ impl Client {
     /// queued nothing.
     ///
     /// # Errors
-    /// The client was closed.
+    /// If the client was closed.
     pub async fn offer(&self, offer: Offer, source: Option<Source>) -> Result<Transfer, TransferError> {
         let permit = self.permit(offer.length).await?;
         let (ticket, transfer) = Ticket::new(offer.id, self.commands.clone(), permit);
@@ -176,7 +176,7 @@ impl Client {
     /// queued nothing, and the pipe is gone.
     ///
     /// # Errors
-    /// The client was closed.
+    /// If the client was closed.
     pub async fn pipe(&self, pipe: Pipe, name: SafeName, id: TransferId) -> Result<Transfer, TransferError> {
         let permit = self.permit(None).await?;
         let (ticket, transfer) = Ticket::new(id, self.commands.clone(), permit);
@@ -192,7 +192,7 @@ impl Client {
     /// queued nothing.
     ///
     /// # Errors
-    /// The path cannot be written to, or the client was closed.
+    /// If the path cannot be written to, or the client was closed.
     pub async fn download(
         &self,
         name: SafeName,
@@ -215,7 +215,7 @@ impl Client {
     /// queued nothing.
     ///
     /// # Errors
-    /// The client was closed.
+    /// If the client was closed.
     pub async fn fetch(&self, store: &DiskStore, download: Download) -> Result<Transfer, TransferError> {
         let permit = self.permit(download.length).await?;
         let (ticket, transfer) = Ticket::new(download.id, self.commands.clone(), permit);
@@ -227,7 +227,7 @@ impl Client {
     /// the next link has this one. The current link stays as it is.
     ///
     /// # Errors
-    /// The token cannot be sent in an HTTP header.
+    /// If the token cannot be sent in an HTTP header.
     pub fn set_token(&self, token: &str) -> Result<(), RequestError> {
         check_token(token)?;
         // A client that has ended needs none.
@@ -238,24 +238,24 @@ impl Client {
     /// The network has changed: another interface, another address. A server that could not be reached is dialled again
     /// within half a second, unless it has asked for more time.
     pub fn network_changed(&self) {
-        // Whoever has ended does not dial.
+        // A client that has ended does not dial.
         let _ = self.commands.send(Command::NetworkChanged);
     }
 
-    /// Sends a ping, ahead of everything that waits, and says how long the answer took from the moment in which the
-    /// ping left. Waits as long as the link lives. Cancel-safe: the answer is then of no interest.
+    /// Sends a ping, ahead of everything queued, and returns how long the answer took, from when the ping left. Waits
+    /// as long as the link lives. Cancel-safe: the answer is then ignored.
     ///
     /// # Errors
-    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come; [`PingError::Unanswered`] if a
-    /// server that leaves pings unanswered has answered a later one, or got 8 of them.
+    /// [`PingError::Closing`] if there is no link, or if it ends before the answer; [`PingError::Unanswered`] if a
+    /// server that does not answer every ping has answered a later one, or got 8 more.
     pub async fn ping(&self) -> Result<Duration, PingError> {
         let (waiter, waiting) = oneshot::channel();
-        // An error says that the task has ended, and the waiter with it.
+        // An error means that the task has ended, and the waiter with it.
         let _ = self.commands.send(Command::Ping(waiter));
         pings::answered(waiting).await
     }
 
-    /// What the link is doing: [`LinkState::Ended`] at last, also if the client was closed.
+    /// The state of the link: [`LinkState::Ended`] in the end, even if the client was closed.
     pub fn link(&self) -> watch::Receiver<LinkState> {
         self.state.clone()
     }
@@ -284,12 +284,12 @@ impl Client {
     pub async fn close(self) {
         let (done, closed) = oneshot::channel();
         if self.commands.send(Command::Close(done)).is_ok() {
-            // An error says that the task has ended: closed as well.
+            // An error means that the task has ended: closed as well.
             let _ = closed.await;
         }
     }
 
-    /// A place for a file of this length.
+    /// Waits for a place for a file of this length.
     async fn permit(&self, length: Option<u64>) -> Result<OwnedSemaphorePermit, TransferError> {
         self.places.take(length).await.ok_or(TransferError::Closed)
     }
@@ -299,7 +299,7 @@ impl Client {
     }
 }
 
-/// Runs a job that waits for a disk where it holds nobody up.
+/// Runs a job that blocks on a disk on another thread.
 async fn blocking<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, TransferError> + Send + 'static,
 ) -> Result<T, TransferError> {

@@ -1,4 +1,4 @@
-//! A timer that costs little while its deadline moves away.
+//! A timer that is cheap while its deadline keeps moving away.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -6,18 +6,18 @@ use std::task::{Context, Poll, Waker};
 use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Most deadlines move away with every byte. The timer stays where it is until it fires; then the deadline is looked at
+/// Most deadlines move away with every byte. The timer stays where it is until it fires; then the deadline is checked
 /// again.
 #[derive(Debug, Default)]
 pub(super) struct Alarm {
-    /// Made when it is first needed, and never set later than the deadline.
+    /// Created when it is first needed, and never set later than the deadline.
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Whom it wakes.
+    /// The task that it wakes.
     waker: Option<Waker>,
 }
 
 impl Alarm {
-    /// Ready when it is time to look at the deadline again, which is `due`.
+    /// Ready when it is time to check the deadline, `due`, again.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
         if sleep.deadline() > due || sleep.is_elapsed() {
@@ -25,7 +25,7 @@ impl Alarm {
         } else if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             return Poll::Pending;
         }
-        // It does not hear of a task that has used up its budget.
+        // The timer does not register a task that has used up its budget.
         self.waker = has_budget_remaining().then(|| cx.waker().clone());
         sleep.as_mut().poll(cx)
     }

@@ -1,4 +1,4 @@
-//! The way in.
+//! The reading side.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -12,14 +12,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use super::{Driver, scratch};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// Ready when something came, if only the end, or when the machine is found to have slept. Then the clock has been looked
-    /// at.
+    /// Ready when something arrived, even if only the end, or when the machine is found to have slept. The clock has
+    /// been read then.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (mut received, mut slept) = (0, false);
         let mut is_little = self.expects_little && self.conn.wanted() <= scratch::LEN;
         let most = self.turns.direction();
         while received < most && self.conn.wants_input() {
-            // A read of nothing would look like the end.
+            // A read of zero bytes would look like the end.
             let left = self.turns.left();
             if left == 0 {
                 break;
@@ -54,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Poll::Ready(())
     }
 
-    /// Reads to the place that is shared, and hands over what came. `None` if it is taken.
+    /// Reads into the shared buffer, and passes on what arrived. `None` if the buffer is taken.
     fn poll_read_little(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
         scratch::lend(|place| {
             let Some(stream) = &mut self.stream else { return Poll::Pending };
@@ -69,11 +69,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         })
     }
 
-    /// Reads to the place that the connection has for it, and tells it that something came.
+    /// Reads into the connection's own buffer, and reports what arrived.
     fn poll_read_much(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<usize>> {
         let Some(stream) = &mut self.stream else { return Poll::Pending };
         let read = pin!(stream.read_buf(&mut self.conn.input().limit(most))).poll(cx);
-        // If nothing came, the connection may want the place back that it has lent.
+        // If nothing arrived, the connection may want to reclaim the buffer that it has lent.
         self.conn.handle_read(self.driven);
         read
     }

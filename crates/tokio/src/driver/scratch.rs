@@ -1,19 +1,19 @@
-//! A place to read small messages to, shared by all connections of a thread.
+//! A buffer for reading small messages, shared by all connections of a thread.
 //!
-//! A connection that waits for its next message has to try to read, and mostly finds nothing. With a place of its own
-//! it would have to take memory each time and give it back. What does come is copied, which costs less.
+//! A connection that waits for its next message has to try to read, and usually finds nothing. With a buffer of its own
+//! it would have to allocate and free memory each time. Bytes that do arrive are copied, which costs less.
 
 use std::cell::RefCell;
 
-/// How much fits: as much as a connection asks for when it does not know what comes.
+/// The size: as much as a connection asks for when it does not know what comes.
 pub(super) const LEN: usize = 4 << 10;
 
 thread_local! {
     static SCRATCH: RefCell<[u8; LEN]> = const { RefCell::new([0; LEN]) };
 }
 
-/// Shows the place to `read`, and gives what it returns. `None` if the place is taken: by a stream that is itself driven on
-/// this thread, below the one at hand.
+/// Passes the buffer to `read`, and returns its result. `None` if the buffer is taken: by a stream that is itself
+/// driven on this thread, below the current one.
 pub(super) fn lend<T>(read: impl FnOnce(&mut [u8]) -> T) -> Option<T> {
     SCRATCH.with(|scratch| scratch.try_borrow_mut().ok().map(|mut place| read(&mut place[..])))
 }

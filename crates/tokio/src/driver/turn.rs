@@ -1,8 +1,9 @@
-//! How long a connection goes on before the others of its thread have their turn.
+//! How long a connection keeps its thread before others have their turn.
 //!
-//! A stream that always has bytes would keep its thread until the budget of the runtime ends, which counts reads and not
-//! bytes. So whoever has much on its way would get much, and whoever has little would wait just as long for it. Turns are
-//! short in a crowd, and the same for all. Giving a thread up costs something, and who is alone does it seldom.
+//! A stream that always has bytes would keep its thread until the runtime's budget ends, which counts reads rather than
+//! bytes. So a connection with much data would get much of the thread, and one with little data would wait just as long
+//! for its turn. Turns are short in a crowd, and equal for all. Yielding has a cost, so a connection that is alone
+//! seldom yields.
 //!
 //! ```text
 //!                 as much has moved as a turn has
@@ -16,18 +17,18 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-/// How many bytes a turn has while others are driven on the thread. 64 KiB: a hundred connections come round in some ten
-/// milliseconds, and a system call is still cheap beside what it carries.
+/// How many bytes a turn has while other connections are driven on the thread. 64 KiB: a hundred connections take turns
+/// within some ten milliseconds, and a system call is still cheap compared with what it carries.
 const SHORT: usize = 64 << 10;
-/// The most that a turn has while nobody else is there. 4 MiB: whoever comes waits for a few milliseconds, once.
+/// The longest turn while no other connection is active. 4 MiB: a new one waits for a few milliseconds, once.
 const LONG: usize = 4 << 20;
-/// After so many bytes in one direction the other one, and the owner, get a turn.
+/// After this many bytes in one direction, the other direction and the owner get a turn.
 const DIRECTION: usize = 1 << 20;
 
 static IDS: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
-    /// The connection that was driven last; 0 if none was.
+    /// The connection that was last driven; 0 if none was.
     static LAST: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -45,7 +46,7 @@ enum State {
     Going {
         moved: usize,
     },
-    /// It has given the thread up, and waits behind the others.
+    /// It has yielded, and waits behind the others.
     Yielded,
 }
 
@@ -54,7 +55,7 @@ impl Turns {
         Self { id: IDS.fetch_add(1, Ordering::Relaxed), len: LONG, state: State::Going { moved: 0 } }
     }
 
-    /// The connection is driven. Pending if others come first: the task is woken behind them.
+    /// The connection is being driven. Pending if others come first: the task is woken after them.
     pub(super) fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let last = LAST.replace(self.id);
         let is_crowd = last != self.id && last != 0;
@@ -72,13 +73,13 @@ impl Turns {
         Poll::Ready(())
     }
 
-    /// How many bytes may move in one direction before the other one has its turn.
+    /// How many bytes may move in one direction before it is the other's turn.
     pub(super) fn direction(&self) -> usize {
         self.len.min(DIRECTION)
     }
 
-    /// The most that a read may take. Only in a crowd it is cut off by the end of the turn: some bytes are left when that
-    /// has begun.
+    /// The most that a read may take. Only in a crowd does the end of the turn cut it off: when a turn has begun, some
+    /// bytes are left.
     pub(super) fn left(&self) -> usize {
         match self.state {
             _ if self.len > SHORT => usize::MAX,
@@ -87,7 +88,7 @@ impl Turns {
         }
     }
 
-    /// So many bytes have moved.
+    /// This many bytes have moved.
     pub(super) fn handle_moved(&mut self, len: usize) {
         if let State::Going { moved } = &mut self.state {
             *moved = moved.saturating_add(len);

@@ -1,4 +1,4 @@
-//! The way out.
+//! The writing side.
 
 use std::io;
 use std::pin::Pin;
@@ -31,7 +31,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
                 Some(Poll::Ready(Err(_))) => self.fail_writing(cx, now),
                 Some(Poll::Pending) => {
-                    // A task that has used up its budget is turned away, too; that is no news of the stream.
+                    // A task that has used up its budget is turned away too; that says nothing about the stream.
                     if self.writing == Writing::Open && has_budget_remaining() {
                         self.writing = Writing::Blocked;
                         self.conn.handle_blocked(now);
@@ -54,18 +54,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if is_due { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Whether there is anything to do for the way out, if only to end it.
+    /// Whether there is anything to do for the writing side, even if only to end it.
     pub(super) fn wants_write(&self) -> bool {
         self.has_output() || self.conn.transport() == Transport::FinishWriting
     }
 
-    /// Whether something is to be written, or was and may still be held back by the stream.
+    /// Whether something has to be written, or was written and may still be held back by the stream.
     pub(crate) fn has_output(&self) -> bool {
         let wants = self.unflushed || !self.conn.output().is_empty();
         wants && self.stream.is_some() && !self.writing.is_over()
     }
 
-    /// Offers what is to be written to the stream, once; `None` if there is nothing.
+    /// Offers the output to the stream, once; `None` if there is none.
     fn poll_write_once(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
         let stream = self.stream.as_mut()?;
         gather(&self.conn, |slices, offered| {
@@ -81,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         })
     }
 
-    /// Everything has been written: brings it on its way, and ends our direction if it was the last.
+    /// Everything has been written: flushes it, and ends our direction if it was the last.
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(())) };
         if self.unflushed {
@@ -95,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether something of what was sent can no longer leave.
+    /// Whether something that was sent can no longer leave.
     pub(crate) fn has_lost_output(&self) -> bool {
         let has_failed = self.writing == Writing::Failed || self.is_over();
         self.conn.has_lost_messages() || has_failed && self.unflushed
@@ -104,7 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn fail_writing(&mut self, cx: &Context<'_>, now: Instant) {
         self.writing = Writing::Failed;
         self.conn.handle_end(now, End::WriteFailed);
-        // Another half that waits has set the timer for later than what is left now.
+        // The other half may be waiting with a timer set later than what is left now.
         cx.waker().wake_by_ref();
     }
 }

@@ -1,8 +1,8 @@
 //! Jobs on files, on the threads of tokio's blocking pool.
 //!
-//! To wake a thread takes longer than most jobs on small files. So a job does not get a thread of its own: one thread is called,
-//! and no other before it has come. It takes what waits in turn, and calls another one first if there is more than it can do at
-//! once. Where jobs are short one thread does many of them; where they block, each has a thread after a moment.
+//! Waking a thread takes longer than most jobs on small files. So a job does not get a thread of its own: one thread is
+//! called, and no other until it has come. It takes the waiting jobs in turn, but first calls another thread if there
+//! is more than one job. If jobs are short, one thread does many of them; if they block, each soon has a thread.
 //!
 //! ```text
 //!              a job comes                a thread takes it, and none is left
@@ -25,7 +25,7 @@ const ROW: usize = 32;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The jobs of one host. One can wait for the last.
+/// The jobs of one host; it can wait for the last of them.
 #[derive(Clone, Default)]
 pub(super) struct Jobs {
     queue: Arc<Mutex<Queue>>,
@@ -35,7 +35,7 @@ pub(super) struct Jobs {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<(Job, Counted)>,
-    /// A thread is on its way. There is always one while jobs wait.
+    /// Whether a thread was called and has not come. This is always so while jobs wait.
     called: bool,
 }
 
@@ -64,7 +64,7 @@ impl Drop for Counted {
 }
 
 impl Jobs {
-    /// Has jobs done. Must be called in a tokio runtime.
+    /// Runs jobs. Must be called in a tokio runtime.
     pub(super) fn spawner(&self) -> Spawn {
         let (jobs, runtime) = (self.clone(), Handle::current());
         Arc::new(move |job| {
@@ -79,7 +79,7 @@ impl Jobs {
         })
     }
 
-    /// Waits until all have ended.
+    /// Waits until all jobs have ended.
     pub(super) async fn rest(&self) {
         loop {
             let ended = self.under_way.ended.notified();
@@ -91,7 +91,7 @@ impl Jobs {
     }
 }
 
-/// A thread that is on its way.
+/// A thread that was called.
 struct Called {
     queue: Arc<Mutex<Queue>>,
     runtime: Handle,
@@ -111,7 +111,7 @@ impl Called {
         }
     }
 
-    /// The next job. Before it is done, there is another thread on its way to those behind it.
+    /// The next job. Before it is run, another thread is called for the jobs behind it.
     fn take(&mut self) -> Option<(Job, Counted)> {
         let (job, calls) = {
             let mut queue = lock(&self.queue);
@@ -133,7 +133,8 @@ impl Called {
 impl Drop for Called {
     fn drop(&mut self) {
         if !self.has_come {
-            // The runtime shuts down, and no other thread will come: what waits is dropped, as it would be there.
+            // The runtime is shutting down, and no other thread will come: waiting jobs are dropped, as the runtime
+            // would do.
             let left = {
                 let mut queue = lock(&self.queue);
                 queue.called = false;
@@ -212,7 +213,7 @@ mod tests {
         };
         drop(runtime);
         for _ in 0..3 {
-            // Some jobs have others done.
+            // Some jobs submit others.
             let held = (Arc::clone(&kept), Arc::clone(&spawn));
             spawn(Box::new(move || drop(held)));
         }

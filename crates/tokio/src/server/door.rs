@@ -1,4 +1,4 @@
-//! Where clients come in.
+//! Where clients connect.
 
 use std::io;
 
@@ -6,14 +6,14 @@ use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
 
-/// What a server listens at.
+/// A listener of a server.
 pub(super) enum Door {
     Tcp(TcpListener),
     #[cfg(unix)]
     Unix(UnixListener),
 }
 
-/// Who has come, and what to call them in logs and events.
+/// A new connection, and what to call its client in logs and events.
 pub(super) enum Caller {
     Tcp(TcpStream, String),
     #[cfg(unix)]
@@ -21,7 +21,7 @@ pub(super) enum Caller {
 }
 
 impl Door {
-    /// Waits for the next. Cancel-safe.
+    /// Waits for the next connection. Cancel-safe.
     pub(super) async fn accept(&self) -> io::Result<Caller> {
         match self {
             Self::Tcp(listener) => {

@@ -1,5 +1,5 @@
-//! What a server writes to its log: a few lines in the life of each connection, all with its number, and with the name that
-//! its token has. Never a token, and no id of a transfer.
+//! What a server writes to its log: a few lines in the life of each connection, all with its number and the name of its
+//! token. Never a token, nor the id of a transfer.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -40,7 +40,7 @@ impl Log {
         if is_told {
             info!(address = peer, why, "turned away");
         }
-        // The first who is not told brings somebody who tells the number.
+        // The first event that is not logged starts a task that will log the number.
         if let (None, Some(end)) = (before, after) {
             tokio::spawn(self.clone().tell_untold_at(end));
         }
@@ -52,7 +52,7 @@ impl Log {
         tell_untold(untold);
     }
 
-    /// Tells what would be told later: the process may be gone by then.
+    /// Logs now what would be logged later: the process may be gone by then.
     pub(super) fn handle_end(&self) {
         let untold = self.turned_away().handle_end();
         tell_untold(untold);
@@ -103,7 +103,7 @@ fn log_file(file: &FileEvent, message: &'static str) {
     info!(link, who, name, bytes, blake3 = %digest, already_there = deduplicated, "{message}");
 }
 
-/// The name that the token has, if it has one.
+/// The name of the token, if it has one.
 fn who(peer: &Peer) -> Option<&str> {
     Some(peer.who.name()).filter(|name| !name.is_empty())
 }
@@ -115,7 +115,7 @@ mod tests {
     use crate::server::{ServerConfig, TcpListener};
     use std::fs;
 
-    /// What is logged meanwhile.
+    /// What is logged while this runs.
     fn log_of(what: impl Future<Output = ()>) -> String {
         let file = tempfile::NamedTempFile::new().unwrap();
         let to = Mutex::new(file.reopen().unwrap());
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!((told(more), told(&format!("{more}250")), told(&format!("{more}1"))), (2, 1, 1), "{log}");
     }
 
-    /// Two whiles with more than are told, and one in which there is room for all.
+    /// Two intervals with too many events, and one in which all of them are logged.
     async fn flood() {
         let log = Log::new(Clock::start());
         for more in [250, 1] {

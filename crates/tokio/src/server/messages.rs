@@ -1,4 +1,4 @@
-//! Messages: what the application of a server sends and receives.
+//! What the application of a server sends and receives.
 
 use std::sync::mpsc::TryRecvError;
 
@@ -18,8 +18,8 @@ impl Server {
     /// cancelled call has queued nothing.
     ///
     /// # Errors
-    /// There is no such session (any more), the message is too long, or this server does not support messages
-    /// ([`SendError::Mute`]). The message comes back.
+    /// If there is no such session (any more), the message is too long, or this server does not support messages
+    /// ([`SendError::Mute`]). The message is returned.
     pub async fn send(&self, session: SessionId, message: Message) -> Result<(), SendError> {
         let send = || match self.house.talks().send(self.clock.now(), session, message.clone()) {
             Err(SendError::Full(_)) => Err(self.expiry()),
@@ -28,24 +28,24 @@ impl Server {
         self.news.look(send).await
     }
 
-    /// Sends a message to a client at once or never.
+    /// Sends a message to a client now or never.
     ///
     /// # Errors
-    /// The session is on no link or does not exist, the message is too long, or too many wait. The message comes back.
+    /// If the session has no link or does not exist, the message is too long, or too many wait. The message is
+    /// returned.
     pub fn send_volatile(&self, session: SessionId, message: Message) -> Result<(), SendError> {
         self.house.talks().send_volatile(self.clock.now(), session, message)
     }
 
-    /// The next message of any client, or the next event of a session. With several callers, each gets different ones.
-    /// `None` if the server has stopped and its last client is gone.
+    /// The next message from any client, or the next event of a session. With several callers, each gets different
+    /// ones. `None` if the server has stopped and its last client is gone.
     ///
-    /// Without [`ServerConfig::messages`](super::ServerConfig::messages) it is `None` at once, as if the server had stopped, with
-    /// a warning in the log;
-    /// [`send`](Self::send) then says [`SendError::Mute`].
+    /// Without [`ServerConfig::messages`](super::ServerConfig::messages) it is `None` at once, as if the server had
+    /// stopped, with a warning in the log; [`send`](Self::send) then says [`SendError::Mute`].
     ///
-    /// Cancel-safe: a cancelled call has taken nothing. While nobody calls, clients are stopped before memory grows, and
-    /// turns beyond four for each session that there may be are forgotten, the oldest first, but for those that hand
-    /// messages back.
+    /// Cancel-safe: a cancelled call has taken nothing. If nobody calls this, clients are stopped before memory grows,
+    /// and events beyond four for each possible session are forgotten, the oldest first, except those that return
+    /// messages.
     pub async fn receive(&self) -> Option<(SessionId, Heard)> {
         let receive = || match self.house.talks().receive(self.clock.now()) {
             Ok(heard) => Ok(Some(heard)),
@@ -62,13 +62,14 @@ impl Server {
         self.news.look(receive).await
     }
 
-    /// Everything of its session up to this message has been taken care of, and may be acknowledged: for
+    /// Everything of its session up to this message has been processed and may be acknowledged: for
     /// [`AckOn::Confirmation`](bowline_core::replay::AckOn::Confirmation).
     pub fn confirm(&self, receipt: Receipt) {
         self.house.talks().confirm(self.clock.now(), receipt);
     }
 
-    /// Ends a session, and tells its client, which may begin another one. Returns what is not known to have arrived.
+    /// Ends a session and informs its client, which may begin another one. Returns the messages that are not known to
+    /// have arrived.
     pub fn end_session(&self, session: SessionId) -> Vec<Unacknowledged> {
         self.house.talks().end_session(self.clock.now(), session)
     }

@@ -68,13 +68,13 @@ pub struct Server {
     house: Arc<House>,
     events: broadcast::Sender<ServerEvent>,
     stopping: watch::Sender<bool>,
-    /// Tells those who are there that they have had their time to leave.
+    /// Tells connected clients' links that their time to leave is over.
     letting_go: watch::Sender<()>,
-    /// One clock for all links, which share the sessions of messages.
+    /// One clock for all links, which share the message sessions.
     clock: Clock,
-    /// For those who come by listeners.
+    /// Places for clients of listeners.
     places: Places,
-    /// Something may have come of those, or there may be room again.
+    /// Signals that some message may have arrived, or that there may be room again.
     news: News,
     log: Log,
 }
@@ -83,7 +83,7 @@ impl Server {
     /// A server of the files in this store. It can support messages as well: [`ServerConfig::messages`].
     ///
     /// # Panics
-    /// If the operating system has no randomness.
+    /// If the operating system provides no random bytes.
     pub fn new(store: DiskStore, config: ServerConfig) -> Self {
         let (events, _) = broadcast::channel(1024);
         let (stopping, letting_go) = (watch::Sender::new(false), watch::Sender::default());
@@ -93,38 +93,38 @@ impl Server {
         Self { house, events, stopping, letting_go, clock, places, news, log: Log::new(clock) }
     }
 
-    /// What the server has done so far, and what it has at the moment, for example for a page that Prometheus reads.
-    /// Waits for the disk.
+    /// What the server has done so far, and its current state, for example for a page that Prometheus reads. Blocks on
+    /// the disk.
     pub fn figures(&self) -> Figures {
         self.house.figures()
     }
 
-    /// What happens from now on. A listener that is too slow misses some of it.
+    /// The events from now on. A receiver that is too slow misses some of them.
     pub fn events(&self) -> broadcast::Receiver<ServerEvent> {
         self.events.subscribe()
     }
 
-    /// Serves everybody who connects, until `shutdown` completes. Then it tells all clients to come back later, makes
-    /// durable what has arrived, and returns when they are gone, or a second after [`ServerConfig::drain`] has passed.
-    /// A client that has not finished its handshake by then is dropped without a word. The end of one listener is that
-    /// of the server: clients that come by others from then on are told the same as those who were there, if they ask
-    /// within a second.
+    /// Serves every client that connects, until `shutdown` completes. Then it tells all clients to come back later,
+    /// makes durable what has arrived, and returns when they are gone, or a second after [`ServerConfig::drain`] has
+    /// passed. A client that has not finished its handshake by then is dropped without a word. The end of one listener
+    /// ends the server: later clients of other listeners are told the same, if they send their request within a second.
     ///
-    /// When the future is dropped early, its clients are cut off without a word, and come back as after any cut: their
-    /// sessions are kept, the server has not stopped, and may serve again.
+    /// If the future is dropped early, its clients are cut off without a word, and come back as after any cut: their
+    /// sessions are kept, and the server has not stopped and may serve again.
     ///
     /// # Errors
-    /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
-    /// no error.
+    /// If the listener cannot be used at all; all clients have been told to come back later. The failure of a single
+    /// connection is not an error.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         self.serve_at(Door::Tcp(listener), shutdown).await
     }
 
-    /// The same at a Unix socket, without TLS. [`unix::listen`](crate::unix::listen) makes one that is for this user alone.
+    /// The same at a Unix socket, without TLS. [`unix::listen`](crate::unix::listen) makes one that is for this user
+    /// alone.
     ///
     /// # Errors
-    /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
-    /// no error.
+    /// If the listener cannot be used at all; all clients have been told to come back later. The failure of a single
+    /// connection is not an error.
     #[cfg(unix)]
     pub async fn serve_unix(
         &self,
@@ -138,10 +138,10 @@ impl Server {
         let mut shutdown = pin!(shutdown);
         let mut links = JoinSet::new();
         let places = &self.places;
-        // Somebody who has come and has no place yet.
+        // A client that has connected and has no place yet.
         let mut next = None;
         let mut failures = Failures::default();
-        // Aborted with the set, when this returns or is dropped.
+        // Aborted with the set when this returns or is dropped.
         let mut sweeping = JoinSet::new();
         if let Some(every) = self.house.sweep_every() {
             sweeping.spawn(sweeping::sweep(Arc::clone(&self.house), every));
@@ -176,7 +176,7 @@ impl Server {
             self.letting_go.send_replace(());
             have_gone(&mut links, LAST_WORDS).await;
         }
-        // Links whose time is over go with their set, and the sessions with the last one.
+        // Links whose time is over end with their set, and the sessions end with the last link.
         self.house.talks().stop(self.clock.now());
         self.log.handle_end();
         served
@@ -221,7 +221,7 @@ impl Server {
     }
 
     /// Serves one client over a stream that is connected and, if necessary, encrypted. `peer` is for logs and events.
-    /// You bound how many are served like this: [`ServerConfig::max_connections`] does not apply. When the future is
+    /// You must limit how many are served like this: [`ServerConfig::max_connections`] does not apply. If the future is
     /// dropped early, the client is cut off without a word.
     pub async fn serve_stream<S>(&self, stream: S, peer: String)
     where
@@ -230,7 +230,7 @@ impl Server {
         self.serve_with(stream, peer, |_, _| {}, (None, self.patience(Away::never()))).await;
     }
 
-    /// The same for a stream whose system can be told how many unsent bytes it may hold.
+    /// The same for a stream whose system can limit how many unsent bytes it holds.
     async fn serve_with<S>(
         &self,
         stream: S,
@@ -243,7 +243,7 @@ impl Server {
         let mut pass = None;
         let decide = |request: &http::Request<()>, offered: &[String]| {
             let (decision, may) = match stand {
-                // Whoever has asked keeps his place.
+                // A client that has sent its request keeps its place.
                 Some(stand) => {
                     drop(stand);
                     self.house.decide_at_door(request, offered)
@@ -255,7 +255,7 @@ impl Server {
         };
         let (clock, mut limits) = (patience.clock(), self.house.config().accept.clone());
         limits.timeout = patience.time();
-        // Nothing of what is said to those who are there is missed while he shakes hands.
+        // Subscribed here, so that nothing that connected clients are told is missed during the handshake.
         let orders = self.orders();
         let accepted = patience.wait(accept::accept_since(clock, stream, &limits, decide)).await;
         match (accepted, pass) {
@@ -272,7 +272,7 @@ impl Server {
         Patience::new(self.stopping.subscribe(), self.house.config().accept.timeout, away)
     }
 
-    /// What is said to whoever is there from now on.
+    /// The orders to connected clients from now on.
     fn orders(&self) -> Orders {
         (self.stopping.subscribe(), self.letting_go.subscribe())
     }
@@ -301,7 +301,7 @@ impl Server {
 
     fn tell(&self, event: ServerEvent) {
         self.log.tell(&event);
-        // Nobody may be listening.
+        // There may be no receiver.
         let _ = self.events.send(event);
     }
 }

@@ -1,4 +1,4 @@
-//! How long a server waits for somebody who shakes hands.
+//! How long a server waits for a client's handshake.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use tokio::sync::watch;
 use super::places::Away;
 use crate::clock::Clock;
 
-/// Whoever comes while the server serves has the time of the settings for all of it, and none any more when it stops. Whoever
-/// comes after that is to hear so, and has little time to ask.
+/// A client that connects while the server serves has the configured time for all of it, and none any more when the
+/// server stops. A client that connects after that has little time to send its request, only to be told.
 pub(super) struct Patience {
-    /// It was started when he came.
+    /// Started when the client connected.
     clock: Clock,
     time: Duration,
-    /// Others may wait for his place.
+    /// Signals that others wait for its place.
     away: Away,
     /// `None` if the server has stopped already.
     stopping: Option<watch::Receiver<bool>>,
 }
 
 impl Patience {
-    /// Somebody has come.
+    /// A client has connected.
     pub(super) fn new(stopping: watch::Receiver<bool>, time: Duration, away: Away) -> Self {
         let clock = Clock::start();
         if *stopping.borrow() {
@@ -31,26 +31,26 @@ impl Patience {
         Self { clock, time, away, stopping: Some(stopping) }
     }
 
-    /// When he came.
+    /// When the client connected.
     pub(super) fn clock(&self) -> Clock {
         self.clock
     }
 
-    /// How long it lasts at most, from then on.
+    /// How long the handshake may take from then on.
     pub(super) fn time(&self) -> Duration {
         self.time
     }
 
-    /// What a part of the handshake comes to.
+    /// The result of a part of the handshake.
     ///
     /// # Errors
-    /// The server stops first, or somebody has to go.
+    /// If the server stops first, or the client must leave.
     pub(super) async fn wait<T>(&mut self, handshake: impl Future<Output = T>) -> Result<T, Hurry> {
         let Some(stopping) = &mut self.stopping else { return Ok(handshake.await) };
         tokio::select! {
             biased;
             outcome = handshake => Ok(outcome),
-            // An error says that the server is gone: it has stopped as well.
+            // An error means that the server is gone: it has stopped as well.
             _ = stopping.wait_for(|stopping| *stopping) => Err(Hurry::Stop),
             () = self.away.told() => Err(Hurry::Others),
         }

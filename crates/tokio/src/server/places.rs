@@ -1,4 +1,4 @@
-//! The places of a server: one for everybody who came in by a door of it.
+//! The places of a server: one for each client of its listeners.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use tokio::time::sleep_until;
 
 use crate::clock::Clock;
 
-/// As many as there are. Clones are the same ones.
+/// The places of a server. Clones are the same ones.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
     free: Arc<Semaphore>,
@@ -17,36 +17,37 @@ pub(super) struct Places {
     clock: Clock,
 }
 
-/// Where somebody stands who has not asked yet, until this is dropped.
+/// The position of a client that has not sent its request, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Stand {
     places: Places,
     number: u64,
 }
 
-/// Tells him that somebody else is to have his place.
+/// Tells the client to leave, because another needs its place.
 #[derive(Debug)]
 pub(super) struct Away(Option<oneshot::Receiver<()>>);
 
 impl Places {
     pub(super) fn new(most: usize, clock: Clock) -> Self {
-        // More than a semaphore can count are as many as come.
+        // More places than a semaphore can count mean no limit.
         let free = Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)));
         Self { free, porch: Arc::default(), clock }
     }
 
-    /// Waits for a place for somebody who has come. Meanwhile those who keep one without a request have to go. Cancel-safe.
+    /// Waits for a place for a new client. Meanwhile, clients that keep a place without a request have to leave.
+    /// Cancel-safe.
     pub(super) async fn take(&self) -> OwnedSemaphorePermit {
         loop {
-            // Others may be let in by another door meanwhile, and have as much time as anybody.
+            // Others may come in meanwhile, and have the usual time.
             let due = self.porch().poll_timeout().unwrap_or_else(|| self.clock.now() + COURTESY);
             tokio::select! {
                 biased;
-                // Never closed, so one comes free.
+                // The semaphore is never closed, so a place will be free.
                 Ok(place) = Arc::clone(&self.free).acquire_owned() => return place,
                 () = sleep_until(self.clock.deadline(due)) => {
                     if let Some(word) = self.porch().make_room(self.clock.now()) {
-                        // He may have gone by himself.
+                        // The client may have left by itself.
                         let _ = word.send(());
                     }
                 }
@@ -54,14 +55,14 @@ impl Places {
         }
     }
 
-    /// Whoever has a place stands in the porch until he has asked.
+    /// A client with a place stands in the porch until it has sent its request.
     pub(super) fn stand(&self) -> (Stand, Away) {
         let (word, told) = oneshot::channel();
         let number = self.porch().enter(self.clock.now(), word);
         (Stand { places: self.clone(), number }, Away(Some(told)))
     }
 
-    /// Whether anybody may have to go.
+    /// Whether any client may have to leave.
     #[cfg(test)]
     pub(super) fn is_looked_at(&self) -> bool {
         self.porch().poll_timeout().is_some()
@@ -79,12 +80,12 @@ impl Drop for Stand {
 }
 
 impl Away {
-    /// For somebody who has no place of the server's.
+    /// For a client that uses none of the server's places.
     pub(super) fn never() -> Self {
         Self(None)
     }
 
-    /// Completes when he has to go; not at all once he has asked.
+    /// Completes when the client must leave; never once it has sent its request.
     pub(super) async fn told(&mut self) {
         if let Some(told) = &mut self.0 {
             let told = told.await;
@@ -141,7 +142,7 @@ mod tests {
                 drop(place);
             })
         };
-        // Both begin to wait while nobody stands in the porch.
+        // Both start waiting while nobody stands in the porch.
         let (_second, third) = (take(), take());
         tokio::task::yield_now().await;
         drop(first);

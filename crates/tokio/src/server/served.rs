@@ -10,7 +10,7 @@ use crate::driver::Driver;
 use crate::host::{Host, Step, let_go};
 use crate::news::Stir;
 
-/// That the server stops, and that those who are there have had their time to leave.
+/// Signals that the server stops, and that the time to leave is over.
 pub(super) type Orders = (watch::Receiver<bool>, watch::Receiver<()>);
 
 /// One client being served.
@@ -18,12 +18,13 @@ pub(super) struct Link<'a> {
     pub(super) server: &'a Server,
     pub(super) host: Host,
     pub(super) served: Served,
-    /// Somebody has said something for this link, or wants something of its transfers.
+    /// Woken when the application sends something on this link, or gives orders for its transfers.
     pub(super) stir: Stir,
 }
 
 impl Link<'_> {
-    /// The server stops, and then lets go of whoever has not left.
+    /// Serves the client until its link ends. If the server stops, tells the client to leave, and drops it when its
+    /// time is over.
     pub(super) async fn run<S>(mut self, mut driver: Driver<S>, (mut stopping, mut letting_go): Orders)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -43,7 +44,7 @@ impl Link<'_> {
             tokio::select! {
                 step = self.host.step(Some(&mut driver), deadline) => self.handle_step(step),
                 () = self.stir.stirred() => {}
-                // An error says that the server is gone: stop as well.
+                // An error means that the server is gone: stop as well.
                 _ = stopping.wait_for(|stopping| *stopping), if !told => {
                     told = true;
                     self.served.send_away(now.now(), driver.conn_mut());
@@ -53,7 +54,7 @@ impl Link<'_> {
         }
     }
 
-    /// Moves what can move without waiting, and passes on what there is to tell; says how the link has ended, if it has.
+    /// Moves what can move without waiting, and passes on events; returns how the link has ended, if it has.
     fn work_off<S>(&mut self, driver: &mut Driver<S>) -> Option<Disconnect> {
         let now = self.host.clock.now();
         self.served.pump(now, driver.conn_mut());

@@ -1,4 +1,4 @@
-//! Removing what nobody came back for, beside everything else that a server does.
+//! Removes abandoned parts, beside everything else that a server does.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use bowline_host::server::House;
 use tokio::time::sleep;
 
-/// Sweeps the store at once, and then every so often, until it is dropped.
+/// Sweeps the store at once, and then at this interval, until it is dropped.
 pub(super) async fn sweep(house: Arc<House>, every: Duration) -> Infallible {
     rounds(every, || round(Arc::clone(&house))).await
 }
 
-/// Goes one round after the other. However long one takes, there is a pause before the next.
+/// Runs one round after the other. However long one takes, there is a pause before the next.
 async fn rounds<F: Future<Output = ()>>(pause: Duration, mut round: impl FnMut() -> F) -> Infallible {
     loop {
         round().await;
@@ -20,7 +20,7 @@ async fn rounds<F: Future<Output = ()>>(pause: Duration, mut round: impl FnMut()
     }
 }
 
-/// Looks at all that there is.
+/// Examines all transfers.
 async fn round(house: Arc<House>) {
     loop {
         let house = Arc::clone(&house);

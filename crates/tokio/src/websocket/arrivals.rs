@@ -1,4 +1,4 @@
-//! The queue from the task to the receiver: so many pieces, and so many bytes.
+//! The queue from the task to the receiver, limited in pieces and in bytes.
 
 use std::sync::Arc;
 
@@ -9,28 +9,28 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::spawned::QUEUE;
 
-/// What has arrived, and the room that it takes until it is received.
+/// What has arrived, and the room that it occupies until it is received.
 pub(super) type Arrived = (Result<Piece, Disconnect>, Option<OwnedSemaphorePermit>);
 
-/// As many bytes as a semaphore can count anywhere, half a gigabyte.
+/// As many bytes as a semaphore can count on any system, half a gigabyte.
 const MOST: usize = (1 << 29) - 1;
 
-/// The end of the task.
+/// The task's end.
 pub(super) struct Arrivals {
     queue: UnboundedSender<Arrived>,
-    /// A unit is a byte. Each piece takes as many as would make the queue full with [`QUEUE`] of them, at least.
+    /// One unit is a byte. Each piece takes at least so many that [`QUEUE`] of them fill the queue.
     room: Arc<Semaphore>,
     limit: u32,
 }
 
-/// Why a piece has not gone to the receiver.
+/// Why a piece was not passed to the receiver.
 pub(super) enum Refused {
     Full(Piece),
-    /// The receiver is dropped.
+    /// The receiver was dropped.
     Closed,
 }
 
-/// A queue for so many bytes. A piece that is longer than that finds a place if nothing else waits.
+/// A queue for this many bytes. A longer piece is accepted if the queue is empty.
 pub(super) fn channel(bytes: usize) -> (Arrivals, UnboundedReceiver<Arrived>) {
     let (queue, arrived) = unbounded_channel();
     let room = bytes.clamp(QUEUE, MOST);
@@ -45,13 +45,13 @@ impl Arrivals {
         }
     }
 
-    /// The end needs no place.
+    /// The end needs no room.
     pub(super) fn end(self, disconnect: Disconnect) {
-        // Nobody may be there any more to hear it.
+        // The receiver may be gone.
         let _ = self.queue.send((Err(disconnect), None));
     }
 
-    /// Waits for a place for this piece; there is one, too, when the receiver is dropped, and takes nothing.
+    /// Waits for room for this piece. It also returns if the receiver is dropped and accepts nothing.
     pub(super) async fn place(&self, piece: &Piece) {
         let _ = self.room.acquire_many(self.weight(piece)).await;
     }

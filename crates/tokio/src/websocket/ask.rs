@@ -1,4 +1,4 @@
-//! What the halves of a WebSocket ask of the task that drives it, beside sending and receiving.
+//! What the halves of a WebSocket ask of the task that drives it, besides sending and receiving.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use super::flush::Flushed;
 use crate::driver::Driver;
 use crate::pings::{self, Pings, Waiter};
 
-/// So many questions may wait for the task to look at them.
+/// How many questions may wait for the task.
 const WAITING: usize = 8;
 
-/// What is asked, and where the answer goes.
+/// A question, and where the answer goes.
 pub(super) enum Ask {
-    /// To close behind what has been queued, though there may be no room for it.
+    /// Close behind what has been queued, even if there is no room.
     Close(Close, oneshot::Sender<Result<(), CloseError>>),
-    /// To say when all has left, of a connection that takes no more.
+    /// Answer when everything has left; for a connection that accepts no more.
     Flush(Flushed),
     Look(Look),
 }
@@ -32,13 +32,13 @@ pub(super) enum Look {
     Timeline(oneshot::Sender<Timeline>),
 }
 
-/// The end of a half that asks.
+/// The asking half's end.
 #[derive(Clone)]
 pub(super) struct Asker(mpsc::Sender<Ask>);
 
-/// The end of the task that answers.
+/// The task's end.
 pub(super) struct Answerer {
-    /// Until both halves are dropped.
+    /// Present until both halves are dropped.
     asks: Option<mpsc::Receiver<Ask>>,
     pings: Pings,
 }
@@ -88,7 +88,7 @@ impl Asker {
 }
 
 impl Answerer {
-    /// The next question; once `None`, when both halves are dropped. Cancel-safe.
+    /// The next question; `None` once, when both halves are dropped. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Ask> {
         let Some(asks) = &mut self.asks else { return std::future::pending().await };
         let ask = asks.recv().await;
@@ -103,7 +103,7 @@ impl Answerer {
         self.asks.as_ref().is_some_and(|asks| !asks.is_empty())
     }
 
-    /// Answers at once, or remembers the question until the peer has answered. Whoever asked may be gone.
+    /// Answers at once, or remembers the question until the peer has answered. The asker may be gone.
     pub(super) fn answer<S>(&mut self, look: Look, driver: &mut Driver<S>) {
         let now = driver.now();
         match look {
@@ -114,7 +114,7 @@ impl Answerer {
         }
     }
 
-    /// The connection is over, and pings have no answer.
+    /// The connection is over, so pings get no answer.
     pub(super) fn handle_over(&mut self) {
         self.pings.clear();
     }

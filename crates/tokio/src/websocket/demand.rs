@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
-/// Between a receiver and the task that serves it.
+/// Shared by a receiver and the task that serves it.
 ///
-/// Whoever asks for the next message, or piece of one, has done with the last one: its reply, if there is one, has been
-/// sent. So the task learns when the peer's Close may be answered.
+/// An owner that asks for the next message, or piece of one, has finished with the last one: its reply, if any, has
+/// been sent. This tells the task when the peer's Close may be answered.
 #[derive(Debug, Default)]
 pub(super) struct Demand {
     /// How many pieces the owner had taken when it last asked for one.
@@ -16,7 +16,7 @@ pub(super) struct Demand {
 }
 
 impl Demand {
-    /// The owner has taken so many pieces, and asks for one more.
+    /// The owner has taken this many pieces, and asks for another.
     pub(super) fn ask(&self, taken: u64) {
         self.asked.store(taken, Ordering::Release);
     }
@@ -26,7 +26,7 @@ impl Demand {
         self.changed.notify_waiters();
     }
 
-    /// Whether the owner has taken so many, and asked for more.
+    /// Whether the owner has taken this many, and asked for more.
     pub(super) fn is_met(&self, delivered: u64) -> bool {
         self.asked.load(Ordering::Acquire) == delivered
     }

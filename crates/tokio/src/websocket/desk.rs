@@ -1,4 +1,4 @@
-//! Where messages are accepted for the queue to the task, or handed back.
+//! Where messages are accepted for the queue to the task, or returned.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +14,7 @@ pub(super) struct Desk(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// The message that is sent in pieces.
+    /// The message that is being sent in pieces.
     unfinished: Unfinished,
     is_closed: bool,
 }
@@ -59,7 +59,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Whoever sends gets its message back from now on.
+    /// From now on senders get their messages back.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
     }

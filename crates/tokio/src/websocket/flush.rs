@@ -1,4 +1,4 @@
-//! Whoever waits until what was sent has left.
+//! Callers that wait until what was sent has left.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use crate::driver::Driver;
 /// Where the answer to a flush goes.
 pub(super) type Flushed = oneshot::Sender<Result<(), Unsent>>;
 
-/// The end of a half that sends: waits until all has left that was queued before. Cancel-safe.
+/// The sending half's end: waits until everything queued before has left. Cancel-safe.
 pub(super) async fn flush(
     commands: mpsc::Sender<Command>,
     asker: Asker,
@@ -26,25 +26,25 @@ pub(super) async fn flush(
             return answer;
         }
     }
-    // Nothing more is queued; what was may be on its way.
+    // Nothing more is queued; earlier messages may be on their way.
     if let Some(answer) = asker.flush().await {
         return answer;
     }
     if has_left.load(Ordering::Acquire) { Ok(()) } else { Err(Unsent::Lost) }
 }
 
-/// The end of the task.
+/// The task's end.
 #[derive(Default)]
 pub(super) struct Flushes {
     waiting: Vec<Flushed>,
-    /// Whether a message was lost before it came to the connection.
+    /// Whether a message was lost before it reached the connection.
     has_lost: bool,
     /// Whether nothing was lost, once the task has ended.
     has_left: Arc<AtomicBool>,
 }
 
 impl Flushes {
-    /// These, and what tells how it went when they are gone.
+    /// Also returns the flag that says how it went, once the task has ended.
     pub(super) fn new() -> (Self, Arc<AtomicBool>) {
         let flushes = Self::default();
         let has_left = Arc::clone(&flushes.has_left);
@@ -55,7 +55,7 @@ impl Flushes {
         self.waiting.push(flushed);
     }
 
-    /// Whether a message is lost.
+    /// Records whether a message is lost.
     pub(super) fn lose(&mut self, is_lost: bool) {
         self.has_lost |= is_lost;
     }
@@ -64,13 +64,13 @@ impl Flushes {
         self.waiting.is_empty()
     }
 
-    /// Answers if nothing waits to leave.
+    /// Answers if nothing is left to leave.
     pub(super) fn look<S: AsyncRead + AsyncWrite + Unpin>(&mut self, driver: &Driver<S>) {
         self.waiting.retain(|flushed| !flushed.is_closed());
         if !self.is_empty() && !driver.has_output() {
             let result = self.result(driver);
             for flushed in self.waiting.drain(..) {
-                // Whoever asked may be gone.
+                // The caller may be gone.
                 let _ = flushed.send(result);
             }
         }

@@ -10,21 +10,21 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-/// Which of them.
+/// One of the halves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Half {
     Receive,
     Send,
 }
 
-/// Both wakers behind one.
+/// Combines two wakers into one.
 ///
 /// A stream remembers only the last waker that it was given. Without this, a half that polls to send would take away
 /// the wake-up of the half that waits to receive. While only one of them waits, which is most of the time, it is woken
 /// directly.
 #[derive(Debug)]
 pub(super) struct Halves {
-    /// The half that waits alone; then nobody waits together.
+    /// The half that waits alone; then none wait together.
     alone: Option<(Half, Waker)>,
     together: Arc<Together>,
     both: Waker,
@@ -39,12 +39,12 @@ impl Halves {
         Self { alone: None, both: Waker::from(Arc::clone(&together)), together }
     }
 
-    /// Wakes whoever waits.
+    /// Wakes all that wait.
     pub(super) fn waker(&self) -> &Waker {
         self.alone.as_ref().map_or(&self.both, |(_, waker)| waker)
     }
 
-    /// Half `half` is to be woken by `waker`, once. Returns what wakes whoever waits.
+    /// `waker` will wake half `half`, once. Returns a waker for all that wait.
     pub(super) fn wake_later(&mut self, half: Half, waker: &Waker) -> &Waker {
         match &mut self.alone {
             Some((alone, known)) if *alone == half => known.clone_from(waker),
@@ -53,7 +53,7 @@ impl Halves {
         self.waker()
     }
 
-    /// Half `half` joins the other one, if that waits.
+    /// Half `half` joins the other one, if that is waiting.
     fn wait_together(&mut self, half: Half, waker: &Waker) {
         let mut waiting = self.together.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((other, known)) = self.alone.take() {
@@ -115,7 +115,7 @@ mod tests {
     fn of_two_halves_both_are_woken() {
         let (mut halves, (receiving, receiver), (sending, sender)) = (Halves::new(), task(), task());
         for round in 1..3 {
-            // Whoever comes back first is alone until the other one does.
+            // The first to come back is alone until the other one does.
             assert!(halves.wake_later(Half::Receive, &receiver).will_wake(&receiver));
             for _ in 0..2 {
                 halves.wake_later(Half::Send, &sender);

@@ -14,8 +14,8 @@ impl<S> WebSocket<S> {
     /// Queues the next piece of a message if there is room for it at once; see [`send_piece`](Self::send_piece).
     ///
     /// # Errors
-    /// If there is no room, the connection is closing, or the message was begun with pieces of the other kind; the piece
-    /// comes back.
+    /// If there is no room, the connection is closing, or the message was begun with pieces of the other kind; the
+    /// piece is returned.
     pub fn try_send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
         let now = self.driver.time_to_send();
         self.driver.conn_mut().send_piece(now, piece)
@@ -75,18 +75,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         poll_fn(|cx| self.poll_piece(cx)).await
     }
 
-    /// Waits until there is room, and sends the next piece of a message. The first piece begins it, and until the
-    /// [last](Piece::last) one no other message can be sent. Closing gives the message up: the peer sees a Close inside
-    /// a message that has not ended.
+    /// Waits until there is room, and sends the next piece of a message. The first piece begins the message, and until
+    /// its [last](Piece::last) piece no other message can be sent. Closing abandons the message: the peer sees a Close
+    /// inside a message that has not ended.
     ///
-    /// What the stream takes at once has left when this returns, and while it waits it receives, up to a limit, as
-    /// [`send`](Self::send) does.
+    /// What the stream accepts at once has left when this returns. While it waits it receives, up to a limit, like
+    /// [`send`](Self::send).
     ///
     /// Cancel-safe: when the future is dropped early, nothing of the piece has been sent; but the piece is gone.
     ///
     /// # Errors
-    /// If the connection is closing or closed, or the message was begun with pieces of the other kind; the piece comes
-    /// back.
+    /// If the connection is closing or closed, or the message was begun with pieces of the other kind; the piece is
+    /// returned.
     pub async fn send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
         poll_fn(|cx| self.poll_room(cx)).await;
         let now = self.driver.now();

@@ -17,19 +17,19 @@ use super::flush::flush;
 use super::task::Command;
 use super::{Sender, WebSocket};
 
-/// Why a `Sink` of messages has not done what it should.
+/// Why a `Sink` of messages failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SinkError {
-    /// A message was not accepted, and comes back.
+    /// A message was not accepted, and is returned.
     #[error(transparent)]
     Refused(#[from] SendError<Message>),
-    /// Not all that was sent before has left.
+    /// Not everything that was sent before has left.
     #[error(transparent)]
     Unsent(#[from] Unsent),
 }
 
-/// A connection that is closing or closed is ready, and hands each message back. Closing the sink starts the closing
+/// A connection that is closing or closed is ready, and returns each message. Closing the sink starts the closing
 /// handshake with 1000. It does not wait for the peer's answer, which is received.
 impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     type Error = SinkError;
@@ -47,16 +47,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        // Closing already is as good.
+        // Already closing is just as good.
         let _ = self.close(Close::normal());
         self.poll_sent(cx).map_err(SinkError::from)
     }
 }
 
-/// A flush waits as [`Sender::flush`] does. A place in the queue is held from `poll_ready` on until a message is sent
-/// or this half is dropped; a clone has none. A connection that is over is ready, and hands each message back. Closing
-/// the sink starts the closing handshake with 1000 as [`Sender::close`] does, and waits until everything has left. It
-/// does not wait for the peer's answer, which is received.
+/// A flush waits as [`Sender::flush`] does. A place in the queue is held from `poll_ready` until a message is sent or
+/// this half is dropped; a clone has none. A connection that is over is ready, and returns each message. Closing the
+/// sink starts the closing handshake with 1000 as [`Sender::close`] does, and waits until everything has left. It does
+/// not wait for the peer's answer, which is received.
 impl Sink<Message> for Sender {
     type Error = SinkError;
 
@@ -67,7 +67,7 @@ impl Sink<Message> for Sender {
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SinkError> {
         self.leaving.outdate();
-        // Without one the connection is over, or nobody has asked whether there is room.
+        // Without one the connection is over, or `poll_ready` was not called.
         let Some(place) = self.seat.take().filter(|_| !self.is_closed()) else {
             return Ok(self.try_send(message)?);
         };
@@ -85,7 +85,7 @@ impl Sink<Message> for Sender {
         let begin = || {
             let (commands, asker, has_left) = (commands.clone(), asker.clone(), Arc::clone(has_left));
             async move {
-                // Closing already is as good.
+                // Already closing is just as good.
                 let _ = asker.close(Close::normal()).await;
                 flush(commands, asker, has_left).await
             }
@@ -94,7 +94,7 @@ impl Sink<Message> for Sender {
     }
 }
 
-/// What a sink was asked for last.
+/// What a sink was last asked to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Last {
     Flush,
@@ -103,17 +103,17 @@ enum Last {
 
 type Flushing = Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send>>;
 
-/// A flush, or a close, that a sink waits for.
+/// A flush or a close that a sink waits for.
 #[derive(Default)]
 pub(super) struct Leaving {
     /// The lock is never taken: it only lets the half be shared.
     begun: Mutex<Option<(Last, Flushing)>>,
-    /// Something was sent since it was begun.
+    /// Something was sent since it began.
     is_outdated: AtomicBool,
 }
 
 impl Leaving {
-    /// Goes on with what was begun, if it was the same and is not outdated, or begins it.
+    /// Continues what was begun, if it was the same and is not outdated, or begins it.
     fn poll<F>(
         &mut self,
         cx: &mut Context<'_>,
@@ -135,7 +135,7 @@ impl Leaving {
         Poll::Ready(result)
     }
 
-    /// Something was sent, in whatever way: a flush that was begun before does not wait for that.
+    /// Something was sent, in any way: an earlier flush does not wait for that.
     pub(super) fn outdate(&self) {
         self.is_outdated.store(true, Ordering::Relaxed);
     }
@@ -156,7 +156,7 @@ enum State {
 }
 
 impl Seat {
-    /// Waits for a place, if it has none; also ready if there will be none, for the connection is over.
+    /// Waits for a place, if it has none; also ready if there will be none because the connection is over.
     fn poll_reserve(&mut self, commands: &mpsc::Sender<Command>, cx: &mut Context<'_>) -> Poll<()> {
         let state = self.state();
         if let State::None = state {

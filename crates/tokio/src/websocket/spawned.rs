@@ -1,4 +1,4 @@
-//! A WebSocket driven by a task of its own, as its owner has it.
+//! A WebSocket driven by a task of its own, from its owner's side.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -28,8 +28,8 @@ use super::flush::{Flushes, flush};
 use super::sink::{Leaving, Seat};
 use super::task::{Command, Task, Told};
 
-/// How many messages, or pieces of them, may wait in each direction: enough that a burst of small ones costs one wake-up.
-/// Those that were received are no more bytes than the connection's receive buffer, or one message.
+/// How many messages, or pieces of them, may be queued in each direction: enough that a burst of small ones costs one
+/// wake-up. Received ones have at most as many bytes as the connection's receive buffer, or one message.
 pub(super) const QUEUE: usize = 32;
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
@@ -71,8 +71,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
 
 /// The half that sends. Clones send over the same connection.
 ///
-/// As a `Sink`, it accepts what `futures::StreamExt::forward` brings; with the [`Receiver`] of another WebSocket, that
-/// makes a relay.
+/// As a `Sink`, it works with `futures::StreamExt::forward`; with the [`Receiver`] of another WebSocket, that makes a
+/// relay.
 pub struct Sender {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) asker: Asker,
@@ -80,7 +80,7 @@ pub struct Sender {
     /// Whether nothing was lost, once the task has ended.
     pub(super) has_left: Arc<AtomicBool>,
     pub(super) desk: Arc<Desk>,
-    /// What it has as a sink.
+    /// Its place as a sink.
     pub(super) seat: Seat,
     pub(super) leaving: Leaving,
 }
@@ -99,45 +99,45 @@ pub struct Receiver {
 }
 
 impl Sender {
-    /// Waits until there is room in the queue, and hands a message to the connection. Only an answer of the peer's
-    /// application tells whether it arrived.
+    /// Waits until there is room in the queue, and passes a message to the connection. Only an answer from the peer's
+    /// application says whether it arrived.
     ///
     /// Cancel-safe: when the future is dropped early, nothing of the message has been sent; but the message is gone.
     ///
     /// # Errors
-    /// If the connection is over, or a message in pieces has not ended; the message comes back.
+    /// If the connection is over, or a message in pieces has not ended; the message is returned.
     pub async fn send(&self, message: Message) -> Result<(), SendError<Message>> {
         let (place, message) = self.place(message).await?;
         self.desk.accept(message, |command| place.send(command))
     }
 
-    /// Hands a message to the connection if there is room in the queue at once.
+    /// Passes a message to the connection if there is room in the queue at once.
     ///
     /// # Errors
-    /// If there is no room, the connection is over, or a message in pieces has not ended; the message comes back.
+    /// If there is no room, the connection is over, or a message in pieces has not ended; the message is returned.
     pub fn try_send(&self, message: Message) -> Result<(), SendError<Message>> {
         let (place, message) = self.place_at_once(message)?;
         self.desk.accept(message, |command| place.send(command))
     }
 
-    /// Waits until there is room in the queue, and hands the next piece of a message to the connection, as
+    /// Waits until there is room in the queue, and passes the next piece of a message to the connection, as
     /// [`WebSocket::send_piece`] does. The pieces of one message may come from several clones; no other message comes
     /// between them.
     ///
     /// Cancel-safe: when the future is dropped early, nothing of the piece has been sent; but the piece is gone.
     ///
     /// # Errors
-    /// If the connection is over, or the message was begun with pieces of the other kind; the piece comes back.
+    /// If the connection is over, or the message was begun with pieces of the other kind; the piece is returned.
     pub async fn send_piece(&self, piece: Piece) -> Result<(), SendError<Piece>> {
         let (place, piece) = self.place(piece).await?;
         self.desk.accept_piece(piece, |command| place.send(command))
     }
 
-    /// Hands the next piece of a message to the connection if there is room in the queue at once.
+    /// Passes the next piece of a message to the connection if there is room in the queue at once.
     ///
     /// # Errors
     /// If there is no room, the connection is over, or the message was begun with pieces of the other kind; the piece
-    /// comes back.
+    /// is returned.
     pub fn try_send_piece(&self, piece: Piece) -> Result<(), SendError<Piece>> {
         let (place, piece) = self.place_at_once(piece)?;
         self.desk.accept_piece(piece, |command| place.send(command))
@@ -156,21 +156,21 @@ impl Sender {
 
     /// Starts the closing handshake, behind the messages sent so far, whether or not there is room; after that, nothing
     /// more can be sent. What the peer sends until it also closes is still received. If the peer accepts nothing for
-    /// the [stall timeout](bowline_core::closing::Config::stall_timeout), it is not waited for any longer: what has not
-    /// left is then lost, and the end says so.
+    /// the [stall timeout](bowline_core::closing::Config::stall_timeout), waiting ends: what has not left is then lost,
+    /// and the end says so.
     ///
     /// Cancel-safe: when the future is dropped early, the connection may close or not.
     ///
     /// # Errors
     /// If this Close must not be sent, or the connection is closing already, or over: the first Close stands.
     pub async fn close(&self, close: Close) -> Result<(), CloseError> {
-        // One that was received perhaps must not be sent.
+        // A Close that was received may not be sendable.
         let close = Close::new(close.code(), close.reason())?;
         self.asker.close(close).await
     }
 
-    /// Drops the connection at once and without a word, for all clones. What has not left is lost. The receiver hears of the
-    /// end behind what has come before.
+    /// Drops the connection at once and without a word, for all clones. What has not left is lost. The receiver learns
+    /// of the end after everything that arrived before.
     pub fn abort(&self) {
         self.abort.notify_one();
     }
@@ -180,23 +180,23 @@ impl Sender {
         self.commands.is_closed()
     }
 
-    /// Pings the peer with this payload, and waits for its answer: the round trip. Choose payloads that differ.
+    /// Pings the peer with this payload, and waits for its answer: returns the round-trip time. Choose distinct
+    /// payloads.
     ///
-    /// Messages that nobody has received yet do not hold up the answer, unless they fill the queue and the
+    /// Unreceived messages do not delay the answer, unless they fill the queue and the
     /// [`receive_buffer`](bowline_core::connection::Config::receive_buffer): then nothing more is read. If the peer
-    /// does not answer, this waits as long as the connection lives: put a timeout around it. Cancel-safe: when the
-    /// future is dropped, the ping may still be sent, and its answer is of no interest.
+    /// does not answer, this waits as long as the connection lives: put a timeout around it. Cancel-safe: if the future
+    /// is dropped, the ping may still be sent, and its answer is ignored.
     ///
     /// # Errors
-    /// If the payload is longer than 125 bytes, 8 pings are already waiting to leave, or the connection is closing or
-    /// over; [`PingError::Unanswered`] if a peer that leaves pings unanswered has answered a later one, or got 8 of
-    /// them.
+    /// If the payload is longer than 125 bytes, 8 pings are already queued, or the connection is closing or over;
+    /// [`PingError::Unanswered`] if a peer that does not answer every ping has answered a later one, or got 8 more.
     pub async fn ping(&self, payload: &[u8]) -> Result<Duration, PingError> {
         self.asker.ping(payload).await
     }
 
-    /// The smoothed round-trip time, measured by the heartbeat; `None` before the first Pong, and when the connection is
-    /// over. Cancel-safe.
+    /// The smoothed round-trip time, measured by the heartbeat; `None` before the first Pong, and when the connection
+    /// is over. Cancel-safe.
     pub async fn rtt(&self) -> Option<Duration> {
         self.asker.rtt().await
     }
@@ -206,8 +206,8 @@ impl Sender {
         self.asker.stats().await
     }
 
-    /// What has happened so far, to be read; `None` when the connection is over, for then [`Disconnect::explain`] tells
-    /// it. Cancel-safe.
+    /// What has happened so far, for people to read; `None` when the connection is over, since [`Disconnect::explain`]
+    /// has it then. Cancel-safe.
     pub async fn timeline(&self) -> Option<Timeline> {
         self.asker.timeline().await
     }
@@ -243,7 +243,7 @@ impl Receiver {
         poll_fn(|cx| self.poll_receive(cx)).await
     }
 
-    /// The next piece of a message, as [`WebSocket::receive_piece`] has it, or how the connection ended.
+    /// The next piece of a message, as from [`WebSocket::receive_piece`], or how the connection ended.
     ///
     /// Cancel-safe: nothing is lost when the future is dropped.
     ///
@@ -269,8 +269,8 @@ impl Receiver {
         self.ended.disconnect()
     }
 
-    /// The smoothed round-trip time, measured by the heartbeat; `None` before the first Pong, and when the connection is
-    /// over. Cancel-safe.
+    /// The smoothed round-trip time, measured by the heartbeat; `None` before the first Pong, and when the connection
+    /// is over. Cancel-safe.
     pub async fn rtt(&self) -> Option<Duration> {
         self.asker.rtt().await
     }
@@ -280,8 +280,8 @@ impl Receiver {
         self.asker.stats().await
     }
 
-    /// What has happened so far, to be read; `None` when the connection is over, for then [`Disconnect::explain`] tells
-    /// it. Cancel-safe.
+    /// What has happened so far, for people to read; `None` when the connection is over, since [`Disconnect::explain`]
+    /// has it then. Cancel-safe.
     pub async fn timeline(&self) -> Option<Timeline> {
         self.asker.timeline().await
     }
@@ -310,7 +310,7 @@ impl Receiver {
                 Poll::Ready(Ok(piece))
             }
             Some((Err(disconnect), _)) => Poll::Ready(Err(self.ended.set(disconnect))),
-            // The task was ended, as by the end of its runtime.
+            // The task was ended, for example with its runtime.
             None => Poll::Ready(Err(self.ended.set(aborted()))),
         }
     }

@@ -7,7 +7,7 @@
 //!       └──── demand ────────────┘
 //! ```
 //!
-//! Both halves ask it, too: for pings, and for what the connection knows.
+//! Both halves also ask it for pings, and for what the connection knows.
 
 use std::future::poll_fn;
 use std::iter;
@@ -33,18 +33,18 @@ use crate::driver::Driver;
 pub(super) enum Command {
     Send(Message),
     Piece(Piece),
-    /// To say when all before this has left, or is lost. Without an answer it is not known yet.
+    /// Answer when everything before this has left or is lost. While there is no answer, that is not known.
     Flush(Flushed),
 }
 
 /// Drives a connection for the owner of two halves.
 pub(super) struct Task<S> {
     driver: Driver<S>,
-    /// Until the last sender is dropped, or nothing can be sent any more.
+    /// Present until the last sender is dropped, or nothing can be sent any more.
     commands: Option<mpsc::Receiver<Command>>,
-    /// Until the receiver is dropped.
+    /// Present until the receiver is dropped.
     arrivals: Option<Arrivals>,
-    /// Waits for a place in the queue to the receiver.
+    /// Waits for room in the queue to the receiver.
     arrived: Option<Piece>,
     /// How many pieces have gone to the receiver, and how many of them its owner has seen.
     delivered: u64,
@@ -53,10 +53,10 @@ pub(super) struct Task<S> {
     flushes: Flushes,
 }
 
-/// What the halves tell the task beside commands and questions.
+/// What the halves share with the task besides commands and questions.
 pub(super) struct Told {
     pub(super) demand: Arc<Demand>,
-    /// Told when the connection is to end without a word.
+    /// Notified to end the connection without a word.
     pub(super) abort: Arc<Notify>,
     pub(super) desk: Arc<Desk>,
 }
@@ -96,12 +96,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
 
     pub(super) async fn run(mut self) {
         loop {
-            // Whoever has pinged need not wait until the owner has come that far.
+            // A caller that has pinged need not wait until the owner has come that far.
             while let Some((ping, rtt)) = self.driver.conn_mut().poll_answered() {
                 self.answerer.handle_answered(ping, rtt);
             }
-            // The peer's Close is answered when it is taken. It stays where it is until the owner has seen what came
-            // before it, and what it says to that has been sent.
+            // Taking the peer's Close makes the connection answer it. It stays queued until the owner has seen what
+            // came before it, and its replies have been sent.
             let mut has_seen = self.has_seen();
             while self.arrived.is_none() && self.has_next(has_seen) {
                 match self.driver.conn_mut().poll_event() {
@@ -119,7 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             }
             self.flushes.look(&self.driver);
             if self.driver.is_over() {
-                // Nor is there any more to wait for.
+                // Nothing is left to wait for.
                 self.answerer.handle_over();
             }
             match self.wait(has_seen).await {
@@ -130,7 +130,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 Woken::Ask(Some(Ask::Close(close, answer))) => drop(answer.send(self.close(close))),
                 Woken::Ask(Some(Ask::Flush(flushed))) => self.flushes.push(flushed),
                 Woken::Ask(Some(Ask::Look(look))) => self.answerer.answer(look, &mut self.driver),
-                // Closing already is as good.
+                // Already closing is just as good.
                 Woken::Ask(None) => {
                     let _ = self.close(Close::normal());
                 }
@@ -140,17 +140,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         }
     }
 
-    /// Waits for whatever is to be done next. If the owner had not seen everything when the task looked, he may have by now:
-    /// that is not waited for in vain.
+    /// Waits for the next thing to do. If the owner had not seen everything when the task checked, it may have by now,
+    /// so the task does not wait in vain for that.
     async fn wait(&mut self, has_seen: bool) -> Woken {
         let is_behind = self.driver.conn().has_events() && !self.is_caught_up(has_seen);
         // What is on its way here goes before the answer to a Close that is read now.
         self.driver.conn_mut().hold_answer();
         let Self { driver, commands, arrivals, arrived, delivered, told, answerer, flushes } = self;
         let arrivals = arrivals.as_ref();
-        // What comes behind a flush waits until that is done, or it might never be.
+        // Commands behind a flush wait until it is done; otherwise it might never be.
         let has_room = driver.conn().room() > 0 && flushes.is_empty();
-        // The end may have to wait behind messages for which there is no place.
+        // The end may have to wait behind messages for which there is no room.
         let is_over = driver.is_over();
         tokio::select! {
             () = place(arrivals, arrived.as_ref()), if arrived.is_some() => Woken::Place,
@@ -169,7 +169,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         let conn = self.driver.conn_mut();
         let mut next = Some(command);
         while let Some(command) = next {
-            // What comes too late is lost, as is what is on its way when a connection ends.
+            // What comes too late is lost, like what is on its way when a connection ends.
             let is_lost = match command {
                 Command::Send(message) => conn.send(now, message).is_err(),
                 Command::Piece(piece) => conn.send_piece(now, piece).is_err(),
@@ -184,8 +184,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         }
     }
 
-    /// Closes the connection behind all that has been queued. A transport that takes nothing is not waited for: that is up
-    /// to the timeouts of the end.
+    /// Closes the connection behind everything queued. It does not wait for a transport that accepts nothing: that is
+    /// left to the timeouts of the end.
     fn close(&mut self, close: Close) -> Result<(), CloseError> {
         let now = self.driver.now();
         if !self.driver.conn().is_open() {
@@ -205,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         self.driver.conn_mut().close_behind(now, last, close)
     }
 
-    /// Whoever sends gets its message back from now on, and what has been queued is lost.
+    /// From now on senders get their messages back, and what was queued is lost.
     fn refuse(&mut self) {
         self.told.desk.close();
         let Some(commands) = &mut self.commands else { return };
@@ -215,7 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         }
     }
 
-    /// Ends the connection without a word.
+    /// Ends the connection without a Close.
     fn abort(&mut self) {
         let now = self.driver.now();
         self.driver.conn_mut().abort(now);
@@ -226,7 +226,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         self.deliver();
     }
 
-    /// Hands the piece that waits to the receiver, if there is a place for it.
+    /// Passes the waiting piece to the receiver, if there is room.
     fn deliver(&mut self) {
         let (Some(arrivals), Some(piece)) = (&self.arrivals, self.arrived.take()) else { return };
         match arrivals.try_send(piece) {
@@ -236,8 +236,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         }
     }
 
-    /// Whether to take the next event: not the peer's Close, nor the end, before the owner has come that far. Nothing more is
-    /// accepted then, and what was goes first.
+    /// Whether to take the next event. The peer's Close and the end are not taken before the owner has come that far;
+    /// then nothing more is accepted, and what was accepted goes first.
     fn has_next(&self, has_seen: bool) -> bool {
         let conn = self.driver.conn();
         if conn.has_messages() || conn.has_news() {
@@ -253,9 +253,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         self.is_caught_up(has_seen)
     }
 
-    /// Whether the owner has seen everything, and what it has said to that is in the connection, if it still takes it.
+    /// Whether the owner has seen everything, and its replies are in the connection, if it still accepts them.
     fn is_caught_up(&self, has_seen: bool) -> bool {
-        // Looked at in this order: what it says comes before it asks for more.
+        // Checked in this order: a reply comes before the owner asks for more.
         let has_said = || {
             self.answerer.is_asked() || self.commands.as_ref().is_some_and(|commands| !commands.is_empty())
         };
@@ -277,7 +277,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     }
 }
 
-/// Waits for a place in the queue to the receiver, or until it is dropped.
+/// Waits for room in the queue to the receiver, or until it is dropped.
 async fn place(arrivals: Option<&Arrivals>, arrived: Option<&Piece>) {
     if let (Some(arrivals), Some(piece)) = (arrivals, arrived) {
         arrivals.place(piece).await;
@@ -292,7 +292,7 @@ async fn dropped(arrivals: Option<&Arrivals>) {
     }
 }
 
-/// Drives; a flush is also told when nothing waits to leave any more.
+/// Drives; if `is_flushing`, also returns when nothing is left to leave.
 async fn driven<S: AsyncRead + AsyncWrite + Unpin>(driver: &mut Driver<S>, is_flushing: bool) {
     poll_fn(|cx| {
         let driven = driver.poll_drive(cx);
@@ -332,7 +332,7 @@ mod tests {
         let (_commands, to_do) = mpsc::channel(1);
         let (arrivals, _arrived) = arrivals::channel(1);
         let (_asker, answerer) = ask::channel();
-        // Since the task looked at the events the owner has come as far as they are.
+        // Since the task looked at the events, the owner has caught up with them.
         let desk = Arc::new(Desk::new(driver.conn().unfinished()));
         let told = Told { demand: Arc::default(), abort: Arc::default(), desk };
         let mut task = Task::new(driver, to_do, arrivals, told, answerer, Flushes::default());
