@@ -26,8 +26,8 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Reads a request, lets `decide` look at it and the subprotocols it offers (the favourite first), and answers.
 ///
 /// What asks for no WebSocket never reaches `decide`: it gets the right HTTP answer by itself. A page of any site can
-/// open a WebSocket with a visitor's cookies: ask [`Origins`] first (RFC 6455 §10.2). After a refusal the stream is read for
-/// up to a second, so that the client gets the answer.
+/// open a WebSocket with a visitor's cookies: ask [`Origins`] first (RFC 6455 §10.2). After a refusal the stream is
+/// read for up to a second, so that the client gets the answer.
 ///
 /// # Errors
 /// Says why there is no WebSocket, rejections by `decide` included.
@@ -39,8 +39,8 @@ pub fn accept<S: Stream>(
     accept_since(Clock::start(), None, stream, config, decide)
 }
 
-/// The same for somebody who came when this clock was started: his time runs from then on, unless somebody else calls before
-/// there is a request.
+/// The same for somebody who came when this clock was started: his time runs from then on, unless somebody else calls
+/// before there is a request.
 pub(crate) fn accept_since<S: Stream>(
     clock: Clock,
     wakened: Option<&Wakened>,

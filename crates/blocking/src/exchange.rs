@@ -12,8 +12,8 @@ use crate::wait::{Interest, Wakened, wait_for};
 /// What is read at once. The limit on the head of a request or an answer is set in the handshake.
 const READ: usize = 4 << 10;
 
-/// Reads and writes for `machine` until `outcome` finds that it has come to one, or somebody calls and ends it. The stream
-/// does not wait from here on.
+/// Reads and writes for `machine` until `outcome` finds that it has come to one, or somebody calls and ends it. The
+/// stream does not wait from here on.
 pub(crate) fn exchange<S: Stream, M: Machine, T>(
     stream: &mut S,
     machine: &mut M,

@@ -122,8 +122,8 @@ impl<D: Door> Listener<D> {
         Ok(left)
     }
 
-    /// The same with places that others may take, too; the clients are counted also if it ends by an error. `make_room` is
-    /// asked to, for somebody who waits while all places are taken, and says after what time to ask again.
+    /// The same with places that others may take, too; the clients are counted also if it ends by an error. `make_room`
+    /// is asked to, for somebody who waits while all places are taken, and says after what time to ask again.
     pub(crate) fn accept_all(
         self,
         left: &Left,

@@ -16,8 +16,8 @@ use crate::tcp::set_unsent;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 
-/// What [`dial::connect`](crate::dial::connect) returns: a TCP connection for `ws://`, for `wss://` (feature `tls`) TLS over
-/// one, or a [Unix socket](bowline_host::dial::Config::unix).
+/// What [`dial::connect`](crate::dial::connect) returns: a TCP connection for `ws://`, for `wss://` (feature `tls`) TLS
+/// over one, or a [Unix socket](bowline_host::dial::Config::unix).
 #[derive(Debug)]
 pub struct MaybeTlsStream(Kind);
 

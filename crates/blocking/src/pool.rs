@@ -81,8 +81,8 @@ impl Pool {
         }
     }
 
-    /// The system gives no thread. Without a single one all the work is done here: others who have found none may have counted
-    /// on the one that was to come.
+    /// The system gives no thread. Without a single one all the work is done here: others who have found none may have
+    /// counted on the one that was to come.
     fn work_alone(&self) {
         while let Some(job) = self.orphan() {
             carry_out(job);

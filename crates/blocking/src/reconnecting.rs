@@ -80,13 +80,14 @@ type Answer = Result<Dialed<MaybeTlsStream>, DialError>;
 /// ```
 ///
 /// # Heartbeats
-/// It dials again, pings and keeps its deadlines while its owner waits for [events](Self::event) or messages, or sends. An
-/// owner that does something else for longer than half the interval of the heartbeat should leave it to a thread of its own.
+/// It dials again, pings and keeps its deadlines while its owner waits for [events](Self::event) or messages, or sends.
+/// An owner that does something else for longer than half the interval of the heartbeat should leave it to a thread of
+/// its own.
 ///
 /// # Ends
-/// It dials again until the settings say otherwise ([`ReconnectingConfig::reconnect`]; by default never), or until the server ends
-/// it for good: by a Close with 1000, or one that says that the same will not do, by a refusal of the handshake. Whose server
-/// means something else by that calls [`dial`](Self::dial) and goes on.
+/// It dials again until the settings say otherwise ([`ReconnectingConfig::reconnect`]; by default never), or until the
+/// server ends it for good: by a Close with 1000, or one that says that the same will not do, by a refusal of the
+/// handshake. Whose server means something else by that calls [`dial`](Self::dial) and goes on.
 pub struct ReconnectingWebSocket {
     clock: Clock,
     reconnecting: Reconnecting,

@@ -20,8 +20,8 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg
 /// A stream that can be told not to wait, and that the system can be asked to wait for.
 ///
 /// Sockets are such streams. So is whatever encrypts one, if it does four things: it reads and writes without waiting
-/// (`WouldBlock`), it keeps back no bytes that came when it says that there are none, it [says](Self::has_input) when it
-/// holds some that nobody has asked for, and `flush` brings on their way all that it holds back itself.
+/// (`WouldBlock`), it keeps back no bytes that came when it says that there are none, it [says](Self::has_input) when
+/// it holds some that nobody has asked for, and `flush` brings on their way all that it holds back itself.
 pub trait Stream: Read + Write {
     /// Calls return [`WouldBlock`](io::ErrorKind::WouldBlock) from here on, instead of waiting.
     ///
@@ -38,16 +38,16 @@ pub trait Stream: Read + Write {
     /// What the system says; [`WouldBlock`](io::ErrorKind::WouldBlock) if it is to be called again.
     fn finish_writing(&mut self) -> io::Result<()>;
 
-    /// Whether there is something to read in here that the socket does not show: then nobody waits for the socket. A stream
-    /// that holds no bytes has no need of it.
+    /// Whether there is something to read in here that the socket does not show: then nobody waits for the socket. A
+    /// stream that holds no bytes has no need of it.
     fn has_input(&self) -> bool {
         false
     }
 
     /// From here on `read` waits until there is something to read, so long at most, and gives
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) then. [`read_now`](Self::read_now) and [`write_now`](Self::write_now) do
-    /// not wait: a stream that overrides this one overrides those, too. Says whether this stream can do that at all. One
-    /// that says `false`, as it does by default, is waited for by its socket, and read then.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) then. [`read_now`](Self::read_now) and [`write_now`](Self::write_now)
+    /// do not wait: a stream that overrides this one overrides those, too. Says whether this stream can do that at all.
+    /// One that says `false`, as it does by default, is waited for by its socket, and read then.
     ///
     /// # Errors
     /// What the system says.

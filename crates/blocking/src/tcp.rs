@@ -34,8 +34,8 @@ fn begin(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name(name.into()).spawn(work).map(drop)
 }
 
-/// Connects to the first of these addresses that answers; each gets a head start over the next. `None` if the time is over
-/// first; the error is that of the address which failed first, if all do.
+/// Connects to the first of these addresses that answers; each gets a head start over the next. `None` if the time is
+/// over first; the error is that of the address which failed first, if all do.
 pub(crate) fn connect(
     addresses: Vec<SocketAddr>,
     left: impl Fn() -> Duration,

@@ -91,8 +91,8 @@ pub(crate) fn wait_for<S: Stream>(
     wait(Some(stream.socket()), interest, wakened, if holds { Some(Duration::ZERO) } else { time })
 }
 
-/// Waits until the socket can do something of this, somebody calls, or so much time has passed; `None` is for ever. Says
-/// whether somebody has called.
+/// Waits until the socket can do something of this, somebody calls, or so much time has passed; `None` is for ever.
+/// Says whether somebody has called.
 pub(crate) fn wait(
     socket: Option<Handle<'_>>,
     interest: Interest,

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use bowline_host::messages::Wake;
 
-/// Something that changes, as it is at the moment. As an iterator it waits for each change, and ends when there will be no
-/// other; changes that follow each other quickly are one. Clones look for themselves.
+/// Something that changes, as it is at the moment. As an iterator it waits for each change, and ends when there will be
+/// no other; changes that follow each other quickly are one. Clones look for themselves.
 #[derive(Clone)]
 pub struct Watch<T> {
     shared: Arc<Shared<T>>,
@@ -130,8 +130,8 @@ impl<T: fmt::Debug> fmt::Debug for Teller<T> {
     }
 }
 
-/// Looks for something, and again whenever there is news, until it is found or this time has come. Whoever has found nothing
-/// may say when to look again in any case.
+/// Looks for something, and again whenever there is news, until it is found or this time has come. Whoever has found
+/// nothing may say when to look again in any case.
 pub(crate) fn look<T>(
     news: &Watch<()>,
     until: Option<Instant>,

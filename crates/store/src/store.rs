@@ -104,7 +104,8 @@ impl DiskStore {
     /// Opens a finished file for sending. Never an unfinished one, and never through a symbolic link.
     ///
     /// # Errors
-    /// `NotFound`; `NotAFile` for anything but a regular file; `BadName` in the staging folder; `TooManyOpen`, `Denied`, `Io`.
+    /// `NotFound`; `NotAFile` for anything but a regular file; `BadName` in the staging folder; `TooManyOpen`,
+    /// `Denied`, `Io`.
     pub fn source(&self, name: &SafeName) -> Result<Source, StoreError> {
         let (root, name) = (self.root(), &self.whole(name)?);
         let at = root.path(name);

@@ -55,7 +55,8 @@ pub struct Underway<'a> {
 }
 
 impl InlineClient {
-    /// A client of the server at this `ws://` URL, or with feature `tls` a `wss://` one. It dials as soon as a call waits.
+    /// A client of the server at this `ws://` URL, or with feature `tls` a `wss://` one. It dials as soon as a call
+    /// waits.
     ///
     /// # Errors
     /// The URL or the token is not valid, the system gives no random bytes, or it gives nothing to wait with.
@@ -178,8 +179,8 @@ impl InlineClient {
     /// Sends a ping, and says how long the answer took; see [`Client::ping`]. Works as long as the link lives.
     ///
     /// # Errors
-    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come; [`PingError::Unanswered`] if a
-    /// server that leaves pings unanswered has answered a later one, or got 8 of them.
+    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come; [`PingError::Unanswered`]
+    /// if a server that leaves pings unanswered has answered a later one, or got 8 of them.
     pub fn ping(&mut self) -> Result<Duration, PingError> {
         self.answered(None).unwrap_or(Err(PingError::Closing))
     }

@@ -61,11 +61,11 @@ impl Client {
     /// The next message, or the next event of the session; `None` once the client has ended. With several callers, each
     /// gets different ones.
     ///
-    /// Without [`ClientConfig::messages`](super::ClientConfig::messages) it is `None` at once, as if the client had ended;
-    /// [`send`](Self::send) then says [`SendError::Mute`].
+    /// Without [`ClientConfig::messages`](super::ClientConfig::messages) it is `None` at once, as if the client had
+    /// ended; [`send`](Self::send) then says [`SendError::Mute`].
     ///
-    /// While nobody calls, the peer is stopped before memory grows, and turns of the session beyond 64 are forgotten, the
-    /// oldest first, but for those that hand messages back.
+    /// While nobody calls, the peer is stopped before memory grows, and turns of the session beyond 64 are forgotten,
+    /// the oldest first, but for those that hand messages back.
     pub fn receive(&self) -> Option<Heard> {
         self.heard(None).ok()
     }

@@ -38,8 +38,8 @@ pub type LinkState = bowline_host::client::LinkState<Instant>;
 /// How many events may wait for whoever listens.
 const EVENTS: usize = 256;
 
-/// A client of one server, with a thread of its own. Clones share it; the connection is closed when the last one is dropped,
-/// no transfer is under way and every message has arrived. Until then it dials on, if need be, unless
+/// A client of one server, with a thread of its own. Clones share it; the connection is closed when the last one is
+/// dropped, no transfer is under way and every message has arrived. Until then it dials on, if need be, unless
 /// [`ClientConfig::reconnect`] has an end; [`close`](Self::close) waits for none of it.
 ///
 /// ```no_run
@@ -256,8 +256,8 @@ impl Client {
     /// ping left. Waits as long as the link lives.
     ///
     /// # Errors
-    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come; [`PingError::Unanswered`] if a
-    /// server that leaves pings unanswered has answered a later one, or got 8 of them.
+    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come; [`PingError::Unanswered`]
+    /// if a server that leaves pings unanswered has answered a later one, or got 8 of them.
     pub fn ping(&self) -> Result<Duration, PingError> {
         self.ask().recv().unwrap_or(Err(PingError::Closing))
     }

@@ -1,10 +1,10 @@
 //! Waiting by a read.
 //!
-//! In a conversation each message is waited for, and read. A read that waits is both in one call of the system. But what
-//! it waits for is one thing, for a time that is another call to set, and counted in ticks. So it serves where nothing
-//! else can happen (no other thread calls, and nothing is to be written) and where the deadline is far. Nor does it go
-//! on until that: half of the time is set, which fits the next waits as well. If nothing comes, the rest is waited for
-//! exactly.
+//! In a conversation each message is waited for, and read. A read that waits is both in one call of the system. But
+//! what it waits for is one thing, for a time that is another call to set, and counted in ticks. So it serves where
+//! nothing else can happen (no other thread calls, and nothing is to be written) and where the deadline is far. Nor
+//! does it go on until that: half of the time is set, which fits the next waits as well. If nothing comes, the rest is
+//! waited for exactly.
 
 use std::time::Duration;
 
@@ -31,7 +31,8 @@ pub(super) enum Patience {
 }
 
 impl<S: Stream> Driver<S> {
-    /// Waits by a read for something to come; says whether it did, if only the end. `None` if this is not the time for it.
+    /// Waits by a read for something to come; says whether it did, if only the end. `None` if this is not the time for
+    /// it.
     pub(super) fn read_patiently(&mut self, time: Option<Duration>) -> Option<bool> {
         if !self.only_reads() || !self.is_patient(time) {
             return None;

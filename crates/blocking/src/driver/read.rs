@@ -11,15 +11,15 @@ use crate::stream::Stream;
 
 /// How much is read at once where little comes: onto the stack.
 pub(super) const READ_LITTLE: usize = 4 << 10;
-/// How much is read at once otherwise, unless the connection has a reason for less. What a large frame is read to is filled
-/// with zeros first, so more than a near cache holds would cost more than it saves.
+/// How much is read at once otherwise, unless the connection has a reason for less. What a large frame is read to is
+/// filled with zeros first, so more than a near cache holds would cost more than it saves.
 const READ: usize = 64 << 10;
 /// The longest ping or pong, with its header and its mask.
 const CONTROL: usize = 2 + 4 + 125;
 
 thread_local! {
-    /// The place to read to, shared by all connections of a thread. It goes when little comes: a thread whose connection is
-    /// idle, but for its heartbeat, holds no memory for what may come.
+    /// The place to read to, shared by all connections of a thread. It goes when little comes: a thread whose
+    /// connection is idle, but for its heartbeat, holds no memory for what may come.
     static PLACE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -240,7 +240,8 @@ fn who_says_last_words_hears_no_calls() {
     assert!(is_called, "the call was for whoever goes on");
 }
 
-/// A driver after its first message, with all read. Its heartbeat is so slow that no deadline comes near on a busy machine.
+/// A driver after its first message, with all read. Its heartbeat is so slow that no deadline comes near on a busy
+/// machine.
 fn conversing() -> (Driver<Watched>, UnixStream) {
     let mut config = Config::default();
     config.heartbeat.interval = LONG;

@@ -10,8 +10,8 @@ use super::{Driver, TURN, Writing};
 use crate::stream::Stream;
 
 impl<S: Stream> Driver<S> {
-    /// Writes what the stream takes; says whether the owner may send again or never, there is more to write, all has left that
-    /// could not leave before, or there is an event for whoever had taken all.
+    /// Writes what the stream takes; says whether the owner may send again or never, there is more to write, all has
+    /// left that could not leave before, or there is an event for whoever had taken all.
     pub(crate) fn write(&mut self, now: Instant) -> bool {
         if !self.has_output() && self.conn.transport() != Transport::FinishWriting {
             return false;

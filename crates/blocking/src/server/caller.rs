@@ -66,8 +66,8 @@ impl<'a> Caller<'a> {
         self.stand.as_ref().is_some_and(Stand::has_to_go).then_some(Hurry::Others)
     }
 
-    /// For all parts of the handshake together. A server that stops calls: it has no time any more for those who are there.
-    /// So does one that wants the place for somebody else.
+    /// For all parts of the handshake together. A server that stops calls: it has no time any more for those who are
+    /// there. So does one that wants the place for somebody else.
     pub(super) fn patience(&self) -> Patience<'_> {
         if !self.is_late {
             return Patience { time: self.time, wakened: Some(&self.wakened) };

@@ -84,7 +84,8 @@ impl<'a, S: Stream> Link<'a, S> {
         }
     }
 
-    /// Moves what can move without waiting, and passes on what there is to tell; says how the link has ended, if it has.
+    /// Moves what can move without waiting, and passes on what there is to tell; says how the link has ended, if it
+    /// has.
     fn work_off(&mut self) -> Option<Disconnect> {
         let now = self.driver.now();
         self.served.pump(now, self.driver.conn_mut());

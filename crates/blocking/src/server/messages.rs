@@ -48,11 +48,11 @@ impl Server {
     /// The next message of any client, or the next event of a session. With several callers, each gets different ones.
     /// `None` if the server has stopped and its last client is gone.
     ///
-    /// Without [`ServerConfig::messages`](super::ServerConfig::messages) it is `None` at once, as if the server had stopped;
-    /// [`send`](Self::send) then says [`SendError::Mute`].
+    /// Without [`ServerConfig::messages`](super::ServerConfig::messages) it is `None` at once, as if the server had
+    /// stopped; [`send`](Self::send) then says [`SendError::Mute`].
     ///
-    /// While nobody calls, clients are stopped before memory grows, and turns beyond four for each session that there may
-    /// be are forgotten, the oldest first, but for those that hand messages back.
+    /// While nobody calls, clients are stopped before memory grows, and turns beyond four for each session that there
+    /// may be are forgotten, the oldest first, but for those that hand messages back.
     pub fn receive(&self) -> Option<(SessionId, Heard)> {
         self.heard(None).ok()
     }

@@ -132,17 +132,18 @@ impl Server {
     /// on are told the same as those who were there, if they ask within a second.
     ///
     /// # Errors
-    /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
-    /// no error.
+    /// The listener cannot be used at all; all clients have been told to come back later. A single connection that
+    /// fails is no error.
     pub fn serve(&self, listener: Listener) -> io::Result<()> {
         self.serve_at(listener, |server, stream, peer| server.serve_tcp(stream, peer.to_string()))
     }
 
-    /// The same at a Unix socket, without TLS. [`unix::listen`](crate::unix::listen) makes one that is for this user alone.
+    /// The same at a Unix socket, without TLS. [`unix::listen`](crate::unix::listen) makes one that is for this user
+    /// alone.
     ///
     /// # Errors
-    /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
-    /// no error.
+    /// The listener cannot be used at all; all clients have been told to come back later. A single connection that
+    /// fails is no error.
     #[cfg(unix)]
     pub fn serve_unix(&self, listener: Listener<UnixListener>) -> io::Result<()> {
         self.serve_at(listener, |server, stream, _| {

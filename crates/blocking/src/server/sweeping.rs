@@ -24,8 +24,8 @@ pub(super) struct Sweeping {
 }
 
 impl Sweeping {
-    /// Begins `work`, which sweeps as long as the pause that it is given says that it is to go on. The thread counts as long as
-    /// it lives.
+    /// Begins `work`, which sweeps as long as the pause that it is given says that it is to go on. The thread counts as
+    /// long as it lives.
     pub(super) fn start(
         counted: Counted,
         work: impl FnOnce(&mut dyn FnMut(Duration) -> bool) + Send + 'static,

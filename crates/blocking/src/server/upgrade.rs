@@ -11,9 +11,9 @@ use super::{Letter, Server, sweeping};
 use crate::stream::Stream;
 
 impl Server {
-    /// Answers a request that an HTTP server of somebody else has read: whether it asks for a WebSocket as it should, is of no
-    /// page of another origin, has a token, and speaks the protocol. Send the answer; if there is a guest, take over the
-    /// stream behind it, and [serve the guest](Self::serve_guest).
+    /// Answers a request that an HTTP server of somebody else has read: whether it asks for a WebSocket as it should,
+    /// is of no page of another origin, has a token, and speaks the protocol. Send the answer; if there is a guest,
+    /// take over the stream behind it, and [serve the guest](Self::serve_guest).
     pub fn answer<B>(&self, request: &Request<B>) -> (Response<Bytes>, Option<Guest>) {
         self.0.house.answer(request)
     }
@@ -30,10 +30,10 @@ impl Server {
         }
     }
 
-    /// Tells all clients, and those who come from now on and ask within a second, to come back later; whoever is shaking
-    /// hands is let go. For whoever accepts streams by himself: each client is gone when its
-    /// [`serve_stream`](Self::serve_stream) or [`serve_guest`](Self::serve_guest) has returned. A [`serve`](Self::serve) goes
-    /// on, and ends by its listener.
+    /// Tells all clients, and those who come from now on and ask within a second, to come back later; whoever is
+    /// shaking hands is let go. For whoever accepts streams by himself: each client is gone when its
+    /// [`serve_stream`](Self::serve_stream) or [`serve_guest`](Self::serve_guest) has returned. A
+    /// [`serve`](Self::serve) goes on, and ends by its listener.
     pub fn stop(&self) {
         self.lock().is_stopping = true;
         self.0.stopped.notify_all();

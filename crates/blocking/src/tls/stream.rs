@@ -19,8 +19,8 @@ use crate::clock::Clock;
 use crate::stream::{Handle, Stream};
 use crate::wait::{Interest, Wakened, wait};
 
-/// How often a read looks for the next bytes in what came: each time brings 4 KiB, so the longest record takes five. Whoever
-/// sends only what TLS has for itself keeps nobody from looking at the clock.
+/// How often a read looks for the next bytes in what came: each time brings 4 KiB, so the longest record takes five.
+/// Whoever sends only what TLS has for itself keeps nobody from looking at the clock.
 const IN_VAIN: usize = 8;
 
 /// TLS over a stream, of either role.
@@ -55,8 +55,8 @@ pub struct TlsStream<S> {
 }
 
 impl<S: Stream> TlsStream<S> {
-    /// Encrypts a connection to a server, which must prove that it is this host (a name or an address, as in a URL) before
-    /// so much time has passed.
+    /// Encrypts a connection to a server, which must prove that it is this host (a name or an address, as in a URL)
+    /// before so much time has passed.
     ///
     /// # Errors
     /// The server is not whom it should be, speaks no TLS, ends the connection, or takes too long

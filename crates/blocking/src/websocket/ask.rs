@@ -46,8 +46,8 @@ impl Sender {
         }
     }
 
-    /// The smoothed round-trip time, measured by the heartbeat; `None` before the first Pong, and when the connection is
-    /// over.
+    /// The smoothed round-trip time, measured by the heartbeat; `None` before the first Pong, and when the connection
+    /// is over.
     pub fn rtt(&self) -> Option<Duration> {
         self.mailbox.ask(Ask::Rtt).flatten()
     }

@@ -19,8 +19,8 @@ use bowline_host::Unsent;
 use super::ask::Ask;
 use crate::wait::Waker;
 
-/// How many messages, or pieces of them, may wait in each direction: enough that a burst of small ones costs one wake-up.
-/// Those that were received are no more bytes than the connection's receive buffer, but for the last of them.
+/// How many messages, or pieces of them, may wait in each direction: enough that a burst of small ones costs one
+/// wake-up. Those that were received are no more bytes than the connection's receive buffer, but for the last of them.
 pub(super) const QUEUE: usize = 32;
 
 /// What the owner of the halves wants.
@@ -177,8 +177,8 @@ impl State {
         self.arrived = 0;
     }
 
-    /// Whether the owner has seen everything that was delivered, asked for more, and what it said to that was taken, if the
-    /// connection still takes it.
+    /// Whether the owner has seen everything that was delivered, asked for more, and what it said to that was taken, if
+    /// the connection still takes it.
     pub(super) fn is_caught_up(&self, is_open: bool) -> bool {
         let has_seen = !self.has_receiver || self.asked == self.delivered;
         has_seen && (!is_open || self.commands.is_empty())

@@ -53,8 +53,8 @@ impl<S: Stream> WebSocket<S> {
     /// Queues the next piece of a message if there is room for it at once.
     ///
     /// # Errors
-    /// If there is no room, the connection is closing, or the message was begun with pieces of the other kind; the piece
-    /// comes back.
+    /// If there is no room, the connection is closing, or the message was begun with pieces of the other kind; the
+    /// piece comes back.
     pub fn try_send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
         let now = self.driver.time_to_send();
         self.driver.conn_mut().send_piece(now, piece)

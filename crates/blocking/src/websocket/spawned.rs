@@ -131,8 +131,8 @@ impl Sender {
         self.queue_piece(state, piece)
     }
 
-    /// Waits until the last byte of what was sent before, by any clone, is on its way. What clones send meanwhile leaves
-    /// afterwards.
+    /// Waits until the last byte of what was sent before, by any clone, is on its way. What clones send meanwhile
+    /// leaves afterwards.
     ///
     /// # Errors
     /// Some of what was sent is lost: the connection has ended, or is ending without it.
@@ -175,8 +175,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Drops the connection at once and without a word, for all clones. It does not wait. What has not left is lost. The
-    /// receiver hears of the end behind what has come before.
+    /// Drops the connection at once and without a word, for all clones. It does not wait. What has not left is lost.
+    /// The receiver hears of the end behind what has come before.
     pub fn abort(&self) {
         let mut state = self.mailbox.lock();
         state.is_aborted = true;

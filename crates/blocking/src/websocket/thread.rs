@@ -39,8 +39,8 @@ impl<S: Stream> Thread<S> {
         drop(self);
     }
 
-    /// Waits for whatever is to be exchanged next. Of a connection that is over nothing more comes, and its end waits for the
-    /// owner.
+    /// Waits for whatever is to be exchanged next. Of a connection that is over nothing more comes, and its end waits
+    /// for the owner.
     fn wait(&mut self) {
         if self.driver.is_over() {
             self.driver.wait_for_call();
@@ -64,8 +64,8 @@ impl<S: Stream> Thread<S> {
         while let Some((ping, rtt)) = self.driver.conn_mut().poll_answered() {
             self.pings.handle_answered(ping, rtt);
         }
-        // The peer's Close is answered when it is taken. It stays where it is until the owner has seen what came before it,
-        // and what it says to that has been sent. The end comes behind everything.
+        // The peer's Close is answered when it is taken. It stays where it is until the owner has seen what came before
+        // it, and what it says to that has been sent. The end comes behind everything.
         while state.has_place() && self.has_next(&state) {
             match self.driver.conn_mut().poll_event() {
                 Some(Event::Message(message)) => self.deliver(&mut state, message.into()),
@@ -112,8 +112,8 @@ impl<S: Stream> Thread<S> {
         }
     }
 
-    /// Ends the connection as the owner wants it. What waits for room goes before a Close: a transport that takes nothing is
-    /// not waited for, since that is up to the timeouts of the end.
+    /// Ends the connection as the owner wants it. What waits for room goes before a Close: a transport that takes
+    /// nothing is not waited for, since that is up to the timeouts of the end.
     fn close(&mut self, state: &mut State) {
         let now = self.driver.now();
         if std::mem::take(&mut state.is_aborted) {
@@ -135,8 +135,8 @@ impl<S: Stream> Thread<S> {
         }
     }
 
-    /// Answers those who wait until all has left, if it has. Nothing tells later of what can leave at once, and nothing is read
-    /// here: nobody looks at events before the next wait is over.
+    /// Answers those who wait until all has left, if it has. Nothing tells later of what can leave at once, and nothing
+    /// is read here: nobody looks at events before the next wait is over.
     fn flush(&mut self, state: &mut State) {
         while !state.flushes.is_empty() {
             self.driver.write(self.driver.now());
@@ -180,8 +180,8 @@ impl<S: Stream> Thread<S> {
     }
 }
 
-/// Tells the owner of the halves when it is dropped that the thread is gone, and how the connection has ended, if that is
-/// known.
+/// Tells the owner of the halves when it is dropped that the thread is gone, and how the connection has ended, if that
+/// is known.
 struct LastNews {
     mailbox: Arc<Mailbox>,
     disconnect: Option<Disconnect>,

@@ -36,8 +36,8 @@ impl Ahead {
         Self { first, most: first, out: BTreeSet::new(), ended: 0 }
     }
 
-    /// The limits for the next link. If this one broke while transfers were open, the next begins with as many as this one
-    /// has completed, at least the minimum.
+    /// The limits for the next link. If this one broke while transfers were open, the next begins with as many as this
+    /// one has completed, at least the minimum.
     pub(super) fn next(&self, was_open: bool) -> Self {
         let first = if was_open { LEAST } else { self.first };
         Self::new(first.max(self.ended))

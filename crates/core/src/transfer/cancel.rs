@@ -7,7 +7,8 @@
 //! | waits, or there is no link | to keep the part: nothing; to discard it: OFFER and CANCEL on the next link |
 //! | is being moved into place by the receiver | nothing, it is too late: the file is complete |
 //!
-//! To discard the part, a PROBE follows the CANCEL. If it is not answered, an OFFER and a CANCEL follow on the next link.
+//! To discard the part, a PROBE follows the CANCEL. If it is not answered, an OFFER and a CANCEL follow on the next
+//! link.
 
 use super::event::{Event, Failure};
 use super::link::Route;

@@ -76,7 +76,8 @@ impl Secret {
         Self(Digest::of(text.as_bytes()))
     }
 
-    /// The text with this BLAKE3 digest. A digest keeps a secret if nobody can guess it: one of random bytes, not a word.
+    /// The text with this BLAKE3 digest. A digest keeps a secret if nobody can guess it: one of random bytes, not a
+    /// word.
     pub fn with_digest(digest: Digest) -> Self {
         Self(digest)
     }

@@ -10,9 +10,9 @@
 //! Files need only messages: `Transfers` of `bowline-core` runs over any WebSocket that carries binary ones.
 //!
 //! # What cannot be done from outside
-//! tungstenite queues what it has accepted as bytes of frames, so nothing overtakes it: a ping, a Pong or a Close leaves
-//! behind everything sent before. A [`Connection`](bowline_core::Connection) sends it at the next edge of a fragment.
-//! With tungstenite,
+//! tungstenite queues what it has accepted as bytes of frames, so nothing overtakes it: a ping, a Pong or a Close
+//! leaves behind everything sent before. A [`Connection`](bowline_core::Connection) sends it at the next edge of a
+//! fragment. With tungstenite,
 //!
 //! - a ping's clock starts when the queue has left, and a shrinking queue is a sign of life, so that nobody is declared
 //!   dead because of it; but a dead peer is found later by as long as the queue is stuck;

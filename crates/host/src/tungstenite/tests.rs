@@ -42,7 +42,8 @@ fn client(stream: UnixStream, config: Config) -> Watched<UnixStream> {
     Watched::client(socket, config).unwrap()
 }
 
-/// What comes of an attempt in which everybody ran who had to. What a heartbeat finds otherwise is right, and another story.
+/// What comes of an attempt in which everybody ran who had to. What a heartbeat finds otherwise is right, and another
+/// story.
 fn undisturbed<T>(attempt: impl FnMut() -> Option<T>) -> T {
     std::iter::repeat_with(attempt).take(20).flatten().next().expect("a machine that runs this")
 }

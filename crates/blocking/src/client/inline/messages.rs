@@ -48,8 +48,8 @@ impl InlineClient {
         sent.unwrap_or(Err(SendError::Unknown(message)))
     }
 
-    /// Works until everything that was sent before has arrived. While no link is up, or the server on it does not speak of
-    /// messages ([`Event::Unsupported`](bowline_core::messages::Event::Unsupported)), nothing does.
+    /// Works until everything that was sent before has arrived. While no link is up, or the server on it does not speak
+    /// of messages ([`Event::Unsupported`](bowline_core::messages::Event::Unsupported)), nothing does.
     ///
     /// # Errors
     /// The session is lost meanwhile, or the client has ended. [`FlushError::Mute`]: it does not speak of messages.
@@ -67,10 +67,11 @@ impl InlineClient {
         self.flushed(Some(time))
     }
 
-    /// Works until the next message has come, or the next turn in the life of the session; `None` once the client has ended.
+    /// Works until the next message has come, or the next turn in the life of the session; `None` once the client has
+    /// ended.
     ///
-    /// Without [`ClientConfig::messages`](crate::ClientConfig::messages) it is `None` at once, as if the client had ended;
-    /// [`send`](Self::send) then says [`SendError::Mute`].
+    /// Without [`ClientConfig::messages`](crate::ClientConfig::messages) it is `None` at once, as if the client had
+    /// ended; [`send`](Self::send) then says [`SendError::Mute`].
     pub fn receive(&mut self) -> Option<Heard> {
         self.heard(None).ok()
     }

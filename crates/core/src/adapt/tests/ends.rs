@@ -158,7 +158,8 @@ fn a_reset_by_somebody_who_had_something_to_say_is_no_limit() {
     }
 }
 
-/// What was cut in the middle of a frame was not cut for its silence: the peer would have gone on, and no Pong comes there.
+/// What was cut in the middle of a frame was not cut for its silence: the peer would have gone on, and no Pong comes
+/// there.
 #[test]
 fn nobody_there_in_the_middle_of_a_frame_is_no_limit() {
     let half = [0x82, 4, 1, 2];

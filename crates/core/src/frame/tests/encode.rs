@@ -169,8 +169,8 @@ fn what_is_printed_of_an_encoder_keeps_keys_and_payloads_secret() {
 }
 
 proptest! {
-    /// Legal or not, and however the transport takes it: what a decoder would refuse is refused here, and of the rest it
-    /// reads every frame.
+    /// Legal or not, and however the transport takes it: what a decoder would refuse is refused here, and of the rest
+    /// it reads every frame.
     #[test]
     fn what_is_written_is_what_a_decoder_takes(
         frames in prop::collection::vec((0..6_usize, any::<bool>(), 0..300_usize, 0..400_usize), 0..20),

@@ -1,4 +1,5 @@
-//! What follows from the settings and the seed: intervals and their jitter, payloads, settings of nothing and of for ever.
+//! What follows from the settings and the seed: intervals and their jitter, payloads, settings of nothing and of for
+//! ever.
 
 use super::*;
 

@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// A session of which the server has heard a little, and the two links that its client dialled after that: what it asked
-/// on the first of them is still on its way.
+/// A session of which the server has heard a little, and the two links that its client dialled after that: what it
+/// asked on the first of them is still on its way.
 fn moved(server: &mut Server) -> (Known, LinkId, LinkId) {
     let (first, known) = server.resume(Known::new(1), 0);
     server.say(first, 1, "a");

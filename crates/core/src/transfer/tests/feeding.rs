@@ -165,8 +165,8 @@ fn credit_that_was_given_is_not_taken_back_when_others_come() {
     assert_eq!(credits(receiver.say()), [(1, 3 << 20)]);
 }
 
-/// As many files of 64 KiB as a client begins before it has heard the server's HELLO, to a server with this limit. How long
-/// all take, how many are put off, and how much is sent twice.
+/// As many files of 64 KiB as a client begins before it has heard the server's HELLO, to a server with this limit. How
+/// long all take, how many are put off, and how much is sent twice.
 fn unasked(limit: u64) -> (Duration, usize, u64) {
     let mut world = World::with(Config { limit_rate: Some(limit), ..Config::default() });
     world.client = End::new(Role::Client, Config::default());

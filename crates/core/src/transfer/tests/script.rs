@@ -88,8 +88,8 @@ impl Scripted {
         scripted
     }
 
-    /// Sends a file of 1 MiB whose offer is accepted with so much credit, on handle 3: another was offered before it, and is
-    /// refused, so its beginning has not followed it unasked. Nothing has been read.
+    /// Sends a file of 1 MiB whose offer is accepted with so much credit, on handle 3: another was offered before it,
+    /// and is refused, so its beginning has not followed it unasked. Nothing has been read.
     pub(super) fn with_credit(credit: u64) -> Self {
         let mut scripted = Self::client();
         for n in [2, 1] {

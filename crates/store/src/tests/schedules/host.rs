@@ -1,4 +1,5 @@
-//! A process at one end: a store on a model device, links to the other end, and jobs that run when the schedule says so.
+//! A process at one end: a store on a model device, links to the other end, and jobs that run when the schedule says
+//! so.
 
 use crate::sys::Folder;
 use crate::sys::model::Device;
@@ -99,7 +100,8 @@ impl Session {
         }
     }
 
-    /// Takes a message from the link. Says whether it is for somebody else, who would find it damaged: here are only files.
+    /// Takes a message from the link. Says whether it is for somebody else, who would find it damaged: here are only
+    /// files.
     pub(super) fn receive(&mut self, now: Instant, message: Vec<u8>) -> bool {
         self.held.fetch_add(message.len(), Relaxed);
         let held = Held { message, held: Arc::clone(&self.held) };

@@ -87,7 +87,8 @@ impl Watch {
         }
     }
 
-    /// With no trace of it left, whoever missed the confirmation replaces a finished file by itself, from the first byte.
+    /// With no trace of it left, whoever missed the confirmation replaces a finished file by itself, from the first
+    /// byte.
     fn is_replaced(&self, device: &Device, name: &str) -> bool {
         self.config.overwrite && self.config.keep_committed.is_none() && read(device, name).is_some()
     }

@@ -5,7 +5,8 @@ use super::*;
 /// The payload of a packet.
 const PACKET: u64 = 1460;
 
-/// A path of which every so many packets one is lost, on average. It comes a round trip later, and what came behind it waits.
+/// A path of which every so many packets one is lost, on average. It comes a round trip later, and what came behind it
+/// waits.
 struct Lossy {
     bytes_per_second: u64,
     latency: Duration,
@@ -74,8 +75,8 @@ fn a_far_path_that_loses_packets_is_used_for_the_most_part() {
     }
 }
 
-/// What has arrived after so many seconds through a transport that begins with ten packets in a round trip, and sends twice as
-/// much in the next one if it was given that much: with our window, or with all that it takes.
+/// What has arrived after so many seconds through a transport that begins with ten packets in a round trip, and sends
+/// twice as much in the next one if it was given that much: with our window, or with all that it takes.
 fn arrived(mut path: Lossy, secs: u64, has_window: bool) -> u64 {
     let rtt = path.latency * 2;
     let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(rtt));
