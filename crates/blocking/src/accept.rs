@@ -1,7 +1,7 @@
-//! The server's way to a connection: read the request, decide, answer.
+//! The server's side of a connection: read the request, decide, answer.
 //!
-//! [`accept`] does all of it where the decision is at hand. Where it takes time (a look into a database, another
-//! service), [`receive`] gives the request first, and [`Asked::accept`] or [`Asked::reject`] answers it later.
+//! [`accept`] does all of it if the decision is immediate. If it takes time (a database look-up, another service),
+//! [`receive`] returns the request first, and [`Asked::accept`] or [`Asked::reject`] answers it later.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,17 +20,17 @@ use crate::exchange::exchange;
 use crate::stream::Stream;
 use crate::wait::{Interest, Wakened, wait_for};
 
-/// How long to listen to a client that was refused, so that the answer arrives before the connection ends.
+/// How long to read from a client that was refused, so that the answer arrives before the connection ends.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Reads a request, lets `decide` look at it and the subprotocols it offers (the favourite first), and answers.
+/// Reads a request, lets `decide` see it and the subprotocols that it offers (the most preferred first), and answers.
 ///
-/// What asks for no WebSocket never reaches `decide`: it gets the right HTTP answer by itself. A page of any site can
-/// open a WebSocket with a visitor's cookies: ask [`Origins`] first (RFC 6455 §10.2). After a refusal the stream is
-/// read for up to a second, so that the client gets the answer.
+/// Anything but a valid WebSocket request never reaches `decide`: it automatically gets the right HTTP answer. A page
+/// of any site can open a WebSocket with a visitor's cookies: check [`Origins`] first (RFC 6455 §10.2). After a refusal
+/// the stream is read for up to a second, so that the client gets the answer.
 ///
 /// # Errors
-/// Says why there is no WebSocket, rejections by `decide` included.
+/// Why there is no WebSocket, including rejections by `decide`.
 pub fn accept<S: Stream>(
     stream: S,
     config: &Config,
@@ -39,8 +39,8 @@ pub fn accept<S: Stream>(
     accept_since(Clock::start(), None, stream, config, decide)
 }
 
-/// The same for somebody who came when this clock was started: his time runs from then on, unless somebody else calls
-/// before there is a request.
+/// The same for a client that connected when this clock was started, from which its time counts, unless another thread
+/// calls before there is a request.
 pub(crate) fn accept_since<S: Stream>(
     clock: Clock,
     wakened: Option<&Wakened>,
@@ -58,7 +58,7 @@ pub(crate) fn accept_since<S: Stream>(
 /// Reads a request for a WebSocket, to be answered by [`Asked::accept`] or [`Asked::reject`].
 ///
 /// # Errors
-/// If something else came, or nothing in time. The client has got the right HTTP answer.
+/// If something else arrived, or nothing in time. The client has got the right HTTP answer.
 pub fn receive<S: Stream>(stream: S, config: &Config) -> Result<Asked<S>, AcceptError> {
     receive_since(Clock::start(), None, stream, config)
 }
@@ -77,7 +77,7 @@ fn receive_since<S: Stream>(
     match failed {
         None => Ok(Asked { stream, handshake, clock }),
         Some(Err(error)) => Err(refused(stream, error)),
-        // Nobody has accepted anything yet.
+        // Nothing was accepted yet.
         Some(Ok(_)) => Err(server::AnswerError::NoRequest.into()),
     }
 }
@@ -94,11 +94,11 @@ pub struct Asked<S> {
 impl<S: Stream> Asked<S> {
     /// The request. Credentials and cookies in it are marked as sensitive.
     pub fn request(&self) -> &http::Request<()> {
-        // It waits: that is what this type says.
+        // It waits, as the type guarantees.
         self.handshake.request().expect("a request that waits")
     }
 
-    /// The subprotocols it offers, the client's favourite first; see [`negotiate`].
+    /// The offered subprotocols, the most preferred first; see [`negotiate`].
     pub fn subprotocols(&self) -> &[String] {
         self.handshake.subprotocols()
     }
@@ -117,7 +117,7 @@ impl<S: Stream> Asked<S> {
         }
     }
 
-    /// Answers without a WebSocket, and says what became of it: [`server::Error::Rejected`] if all went well.
+    /// Answers without a WebSocket, and returns the result: [`server::Error::Rejected`] if all went well.
     pub fn reject<B: AsRef<[u8]>>(mut self, response: &Response<B>) -> AcceptError {
         match self.handshake.reject(self.clock.now(), response) {
             Ok(()) => match self.answer() {
@@ -156,11 +156,11 @@ fn refused<S: Stream>(stream: S, error: server::Error) -> AcceptError {
     error.into()
 }
 
-/// Ends a stream gently. Who drops one with bytes unread makes the system reset it, and the answer is lost.
+/// Ends a stream gently. If it were dropped with unread bytes, the system would reset it, and the answer would be lost.
 fn linger<S: Stream>(mut stream: S) {
     let clock = Clock::start();
     let until = Instant::ZERO + LINGER;
-    // The answer has been given; how the stream ends is no news.
+    // The answer was sent; how the stream ends does not matter.
     let _ = stream.finish_writing();
     let mut forgotten = [0; 512];
     while clock.now() < until {

@@ -1,15 +1,16 @@
-//! Reading a clock for a core that has none.
+//! Reads the clock for a core that has none.
 
 use std::time::{self, Duration};
 
 use bowline_core::Instant;
 
-/// The farthest a deadline is set, where it is farther than the clock of the machine can tell: some 30 years.
+/// The farthest a deadline is set, if it is beyond what the machine's clock can express: about 30 years.
 const FAR: Duration = Duration::from_secs(1_000_000_000);
 
-/// Turns the time of the system into the time of the core, and back.
+/// Converts the system's time into the core's time, and back.
 ///
-/// All machines that meet must be told the time of the same clock, so it is `Copy`: start one, and hand it on.
+/// All machines that work together must be given the time of the same clock, so it is `Copy`: start one, and pass it
+/// on.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: time::Instant,
@@ -34,11 +35,11 @@ impl Clock {
     /// When this clock shows `instant`, in the time of the system; at the latest some 30 years after the start.
     pub fn deadline(&self, instant: Instant) -> time::Instant {
         let soon = instant.since_start().min(FAR);
-        // Adding fails only where the clock of the machine cannot tell so late a time.
+        // Adding fails only if the machine's clock cannot express so late a time.
         self.start.checked_add(soon).unwrap_or(self.start)
     }
 
-    /// The clock that shows so much more.
+    /// A clock that is ahead by this much.
     #[cfg(test)]
     pub(crate) fn set_forward(self, by: Duration) -> Self {
         Self { start: self.start.checked_sub(by).expect("a machine that has run for longer") }

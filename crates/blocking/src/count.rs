@@ -1,9 +1,9 @@
-//! Counting what is under way on other threads, so that one can wait for the last.
+//! Counts what is running on other threads, so that it can be waited for.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How much is under way. Clones count together.
+/// A count of running things. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Count(Arc<Shared>);
 
@@ -13,12 +13,12 @@ struct Shared {
     changed: Condvar,
 }
 
-/// One thing under way; counted until it is dropped, even by a panic.
+/// One running thing; counted until it is dropped, even by a panic.
 #[derive(Debug)]
 pub(crate) struct Counted(Count);
 
 impl Count {
-    /// One more.
+    /// Counts one more.
     pub(crate) fn enter(&self) -> Counted {
         *self.lock() += 1;
         Counted(self.clone())
@@ -28,13 +28,13 @@ impl Count {
         *self.lock()
     }
 
-    /// Waits until nothing is under way.
+    /// Waits until nothing is running.
     pub(crate) fn wait(&self) {
         let count = self.0.changed.wait_while(self.lock(), |count| *count > 0);
         drop(count.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Waits for that no longer than this; says whether it has come.
+    /// The same, but no longer than this; returns whether nothing is running.
     pub(crate) fn wait_for(&self, time: Duration) -> bool {
         let waited = self.0.changed.wait_timeout_while(self.lock(), time, |count| *count > 0);
         *waited.unwrap_or_else(PoisonError::into_inner).0 == 0

@@ -1,4 +1,4 @@
-//! The client's way to a connection: resolve, connect, shake hands.
+//! The client's side of a connection: resolve, connect, handshake.
 //!
 //! [`connect`] does all of it. [`handshake`] does the last step alone, over any stream: TLS, a proxy's tunnel, a Unix
 //! socket.
@@ -31,7 +31,7 @@ pub fn connect(url: &str, config: &Config) -> Result<Dialed<MaybeTlsStream>, Dia
     connect_with(&Request::new(url)?, config)
 }
 
-/// Dials as [`connect`] does, with subprotocols and headers of the application's own.
+/// Dials as [`connect`] does, with the application's own subprotocols and headers.
 ///
 /// # Errors
 /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
@@ -66,7 +66,7 @@ fn encrypt(
     leg.encrypted(encrypted.ok_or_else(|| leg.timed_out(Stage::Tls))?).map(MaybeTlsStream::from)
 }
 
-/// Never called: nothing is secure without that feature.
+/// Never called: nothing is encrypted without that feature.
 #[cfg(not(feature = "tls"))]
 #[expect(clippy::unnecessary_wraps, reason = "the form for TLS needs it")]
 fn encrypt(
@@ -79,10 +79,10 @@ fn encrypt(
     Ok(stream.into())
 }
 
-/// Asks for a WebSocket over a stream that is connected, and encrypted if the URL asks for it.
+/// Performs the WebSocket handshake over a stream that is connected, and encrypted if the URL requires it.
 ///
 /// # Errors
-/// [`DialError::Handshake`], or the lack of random bytes.
+/// [`DialError::Handshake`], or that there are no random bytes.
 pub fn handshake<S: Stream>(
     stream: S,
     request: &Request,

@@ -1,4 +1,4 @@
-//! Where clients come in.
+//! Where clients connect.
 
 use std::net::{self, TcpListener, TcpStream};
 #[cfg(unix)]
@@ -8,26 +8,26 @@ use std::{fmt, io};
 use crate::stream::{Handle, Socket};
 use crate::tcp::tune;
 
-/// What a [`Listener`](crate::Listener) can listen with. Sockets of the standard library are such.
+/// What a [`Listener`](crate::Listener) can listen with, such as the listeners of the standard library.
 pub trait Door {
-    /// What a client comes by.
+    /// The stream to a client.
     type Stream: Send + 'static;
-    /// Where it comes from.
+    /// The address of a client.
     type Address: fmt::Debug + Send + 'static;
 
-    /// The next client if there is one, by a stream that waits.
+    /// Accepts the next client, if there is one, with a blocking stream.
     ///
     /// # Errors
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none, or what the system says.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none, or the system's error.
     fn accept(&self) -> io::Result<(Self::Stream, Self::Address)>;
 
-    /// [`accept`](Self::accept) does not wait from here on.
+    /// Makes [`accept`](Self::accept) non-blocking.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     fn set_nonblocking(&self) -> io::Result<()>;
 
-    /// The socket, to wait for.
+    /// The socket to wait for.
     fn socket(&self) -> Handle<'_>;
 }
 
@@ -71,19 +71,20 @@ impl Door for UnixListener {
     }
 }
 
-/// On some systems a stream is like its listener, and has to be told to wait; it cannot be told if it is gone already.
+/// On some systems a stream inherits non-blocking mode from its listener, and must be reset; that fails if the client
+/// is already gone.
 fn patient(told: io::Result<()>) -> io::Result<()> {
     told.map_err(|_| io::ErrorKind::ConnectionAborted.into())
 }
 
-/// What to call whoever has come by a Unix socket.
+/// What to call a client of a Unix socket.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn unix_peer(stream: &UnixStream) -> String {
     let user = rustix::net::sockopt::socket_peercred(stream).ok().map(|peer| peer.uid.as_raw());
     bowline_host::unix::peer(user)
 }
 
-/// What to call whoever has come by a Unix socket.
+/// What to call a client of a Unix socket.
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 pub(crate) fn unix_peer(_: &UnixStream) -> String {
     bowline_host::unix::peer(None)

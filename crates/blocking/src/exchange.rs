@@ -9,11 +9,11 @@ use crate::clock::Clock;
 use crate::stream::Stream;
 use crate::wait::{Interest, Wakened, wait_for};
 
-/// What is read at once. The limit on the head of a request or an answer is set in the handshake.
+/// How much is read at once. The handshake itself limits the head of a request or an answer.
 const READ: usize = 4 << 10;
 
-/// Reads and writes for `machine` until `outcome` finds that it has come to one, or somebody calls and ends it. The
-/// stream does not wait from here on.
+/// Reads and writes for `machine` until `outcome` returns a result, or another thread calls and ends it. The stream is
+/// non-blocking from here on.
 pub(crate) fn exchange<S: Stream, M: Machine, T>(
     stream: &mut S,
     machine: &mut M,
@@ -92,7 +92,7 @@ impl<S: Stream, M: Machine> Link<'_, S, M> {
     }
 }
 
-/// Whether it is only not the time for it.
+/// Whether the call should only be repeated later.
 fn is_passing<T>(result: &io::Result<T>) -> bool {
     let kind = result.as_ref().err().map(io::Error::kind);
     matches!(kind, Some(io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted))

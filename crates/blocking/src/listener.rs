@@ -1,4 +1,4 @@
-//! A thread for each client that comes.
+//! A thread for each client that connects.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -14,10 +14,10 @@ use crate::door::Door;
 use crate::places::{Place, Places};
 use crate::wait::{Interest, Wakened, Waker, wait, waker};
 
-/// How many clients are served at once if nothing else is said.
+/// How many clients are served at once by default.
 const MOST: usize = 1024;
 
-/// Accepts connections, and serves each with a thread of its own: at a TCP port, at a Unix socket, or at any other
+/// Accepts connections, and serves each with a thread of its own: on a TCP port, on a Unix socket, or on any other
 /// [`Door`].
 ///
 /// ```
@@ -65,7 +65,7 @@ pub struct Stopper {
     waker: Waker,
 }
 
-/// The clients that were there when a listener stopped.
+/// The clients that were being served when a listener stopped.
 #[derive(Clone, Debug, Default)]
 pub struct Left(Count);
 
@@ -73,48 +73,48 @@ impl Listener<TcpListener> {
     /// Listens at an address; port 0 picks a free one.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
         Self::new(TcpListener::bind(address)?)
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.door.local_addr()
     }
 }
 
 impl<D: Door> Listener<D> {
-    /// Listens at a door that is already open.
+    /// Listens on an open door.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn new(door: D) -> io::Result<Self> {
         door.set_nonblocking()?;
         let (waker, wakened) = waker()?;
         Ok(Self { door, wakened, stopper: Stopper { is_stopped: Arc::default(), waker }, most: MOST })
     }
 
-    /// Serves this many clients at once; others wait in the system's queue. Default: 1024. A [`Server`](crate::Server)
-    /// has a number of its own.
+    /// Sets how many clients are served at once; others wait in the system's queue. Default: 1024. A
+    /// [`Server`](crate::Server) has a limit of its own.
     #[must_use]
     pub fn with_most(self, most: usize) -> Self {
         Self { most: most.max(1), ..self }
     }
 
-    /// What stops it.
+    /// A handle that can stop it.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
     }
 
-    /// Calls `serve` in a thread of its own for each client, until it is [stopped](Stopper::stop). The clients that are
-    /// there then continue to be served; the returned value can wait for them.
+    /// Calls `serve` in a thread of its own for each client, until it is [stopped](Stopper::stop). Clients that are
+    /// then being served continue; the returned value can wait for them.
     ///
     /// # Errors
-    /// The listener cannot be used at all. A single connection that fails is no error.
+    /// If the listener cannot be used at all. The failure of a single connection is not an error.
     pub fn serve(self, serve: impl Fn(D::Stream, D::Address) + Send + Sync + 'static) -> io::Result<Left> {
         let left = Left::default();
         let places = Places::new(self.most);
@@ -122,8 +122,9 @@ impl<D: Door> Listener<D> {
         Ok(left)
     }
 
-    /// The same with places that others may take, too; the clients are counted also if it ends by an error. `make_room`
-    /// is asked to, for somebody who waits while all places are taken, and says after what time to ask again.
+    /// The same with places that may be shared with others; the clients are counted even if it ends with an error.
+    /// `make_room` is called for a client that waits while all places are taken, and returns after what time to call it
+    /// again.
     pub(crate) fn accept_all(
         self,
         left: &Left,
@@ -132,7 +133,7 @@ impl<D: Door> Listener<D> {
         serve: impl Fn(D::Stream, D::Address) + Send + Sync + 'static,
     ) -> io::Result<()> {
         let serve = Arc::new(serve);
-        // Somebody who has come and has no place yet.
+        // A client that has connected and has no place yet.
         let mut next = None;
         let mut failures = Failures::default();
         while !self.stopper.is_stopped() {
@@ -161,7 +162,7 @@ impl<D: Door> Listener<D> {
         Ok(())
     }
 
-    /// Gives a client a place, and a thread.
+    /// Gives a client a place and a thread.
     fn seat<F>((stream, peer): (D::Stream, D::Address), left: &Left, place: Place, serve: &Arc<F>)
     where
         F: Fn(D::Stream, D::Address) + Send + Sync + 'static,
@@ -170,7 +171,7 @@ impl<D: Door> Listener<D> {
         let serve = Arc::clone(serve);
         let client = thread::Builder::new().name(format!("bowline {peer:?}")).spawn(move || {
             let _place = place;
-            // Nothing of the service is held by whoever is not counted any more.
+            // Nothing of the service is held after the client is no longer counted.
             let serve = serve;
             serve(stream, peer);
         });
@@ -181,7 +182,7 @@ impl<D: Door> Listener<D> {
 }
 
 impl Stopper {
-    /// The listener accepts nobody any more, and [`Listener::serve`] returns.
+    /// The listener accepts no more clients, and [`Listener::serve`] returns.
     pub fn stop(&self) {
         self.is_stopped.store(true, Ordering::Release);
         self.waker.wake();
@@ -193,17 +194,17 @@ impl Stopper {
 }
 
 impl Left {
-    /// One more who is not let go of before he has left.
+    /// Counts one more client to be waited for.
     pub(crate) fn enter(&self) -> Counted {
         self.0.enter()
     }
 
-    /// How many there are.
+    /// How many are left.
     pub fn count(&self) -> usize {
         self.0.get()
     }
 
-    /// Waits until all are gone, no longer than this; returns whether they are.
+    /// Waits until all have left, but no longer than this; returns whether they have.
     pub fn wait(&self, time: Duration) -> bool {
         self.0.wait_for(time)
     }

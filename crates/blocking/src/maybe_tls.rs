@@ -31,7 +31,7 @@ enum Kind {
 }
 
 impl MaybeTlsStream {
-    /// The TCP connection, to look at, if it is one.
+    /// The TCP connection, for inspection, if it is one.
     pub fn tcp(&self) -> Option<&TcpStream> {
         match &self.0 {
             Kind::Plain(stream) => Some(stream),
@@ -42,14 +42,14 @@ impl MaybeTlsStream {
         }
     }
 
-    /// Tells the system how many unsent bytes it may hold.
+    /// Sets how many unsent bytes the system may hold.
     pub(crate) fn set_unsent(&self, most: u32) {
         if let Some(tcp) = self.tcp() {
             set_unsent(tcp, most);
         }
     }
 
-    /// Which version of TLS it is, such as `TLSv1_3`; `None` without TLS.
+    /// The version of TLS, such as `TLSv1_3`; `None` without TLS.
     pub fn tls_version(&self) -> Option<&'static str> {
         match &self.0 {
             Kind::Plain(_) => None,
@@ -62,7 +62,7 @@ impl MaybeTlsStream {
 }
 
 impl Driver<MaybeTlsStream> {
-    /// What drives a connection that was dialled here, whose system is told how much it may hold.
+    /// A driver for a connection that was dialled here, with a limit on what the system holds.
     pub(crate) fn dialed(dialed: Dialed<MaybeTlsStream>, config: Config, clock: Clock) -> io::Result<Self> {
         let driver = Self::client(dialed.stream, &dialed.leftover, config, clock)?;
         Ok(driver.with_valve(MaybeTlsStream::set_unsent))
@@ -89,7 +89,7 @@ impl From<TlsStream<TcpStream>> for MaybeTlsStream {
     }
 }
 
-/// Calls a function of whichever stream it is.
+/// Calls a method on whichever stream it is.
 macro_rules! delegate {
     ($self:expr, $stream:ident => $call:expr) => {
         match $self {

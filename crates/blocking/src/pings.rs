@@ -1,4 +1,4 @@
-//! Pings of the application's own, and who waits for their answers.
+//! The application's own pings, and who waits for their answers.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::stream::Stream;
 
 /// Where the answer to a ping goes.
 pub(crate) type Waiter = mpsc::Sender<Result<Duration, PingError>>;
-/// The pings of one connection that are not answered yet.
+/// The unanswered pings of one connection.
 pub(crate) type Pings = bowline_host::Pings<Waiter>;
 
-/// None yet.
+/// Starts empty.
 pub(crate) fn pings() -> Pings {
     Pings::new(|waiter, answer| {
-        // Whoever asked may be gone.
+        // The waiter may be gone.
         let _ = waiter.send(answer);
     })
 }

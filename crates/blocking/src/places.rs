@@ -1,21 +1,21 @@
-//! Places for those who are served: of one listener, or of all those of a server.
+//! Places for clients being served: of one listener, or of all listeners of a server.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::wait::Waker;
 
-/// So many. Clones are the same ones.
+/// A number of places. Clones are the same ones.
 #[derive(Clone, Debug)]
 pub(crate) struct Places(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     free: usize,
-    /// Those who have found none.
+    /// Those that wait for a place.
     waiting: Vec<Waker>,
 }
 
-/// One of them, until it is dropped, even by a panic.
+/// One place, until it is dropped, even by a panic.
 #[derive(Debug)]
 pub(crate) struct Place(Places);
 
@@ -24,7 +24,7 @@ impl Places {
         Self(Arc::new(Mutex::new(State { free: most.max(1), waiting: Vec::new() })))
     }
 
-    /// A place, if one is free; if not, this one is called when one may be.
+    /// A place, if one is free; otherwise `waker` is woken when one may be.
     pub(crate) fn take(&self, waker: &Waker) -> Option<Place> {
         let mut state = self.lock();
         if state.free > 0 {

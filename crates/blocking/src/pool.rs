@@ -11,12 +11,12 @@ use bowline_store::worker::Spawn;
 
 use crate::count::Count;
 
-/// Longer than the pauses of a transfer that moves.
+/// Longer than the pauses of a moving transfer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A bounded number of threads that come when there is work, and go when there is none. Clones share them.
+/// A limited number of threads that start when there is work, and end when there is none. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Pool(Arc<Shared>);
 
@@ -36,7 +36,7 @@ struct State {
 }
 
 impl Pool {
-    /// A pool of at most so many threads.
+    /// A pool of at most this many threads.
     pub(crate) fn new(most: usize) -> Self {
         Self::with_patience(most, PATIENCE)
     }
@@ -46,7 +46,7 @@ impl Pool {
         Self(Arc::new(Shared { most: most.max(1), patience, state, called }))
     }
 
-    /// What runs jobs here, and counts them until they have ended.
+    /// Runs jobs here, and counts them until they have ended.
     pub(crate) fn spawner(&self, jobs: &Count) -> Spawn {
         let (pool, jobs) = (self.clone(), jobs.clone());
         Arc::new(move |job| {
@@ -74,15 +74,15 @@ impl Pool {
         }
     }
 
-    /// What a thread does.
+    /// The loop of a thread.
     fn work(&self) {
         while let Some(job) = self.next() {
             carry_out(job);
         }
     }
 
-    /// The system gives no thread. Without a single one all the work is done here: others who have found none may have
-    /// counted on the one that was to come.
+    /// The system provides no thread. If there is none at all, the work is done here: other callers may have relied on
+    /// the thread that was to start.
     fn work_alone(&self) {
         while let Some(job) = self.orphan() {
             carry_out(job);
@@ -95,7 +95,7 @@ impl Pool {
         if state.threads == 0 { state.jobs.pop_front() } else { None }
     }
 
-    /// The next job; `None` if none comes for a while, and the thread is to end.
+    /// The next job; `None` if none comes for a while, so that the thread should end.
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         state.idle += 1;
@@ -114,7 +114,7 @@ impl Pool {
     }
 }
 
-/// A job that panics says so itself, and costs nobody his thread.
+/// A job that panics reports that itself, and does not cost its thread.
 fn carry_out(job: Job) {
     let _ = catch_unwind(AssertUnwindSafe(job));
 }
@@ -178,7 +178,7 @@ mod tests {
                 assert_ne!(n, 1, "on purpose");
             })
         };
-        // Two have called a thread at once, and each has counted on that of the other.
+        // Two calls have requested a thread at once, and each has relied on that of the other.
         pool.lock().threads = 1;
         pool.lock().jobs.extend([job(1) as Job, job(2)]);
         pool.work_alone();

@@ -8,7 +8,7 @@ use bowline_host::messages::Wake;
 
 use crate::wait::Waker;
 
-/// Where letters to a thread are left. It is woken when it waits. Clones are the same box.
+/// Where letters to a thread are left. The thread is woken if it waits. Clones are the same box.
 pub(crate) struct Post<M>(Arc<Shared<M>>);
 
 struct Shared<M> {
@@ -18,11 +18,11 @@ struct Shared<M> {
 
 struct State<M> {
     letters: VecDeque<M>,
-    /// The thread waits, and does not look here before it is woken.
+    /// Whether the thread waits, and will not look here until it is woken.
     is_waiting: bool,
-    /// Somebody has called without a letter.
+    /// Whether somebody has called without a letter.
     is_stirred: bool,
-    /// Nobody will look any more.
+    /// Whether nobody will look here any more.
     is_closed: bool,
 }
 
@@ -33,11 +33,11 @@ impl<M> Post<M> {
         Self(Arc::new(Shared { state: Mutex::new(state), waker }))
     }
 
-    /// Leaves a letter; false if nobody will look any more, and it is lost.
+    /// Leaves a letter; returns false if nobody will look here any more, so that it is lost.
     pub(crate) fn send(&self, letter: M) -> bool {
         let mut state = self.lock();
         if state.is_closed {
-            // What is in it may have something to say when it is dropped.
+            // Dropping its contents may have effects of its own.
             drop(state);
             return false;
         }
@@ -50,7 +50,7 @@ impl<M> Post<M> {
         true
     }
 
-    /// Makes the thread look around, whether it waits or is about to.
+    /// Makes the thread look around, whether it waits already or is about to.
     pub(crate) fn stir(&self) {
         let mut state = self.lock();
         state.is_stirred = true;
@@ -68,14 +68,14 @@ impl<M> Post<M> {
         std::mem::take(&mut state.letters)
     }
 
-    /// The thread is about to wait; false if there are letters or calls, and it must not.
+    /// The thread is about to wait; returns false if there are letters or calls, so that it must not.
     pub(crate) fn may_wait(&self) -> bool {
         let mut state = self.lock();
         state.is_waiting = state.letters.is_empty() && !state.is_stirred;
         state.is_waiting
     }
 
-    /// Nobody looks here any more. Gives back what was left.
+    /// Nobody looks here any more. Returns what was left.
     pub(crate) fn close(&self) -> VecDeque<M> {
         let mut state = self.lock();
         state.is_closed = true;
@@ -88,7 +88,7 @@ impl<M> Post<M> {
 }
 
 impl<M: Send + 'static> Post<M> {
-    /// What [stirs](Self::stir) the thread.
+    /// A waker that [stirs](Self::stir) the thread.
     pub(crate) fn waker(&self) -> Wake {
         let post = self.clone();
         Arc::new(move || post.stir())

@@ -22,8 +22,8 @@ use crate::websocket::{Patience, WebSocket};
 
 type Answer = Result<Dialed<MaybeTlsStream>, DialError>;
 
-/// A WebSocket to any server that reconnects, with a growing backoff, whenever the connection is lost. Its heartbeat
-/// learns from disconnects how much silence the path allows.
+/// A WebSocket to any server that reconnects, with increasing backoff, whenever the connection is lost. Its heartbeat
+/// learns from disconnects how long a silence the path allows.
 ///
 /// Each message belongs to one connection: what was sent before a cut may not have arrived, and nothing is sent again
 /// automatically. Between two ends that both speak Bowline, a [`Client`](crate::Client) delivers each message exactly
@@ -54,8 +54,8 @@ type Answer = Result<Dialed<MaybeTlsStream>, DialError>;
 /// # }
 /// ```
 ///
-/// If you have something to say at the beginning of each connection, such as your subscriptions, or want to show what
-/// the connection is doing, take [events](Self::event) instead of messages:
+/// To send something at the beginning of each connection, such as your subscriptions, or to show the state of the
+/// connection, take [events](Self::event) instead of messages:
 ///
 /// ```no_run
 /// use bowline_blocking::{LinkEvent, ReconnectingConfig, ReconnectingWebSocket};
@@ -81,21 +81,21 @@ type Answer = Result<Dialed<MaybeTlsStream>, DialError>;
 ///
 /// # Heartbeats
 /// It dials again, pings and keeps its deadlines while its owner waits for [events](Self::event) or messages, or sends.
-/// An owner that does something else for longer than half the interval of the heartbeat should leave it to a thread of
-/// its own.
+/// An owner that does something else for longer than half the heartbeat interval should move it into a thread of its
+/// own.
 ///
 /// # Ends
-/// It dials again until the settings say otherwise ([`ReconnectingConfig::reconnect`]; by default never), or until the
-/// server ends it for good: by a Close with 1000, or one that says that the same will not do, by a refusal of the
-/// handshake. Whose server means something else by that calls [`dial`](Self::dial) and goes on.
+/// It keeps dialling until the settings say otherwise ([`ReconnectingConfig::reconnect`]; by default never), or until
+/// the server ends it for good: by a Close with 1000, by a Close that says that the same will not work, or by refusing
+/// the handshake. If your server means something else by that, call [`dial`](Self::dial) to continue.
 pub struct ReconnectingWebSocket {
     clock: Clock,
     reconnecting: Reconnecting,
     dialing: Dialing,
-    /// Where the answer comes from, if a dial is under way.
+    /// The channel for the result, if a dial is under way.
     answer: Option<Receiver<Answer>>,
     link: Option<WebSocket<MaybeTlsStream>>,
-    /// What the handshake of the last connection has shown.
+    /// The round-trip time that the last connection's handshake has shown.
     round_trip: Option<Duration>,
     subprotocol: Option<String>,
 }
@@ -110,7 +110,7 @@ impl ReconnectingWebSocket {
         Self::with_request(Request::new(url)?, config)
     }
 
-    /// The same, with subprotocols, a token and headers of the application's own.
+    /// The same, with the application's own subprotocols, token and headers.
     ///
     /// # Errors
     /// The system gives no random bytes.
@@ -130,8 +130,8 @@ impl ReconnectingWebSocket {
         })
     }
 
-    /// The next message, over whichever connection it comes, or why there will be none. Where messages arrive in
-    /// pieces, the message is put together from those that [`event`](Self::event) has not returned.
+    /// The next message, over whichever connection it arrives, or why there will be none. If messages arrive in pieces,
+    /// the message is joined from the pieces that [`event`](Self::event) has not returned.
     ///
     /// # Errors
     /// It has given up, or was closed.
@@ -143,7 +143,8 @@ impl ReconnectingWebSocket {
         }
     }
 
-    /// The next message if one comes within this time. A dial that is under way then goes on with the next call.
+    /// The next message if one arrives within this time. Otherwise a dial that is under way continues with the next
+    /// call.
     ///
     /// # Errors
     /// It has given up, or was closed.
@@ -155,7 +156,7 @@ impl ReconnectingWebSocket {
     /// messages, as [`LinkEvent::Notice`]; or why there will be nothing more.
     ///
     /// # Errors
-    /// It has given up, or was closed, and everything that came before was told.
+    /// It has given up, or was closed, and everything that came before was reported.
     pub fn event(&mut self) -> Result<LinkEvent, GaveUp> {
         loop {
             if let Some(event) = self.turn(&mut Patience::Endless)? {
@@ -164,10 +165,10 @@ impl ReconnectingWebSocket {
         }
     }
 
-    /// The next thing that happens within this time. A dial that is under way then goes on with the next call.
+    /// The next thing that happens within this time. Otherwise a dial that is under way continues with the next call.
     ///
     /// # Errors
-    /// It has given up, or was closed, and everything that came before was told.
+    /// It has given up, or was closed, and everything that came before was reported.
     pub fn event_timeout(&mut self, time: Duration) -> Result<Option<LinkEvent>, GaveUp> {
         self.turn(&mut Patience::Until(self.clock.now() + time))
     }
@@ -175,7 +176,7 @@ impl ReconnectingWebSocket {
     /// Sends a message over the current connection, as [`WebSocket::send`] does.
     ///
     /// # Errors
-    /// If no connection is up, or it is closing. The message comes back. Wait for [`LinkEvent::Up`].
+    /// If no connection is up, or it is closing. The message is returned. Wait for [`LinkEvent::Up`].
     pub fn send(&mut self, message: Message) -> Result<(), SendError<Message>> {
         match &mut self.link {
             Some(link) => link.send(message),
@@ -183,36 +184,36 @@ impl ReconnectingWebSocket {
         }
     }
 
-    /// Ends it: the current connection is closed, and none is dialled any more. Then keep taking [events](Self::event)
-    /// until there are none: what the peer sends until it also closes is still received.
+    /// Ends it: the current connection is closed, and no other is dialled. Then keep taking [events](Self::event) until
+    /// there are none: what the peer sends until it also closes is still received.
     pub fn close(&mut self, close: Close) {
         self.reconnecting.close();
         self.answer = None;
         if let Some(link) = &mut self.link {
-            // One that is closing already is as good, and so is another Close than one that must not be sent.
+            // One that is closing already is fine, and so is a normal Close instead of one that must not be sent.
             let _ = link.close(close).or_else(|_| link.close(Close::normal()));
         }
     }
 
-    /// The network has changed, as the system or the user says: if it waits before its next dial, it dials soon.
+    /// The network has changed, according to the system or the user: a dial that is waiting happens soon.
     pub fn network_changed(&mut self) {
         self.reconnecting.handle_network_change(self.clock.now());
     }
 
-    /// Dials now, whatever was decided: somebody has pressed the button, or knows better than the last end what the
-    /// server means. This also works after it has given up. A connection that is up, a dial that is under way, and a
-    /// WebSocket that was [closed](Self::close) stay as they are.
+    /// Dials now, whatever was decided: the user has pressed a button, or knows better than the last end what the
+    /// server means. This also works after it has given up. It does not affect a connection that is up, a dial that is
+    /// under way, or a WebSocket that was [closed](Self::close).
     pub fn dial(&mut self) {
         self.reconnecting.dial(self.clock.now());
     }
 
-    /// What the link is doing.
+    /// The state of the link.
     pub fn state(&self) -> LinkState {
         let clock = self.clock;
         self.reconnecting.state().clone().map(|until| clock.deadline(until))
     }
 
-    /// The current connection: to look at, to ping, or to send in other ways. What it receives belongs to
+    /// The current connection: to inspect it, to ping, or to send in other ways. What it receives belongs to
     /// [`event`](Self::event).
     pub fn link(&mut self) -> Option<&mut WebSocket<MaybeTlsStream>> {
         self.link.as_mut()
@@ -284,7 +285,7 @@ impl ReconnectingWebSocket {
 
     fn start_dial(&mut self) {
         let (tell, answer) = sync_channel(1);
-        // Whoever has given up the dial does not listen any more.
+        // After giving up the dial, nobody receives the result.
         let dialing =
             self.dialing.start(self.reconnecting.dial_config(), move |result| drop(tell.send(result)));
         match dialing {
@@ -293,7 +294,7 @@ impl ReconnectingWebSocket {
         }
     }
 
-    /// Waits for what comes of the dial, for the time of the next one, or as long as there is patience.
+    /// Waits for the result of the dial, for the time of the next one, or for as long as `patience` allows.
     fn wait(&mut self, patience: &mut Patience) {
         let due = self.reconnecting.poll_timeout().unwrap_or(Instant::MAX);
         let ours = if let Patience::Until(until) = *patience { until } else { Instant::MAX };

@@ -17,57 +17,58 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 
-/// A stream that can be told not to wait, and that the system can be asked to wait for.
+/// A stream that can be made non-blocking, and whose socket the system can wait for.
 ///
-/// Sockets are such streams. So is whatever encrypts one, if it does four things: it reads and writes without waiting
-/// (`WouldBlock`), it keeps back no bytes that came when it says that there are none, it [says](Self::has_input) when
-/// it holds some that nobody has asked for, and `flush` brings on their way all that it holds back itself.
+/// Sockets are such streams. So is a stream that encrypts one, if it does four things: it reads and writes without
+/// blocking (`WouldBlock`); it does not hold back received bytes when it says that there are none; it
+/// [says](Self::has_input) when it holds bytes that were not requested yet; and `flush` sends everything that it holds
+/// back itself.
 pub trait Stream: Read + Write {
-    /// Calls return [`WouldBlock`](io::ErrorKind::WouldBlock) from here on, instead of waiting.
+    /// Makes calls return [`WouldBlock`](io::ErrorKind::WouldBlock) from here on, instead of blocking.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     fn set_nonblocking(&self) -> io::Result<()>;
 
-    /// The socket, to wait for.
+    /// The socket to wait for.
     fn socket(&self) -> Handle<'_>;
 
-    /// Ends the direction away from here: nothing more will be written.
+    /// Ends the outgoing direction: nothing more will be written.
     ///
     /// # Errors
-    /// What the system says; [`WouldBlock`](io::ErrorKind::WouldBlock) if it is to be called again.
+    /// The system's error; [`WouldBlock`](io::ErrorKind::WouldBlock) if it must be called again.
     fn finish_writing(&mut self) -> io::Result<()>;
 
-    /// Whether there is something to read in here that the socket does not show: then nobody waits for the socket. A
-    /// stream that holds no bytes has no need of it.
+    /// Whether it holds input that the socket does not show; if so, nobody waits for the socket. A stream that holds no
+    /// bytes does not need this.
     fn has_input(&self) -> bool {
         false
     }
 
-    /// From here on `read` waits until there is something to read, so long at most, and gives
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) then. [`read_now`](Self::read_now) and [`write_now`](Self::write_now)
-    /// do not wait: a stream that overrides this one overrides those, too. Says whether this stream can do that at all.
-    /// One that says `false`, as it does by default, is waited for by its socket, and read then.
+    /// From here on, makes `read` wait for input, at most this long, and then return
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock). [`read_now`](Self::read_now) and [`write_now`](Self::write_now) still
+    /// do not wait: a stream that overrides this method must override those too. Returns whether this stream supports
+    /// it. If it returns `false`, the default, the socket is waited for, and then read.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     fn set_patience(&self, time: Duration) -> io::Result<bool> {
         let _ = time;
         Ok(false)
     }
 
-    /// Reads what there is, and does not wait.
+    /// Reads what there is, without waiting.
     ///
     /// # Errors
-    /// As `read`; [`WouldBlock`](io::ErrorKind::WouldBlock) if there is nothing.
+    /// As for `read`; [`WouldBlock`](io::ErrorKind::WouldBlock) if there is nothing.
     fn read_now(&mut self, place: &mut [u8]) -> io::Result<usize> {
         self.read(place)
     }
 
-    /// Writes of these slices, in order, what is taken at once, and does not wait.
+    /// Writes as much of these slices, in order, as is accepted at once, without waiting.
     ///
     /// # Errors
-    /// As `write`; [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing is.
+    /// As for `write`; [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing is accepted.
     fn write_now(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match slices {
             [only] => self.write(only),
@@ -76,7 +77,7 @@ pub trait Stream: Read + Write {
     }
 }
 
-/// What the system knows as a socket, under one name on all systems.
+/// The system's notion of a socket, under one name on all systems.
 pub(crate) trait Socket {
     fn socket(&self) -> Handle<'_>;
 }
@@ -105,7 +106,7 @@ macro_rules! stream {
                 self.shutdown(Shutdown::Write)
             }
 
-            // Elsewhere a socket cannot be told for one call, and the next, whether to wait.
+            // On other systems blocking cannot be chosen for each call.
             #[cfg(target_os = "linux")]
             fn set_patience(&self, time: Duration) -> io::Result<bool> {
                 self.set_read_timeout(Some(time))?;

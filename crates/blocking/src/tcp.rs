@@ -10,7 +10,7 @@ use bowline_host::socket::{STAGGER, interleave};
 
 pub use bowline_host::socket::{UNSENT, set_unsent, tune};
 
-/// Looks a name up; `None` if that takes longer than this.
+/// Resolves a name; `None` if that takes longer than this.
 pub(crate) fn resolve(host: &str, port: u16, time: Duration) -> Option<io::Result<Vec<SocketAddr>>> {
     // An address needs no look-up, and no thread.
     if let Ok(ip) = host.parse() {
@@ -18,7 +18,7 @@ pub(crate) fn resolve(host: &str, port: u16, time: Duration) -> Option<io::Resul
     }
     let (done, answer) = mpsc::channel();
     let host = host.to_owned();
-    // The system gives no way to end a look-up: this one goes on, and nobody listens.
+    // The system has no way to cancel a look-up: it continues, and nobody receives the result.
     let looking = begin("bowline resolve", move || {
         let addresses = (host.as_str(), port).to_socket_addrs();
         let _ = done.send(addresses.map(Iterator::collect));
@@ -29,13 +29,13 @@ pub(crate) fn resolve(host: &str, port: u16, time: Duration) -> Option<io::Resul
     }
 }
 
-/// Begins a thread that nobody waits for.
+/// Starts a thread that nobody waits for.
 fn begin(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name(name.into()).spawn(work).map(drop)
 }
 
 /// Connects to the first of these addresses that answers; each gets a head start over the next. `None` if the time is
-/// over first; the error is that of the address which failed first, if all do.
+/// over first. If all fail, the error is that of the address that failed first.
 pub(crate) fn connect(
     addresses: Vec<SocketAddr>,
     left: impl Fn() -> Duration,
@@ -45,7 +45,7 @@ pub(crate) fn connect(
     let (mut under_way, mut first_error) = (0, None);
     loop {
         if let Some(address) = waiting.next() {
-            // Attempts that are not waited for any more end when their own time is over.
+            // Attempts that are no longer waited for end when their own time is over.
             let (attempt, time) = (done.clone(), left().max(Duration::from_millis(1)));
             let connect = move || drop(attempt.send(TcpStream::connect_timeout(&address, time)));
             under_way += 1;
@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
     }
 
-    /// In a process of its own that can have no more threads.
+    /// In a process of its own that cannot have more threads.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_system_without_threads_is_told() {
@@ -114,7 +114,7 @@ mod tests {
         }
         let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
         alone.args(["--exact", "tcp::tests::a_system_without_threads_is_told", "--test-threads=1"]);
-        // More than any system leaves to one process in one piece.
+        // More than any system gives to one process in one piece.
         alone.env(ALONE, "1").env("RUST_MIN_STACK", (3_usize << (usize::BITS - 2)).to_string());
         let output = alone.output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout);

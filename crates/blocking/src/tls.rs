@@ -1,4 +1,4 @@
-//! TLS over blocking sockets: whom a client believes, who a server is, and the stream between them.
+//! TLS over blocking sockets: which servers a client trusts, a server's identity, and the stream between them.
 
 mod stream;
 
@@ -14,7 +14,7 @@ pub use stream::TlsStream;
 use crate::clock::Clock;
 use crate::dial::Config;
 
-/// Encrypts a client's connection, and makes the server prove who it is; `None` if that has not come about by then.
+/// Encrypts a client's connection, and verifies the server's identity; `None` if that was not done by then.
 pub(crate) fn connect(
     stream: TcpStream,
     request: &Request,

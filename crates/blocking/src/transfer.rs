@@ -12,29 +12,30 @@ pub use bowline_host::transfer::{Control, Finished, TransferError, TransferProgr
 use crate::client::{Letter, Line};
 use crate::watch::{Teller, Watch, watch};
 
-/// A transfer under way. Dropping it does not end it; [`cancel`](Self::cancel) does. Once the transfer has ended,
-/// keeping this value does not keep the client alive.
+/// A running transfer. Dropping it does not end it; [`cancel`](Self::cancel) does. Once the transfer has ended, keeping
+/// this value does not keep the client alive.
 #[derive(Debug)]
 pub struct Transfer {
     progress: Watch<TransferProgress>,
     end: mpsc::Receiver<Result<Finished, TransferError>>,
-    /// What has come of that.
+    /// The result, once it has ended.
     ended: Option<Result<Finished, TransferError>>,
     control: Control,
 }
 
 impl Transfer {
-    /// The id that it has on the wire. It is a secret between the two ends.
+    /// Its id on the wire. It is a secret of the two ends.
     pub fn id(&self) -> TransferId {
         self.control.id()
     }
 
-    /// How far it has come: the latest, and an iterator over what is told several times a second until its end.
+    /// How far it has come: the latest state, and an iterator over what is reported several times a second until the
+    /// end.
     pub fn progress(&self) -> Watch<TransferProgress> {
         self.progress.clone()
     }
 
-    /// Waits for the end. After it has returned once, it returns the same.
+    /// Waits for the end. Every call after the end returns the same result.
     ///
     /// # Errors
     /// Why the file has not arrived.
@@ -46,7 +47,7 @@ impl Transfer {
         self.ended.insert(ended).clone()
     }
 
-    /// Waits for the end, no longer than this; `None` if it has not come.
+    /// Waits for the end, but no longer than this; `None` if it has not ended.
     ///
     /// # Errors
     /// Why the file has not arrived.
@@ -71,7 +72,7 @@ impl Transfer {
         }
     }
 
-    /// What was told of it since this was last asked.
+    /// Progress that was reported since this was last called.
     pub(crate) fn news(&mut self) -> Option<TransferProgress> {
         self.progress.news()
     }
@@ -80,7 +81,7 @@ impl Transfer {
         self.progress.is_over()
     }
 
-    /// A handle that pauses, resumes and cancels it, also from elsewhere.
+    /// A handle that can pause, resume and cancel it from anywhere.
     pub fn control(&self) -> Control {
         self.control.clone()
     }
@@ -90,12 +91,12 @@ impl Transfer {
         self.control.pause();
     }
 
-    /// Takes [`pause`](Self::pause) back; see [`Control::resume`].
+    /// Ends a [`pause`](Self::pause); see [`Control::resume`].
     pub fn resume(&self) {
         self.control.resume();
     }
 
-    /// Ends it before its time; see [`Control::cancel`].
+    /// Ends it early; see [`Control::cancel`].
     pub fn cancel(&self, leftover: Leftover) {
         self.control.cancel(leftover);
     }
@@ -108,7 +109,7 @@ pub(crate) struct Ticket {
     end: mpsc::Sender<Result<Finished, TransferError>>,
     /// Frees the place of this transfer for the next one.
     _place: Place,
-    /// The client stays for whoever controls the transfer, until it ends.
+    /// Keeps the client alive for those that control the transfer, until it ends.
     _line: Arc<Line>,
 }
 
@@ -127,7 +128,7 @@ impl Ticket {
         (Self { progress: teller, end, _place: place, _line: line }, transfer)
     }
 
-    /// Tells the end. Nobody may be waiting.
+    /// Reports the end. Nobody may be waiting.
     pub(crate) fn end(self, result: Result<(TransferProgress, Finished), TransferError>) {
         let result = result.map(|(last, finished)| {
             self.progress.tell(last);
@@ -137,7 +138,7 @@ impl Ticket {
     }
 }
 
-/// A shared bound on the transfers under way.
+/// A shared limit on running transfers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Places(Arc<Shared>);
 
@@ -161,7 +162,7 @@ pub(crate) struct Place {
 }
 
 impl Places {
-    /// Waits for a place for a file of this length, if it is known.
+    /// Waits for a place for a file of this length, if known.
     pub(crate) fn take(&self, length: Option<u64>) -> Place {
         let size = Size::of(length);
         let taken = self.0.freed.wait_while(self.lock(), |taken| !taken.has_room(size));
@@ -204,7 +205,7 @@ impl Taken {
 impl Drop for Place {
     fn drop(&mut self) {
         *self.places.lock().of(self.size) -= 1;
-        // Whoever is woken may want a place of the other size.
+        // Any of those that are woken may want a place of the other size.
         self.places.0.freed.notify_all();
     }
 }

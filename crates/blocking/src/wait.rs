@@ -1,4 +1,4 @@
-//! Waiting for a socket, a deadline, or a word from another thread.
+//! Waiting for a socket, a deadline, or a call from another thread.
 
 use std::io::{self, Read, Write};
 #[cfg(windows)]
@@ -17,11 +17,11 @@ use crate::stream::{Handle, Stream};
 #[derive(Clone, Debug)]
 pub(crate) struct Waker(Arc<Pipe>);
 
-/// The end of it that the thread holds.
+/// The thread's end.
 #[derive(Clone, Debug)]
 pub(crate) struct Wakened(Arc<Pipe>);
 
-/// A waker, and who is woken by it.
+/// A waker, and the end that it wakes.
 pub(crate) fn waker() -> io::Result<(Waker, Wakened)> {
     let (near, far) = pair()?;
     near.set_nonblocking(true)?;
@@ -38,7 +38,7 @@ fn pair() -> io::Result<(Pipe, Pipe)> {
 fn pair() -> io::Result<(Pipe, Pipe)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let near = Pipe::connect(listener.local_addr()?)?;
-    // Somebody else may have been quicker to come.
+    // Another process may have connected first.
     loop {
         let (far, peer) = listener.accept()?;
         if peer == near.local_addr()? {
@@ -50,7 +50,7 @@ fn pair() -> io::Result<(Pipe, Pipe)> {
 impl Waker {
     /// Wakes the thread, now or when it next waits.
     pub(crate) fn wake(&self) {
-        // If it is full, the thread has been woken already; if the other end is gone, there is nobody to wake.
+        // If it is full, the thread has already been woken; if the other end is gone, there is nobody to wake.
         let _ = (&*self.0).write(&[1]);
     }
 
@@ -61,7 +61,8 @@ impl Waker {
 }
 
 impl Wakened {
-    /// Waits until somebody calls, or so much time has passed; `None` is for ever. Says whether somebody has called.
+    /// Waits until another thread calls, or this much time has passed; `None` means for ever. Returns whether one has
+    /// called.
     pub(crate) fn wait(&self, time: Option<Duration>) -> io::Result<bool> {
         wait(None, Interest { read: false, write: false }, Some(self), time)
     }
@@ -73,14 +74,14 @@ impl Wakened {
     }
 }
 
-/// What to wait for beside the time.
+/// What to wait for besides the time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Interest {
     pub(crate) read: bool,
     pub(crate) write: bool,
 }
 
-/// Waits for a stream as [`wait`] does for a socket; not at all if it is to be read, and holds something.
+/// Waits for a stream as [`wait`] does for a socket; not at all if it should be read, and holds input.
 pub(crate) fn wait_for<S: Stream>(
     stream: &S,
     interest: Interest,
@@ -91,8 +92,8 @@ pub(crate) fn wait_for<S: Stream>(
     wait(Some(stream.socket()), interest, wakened, if holds { Some(Duration::ZERO) } else { time })
 }
 
-/// Waits until the socket can do something of this, somebody calls, or so much time has passed; `None` is for ever.
-/// Says whether somebody has called.
+/// Waits until the socket is ready for one of these, another thread calls, or this much time has passed; `None` means
+/// for ever. Returns whether a thread has called.
 pub(crate) fn wait(
     socket: Option<Handle<'_>>,
     interest: Interest,
@@ -117,19 +118,19 @@ pub(crate) fn wait(
             &mut one
         }
         (None, None) => {
-            // Windows does not wait for the time alone.
+            // Windows cannot wait for the time alone.
             thread::sleep(time.unwrap_or(Duration::MAX));
             return Ok(false);
         }
     };
-    // A time that the system cannot tell is as long as for ever.
+    // A time that the system cannot express means for ever.
     let time = time.and_then(|time| Timespec::try_from(time).ok());
     match poll(fds, time.as_ref()) {
-        // Whoever was interrupted by a signal looks again.
+        // After an interruption by a signal, the caller checks again.
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(error) => return Err(error.into()),
     }
-    // On Windows it is two flags in one, of which one comes.
+    // On Windows this is two flags in one, of which one is set.
     let called = wakened.is_some() && fds[0].revents().intersects(PollFlags::IN);
     if let Some(wakened) = wakened.filter(|_| called) {
         wakened.clear();
@@ -159,7 +160,7 @@ mod tests {
         }
         let wait = |time| wakened.wait(time).unwrap();
         assert!(wait(None), "before");
-        // Where it is a socket, some of so many may still be on their way.
+        // If the pipe is a socket, some of so many wake-ups may still be on their way.
         #[cfg(unix)]
         assert!(!wait(Some(Duration::ZERO)), "all calls are answered");
         let later = thread::spawn(move || waker.wake());

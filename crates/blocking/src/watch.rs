@@ -1,4 +1,4 @@
-//! What changes now and then, and who looks at it.
+//! Values that change now and then, and their observers.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use bowline_host::messages::Wake;
 
-/// Something that changes, as it is at the moment. As an iterator it waits for each change, and ends when there will be
-/// no other; changes that follow each other quickly are one. Clones look for themselves.
+/// The current state of something that changes. As an iterator it waits for each change, and ends when there will be no
+/// more; changes in quick succession count as one. Each clone observes separately.
 #[derive(Clone)]
 pub struct Watch<T> {
     shared: Arc<Shared<T>>,
-    /// The change that was seen last.
+    /// The change that was last seen.
     seen: u64,
 }
 
-/// Who makes the changes. Dropping it says that there will be no other.
+/// Makes the changes. Dropping it says that there will be no more.
 pub(crate) struct Teller<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
@@ -29,7 +29,7 @@ struct State<T> {
     is_over: bool,
 }
 
-/// Something to be watched, from this value on.
+/// Something to be observed, starting with this value.
 pub(crate) fn watch<T: Clone>(value: T) -> (Teller<T>, Watch<T>) {
     let state = Mutex::new(State { value, changes: 0, is_over: false });
     let shared = Arc::new(Shared { state, changed: Condvar::new() });
@@ -37,7 +37,7 @@ pub(crate) fn watch<T: Clone>(value: T) -> (Teller<T>, Watch<T>) {
 }
 
 impl<T: Clone> Watch<T> {
-    /// What it is at the moment.
+    /// The current value.
     pub fn get(&self) -> T {
         self.shared.lock().value.clone()
     }
@@ -47,18 +47,18 @@ impl<T: Clone> Watch<T> {
         self.change(Instant::now().checked_add(time))
     }
 
-    /// Waits until it is like this, and says what it is; `None` if it never will be.
+    /// Waits until the value is like this, and returns it; `None` if it never will be.
     pub fn wait_for(&mut self, mut is_it: impl FnMut(&T) -> bool) -> Option<T> {
         let value = self.get();
         if is_it(&value) { Some(value) } else { self.find(is_it) }
     }
 
-    /// A change that was not seen, if there is one already.
+    /// A change that was not seen, if there is one.
     pub(crate) fn news(&mut self) -> Option<T> {
         self.change(Some(Instant::now()))
     }
 
-    /// Whether there will be no other change.
+    /// Whether there will be no more changes.
     pub(crate) fn is_over(&self) -> bool {
         self.shared.lock().is_over
     }
@@ -99,7 +99,7 @@ impl<T> Teller<T> {
 }
 
 impl Teller<()> {
-    /// What says that there is news.
+    /// A waker that signals a change.
     pub(crate) fn into_wake(self) -> Wake {
         Arc::new(move || self.tell(()))
     }
@@ -130,8 +130,8 @@ impl<T: fmt::Debug> fmt::Debug for Teller<T> {
     }
 }
 
-/// Looks for something, and again whenever there is news, until it is found or this time has come. Whoever has found
-/// nothing may say when to look again in any case.
+/// Calls `find`, and again whenever there is news, until it finds something or this time has come. It may return a time
+/// to check again in any case.
 pub(crate) fn look<T>(
     news: &Watch<()>,
     until: Option<Instant>,
@@ -139,7 +139,7 @@ pub(crate) fn look<T>(
 ) -> Option<T> {
     let mut news = news.clone();
     loop {
-        // What is told from here on is not missed.
+        // Changes from here on are not missed.
         news.news();
         match find() {
             Ok(found) => return Some(found),
@@ -149,12 +149,12 @@ pub(crate) fn look<T>(
     }
 }
 
-/// Those who want to hear of everything that happens; none once nothing will happen any more.
+/// The receivers of all events; `None` once there will be no more events.
 #[derive(Debug)]
 pub(crate) struct Audience<E>(Mutex<Option<Vec<mpsc::SyncSender<E>>>>);
 
 impl<E: Clone> Audience<E> {
-    /// What happens from now on. Who leaves so many events waiting misses what comes then.
+    /// The events from now on. A receiver with this many unread events misses later ones.
     pub(crate) fn join(&self, waiting: usize) -> mpsc::Receiver<E> {
         let (sender, receiver) = mpsc::sync_channel(waiting);
         if let Some(listeners) = &mut *self.lock() {
@@ -172,7 +172,7 @@ impl<E: Clone> Audience<E> {
         }
     }
 
-    /// Nothing else will happen.
+    /// There will be no more events.
     pub(crate) fn leave(&self) {
         *self.lock() = None;
     }
@@ -230,7 +230,7 @@ mod tests {
         telling.join().unwrap();
     }
 
-    /// Tells until nobody looks any more.
+    /// Signals until nobody observes any more.
     fn news_is_enough(teller: &Teller<()>) -> bool {
         teller.tell(());
         Arc::strong_count(&teller.0) == 1

@@ -1,4 +1,4 @@
-//! Messages in, messages out: a WebSocket for applications that want no more than that.
+//! Messages in, messages out: a WebSocket for applications that need nothing else.
 
 mod ask;
 mod held;
@@ -61,10 +61,10 @@ pub use spawned::{Receiver, Sender};
 /// # Heartbeats
 /// Pings, pongs and deadlines are handled in both directions while a call waits, and by sends that do not wait. No call
 /// waits longer than the connection's next deadline without checking it. An owner that does something else for longer
-/// than half the interval of the heartbeat should let a thread drive the WebSocket: [`spawn`](Self::spawn).
+/// than half the heartbeat interval should let a thread drive the WebSocket: [`spawn`](Self::spawn).
 ///
 /// # How long calls wait
-/// No call waits for ever for a peer that is gone, but some do for one that is there:
+/// No call waits for ever for a peer that is gone, but some do for one that is alive:
 ///
 /// | call | waits for | at most |
 /// |---|---|---|
@@ -73,9 +73,9 @@ pub use spawned::{Receiver, Sender};
 /// | [`ended`](Self::ended) | the end | as long as the peer answers pings or sends; after a [`close`](Self::close) as [`closing::Config`](bowline_core::closing::Config) says |
 /// | [`send`](Self::send), [`send_piece`](Self::send_piece), [`flush`](Self::flush) | the peer, to accept what was sent | as long as the peer is alive, or until it has accepted nothing for [`Config::write_timeout`], which is not set by default |
 ///
-/// A peer is gone when the [heartbeat](bowline_core::heartbeat::Config) finds nobody there: by default 40 s after its
-/// last byte. Without a heartbeat, only the system notices, usually after a quarter of an hour, and never if nothing is
-/// under way. The other calls do not wait.
+/// A peer counts as gone when the [heartbeat](bowline_core::heartbeat::Config) declares it dead: by default 40 s after
+/// its last byte. Without a heartbeat, only the system notices, usually after a quarter of an hour, and never if
+/// nothing is under way. The other calls do not wait.
 ///
 /// # The socket below
 /// The WebSocket controls it: whether calls block changes from call to call, also for duplicates of the socket
@@ -83,12 +83,12 @@ pub use spawned::{Receiver, Sender};
 ///
 /// # Both sides send
 /// While [`send`](Self::send) waits for the peer to accept what was sent, it reads what the peer sends, and holds it
-/// for the next [`receive`](Self::receive). So two ends that send before they receive do not wait for each other. How
-/// much is held is [bounded](Self::set_ahead).
+/// for the next [`receive`](Self::receive). So two ends that send before they receive do not wait for each other. The
+/// amount held is [limited](Self::set_ahead).
 ///
 /// # The other side closes
 /// Its Close is answered when the owner asks for more after the last message, and what was sent before that leaves
-/// first. So a loop that receives and replies has replied to everything, whatever came after it.
+/// first. So a loop that receives and replies has replied to everything, whatever followed.
 ///
 /// # Messages larger than memory
 /// With [`Config::delivery`], messages arrive in pieces, in parts of a frame if necessary: see
@@ -105,7 +105,8 @@ pub struct WebSocket<S> {
 pub(crate) enum Patience {
     Endless,
     Until(Instant),
-    /// What has come is still taken, and nobody drives for more: a peer that never stops would be waited for for ever.
+    /// What has arrived is still taken, but nothing more is driven: a peer that never stops would be waited for for
+    /// ever.
     Over,
 }
 
@@ -122,12 +123,12 @@ impl WebSocket<MaybeTlsStream> {
 }
 
 impl<S: Stream> WebSocket<S> {
-    /// Accepts whatever WebSocket the client asks for, also for pages of any site, with the default settings; see
+    /// Accepts whatever WebSocket the client requests, even from pages of any site, with the default settings; see
     /// [`accept`](crate::accept) for more.
     ///
-    /// The stream may be of any kind, so it is taken as it is. If it is a TCP socket, [tune](crate::tcp::tune) it
-    /// first, as a [`Listener`](crate::Listener) does, or pings wait behind what the system has queued; and let it hold
-    /// more on a fast path, by a [valve](Self::with_valve).
+    /// The stream may be of any kind, so it is used as it is. If it is a TCP socket, [tune](crate::tcp::tune) it first,
+    /// as a [`Listener`](crate::Listener) does, or pings will wait behind what the system has queued; and let it hold
+    /// more on a fast path with a [valve](Self::with_valve).
     ///
     /// # Errors
     /// Says why there is no WebSocket. The client has been told.
@@ -139,7 +140,7 @@ impl<S: Stream> WebSocket<S> {
     /// The end that dialled.
     ///
     /// # Errors
-    /// If the system gives no random bytes, or the stream cannot be told not to wait.
+    /// If the system provides no random bytes, or the stream cannot be made non-blocking.
     pub fn client(dialed: Dialed<S>, config: Config) -> io::Result<Self> {
         let Dialed { stream, leftover, .. } = dialed;
         Driver::client(stream, &leftover, config, Clock::start()).map(Self::new)
@@ -148,7 +149,7 @@ impl<S: Stream> WebSocket<S> {
     /// The end that accepted.
     ///
     /// # Errors
-    /// If the system gives no random bytes, or the stream cannot be told not to wait.
+    /// If the system provides no random bytes, or the stream cannot be made non-blocking.
     pub fn server(accepted: Accepted<S>, config: Config) -> io::Result<Self> {
         let Accepted { stream, leftover, .. } = accepted;
         Driver::server(stream, &leftover, config, Clock::start()).map(Self::new)
@@ -169,8 +170,8 @@ impl<S: Stream> WebSocket<S> {
 
     // ----- receiving -----
 
-    /// The next message, or how the connection ended, which is repeated on each further call. Where messages arrive in
-    /// pieces, the message is put together from those that have not been received.
+    /// The next message, or how the connection ended, which is repeated on each further call. If messages arrive in
+    /// pieces, the message is joined from the pieces that were not received yet.
     ///
     /// # Errors
     /// The end, clean or not.
@@ -245,7 +246,7 @@ impl<S: Stream> WebSocket<S> {
         self.driver.conn_mut().close(now, close)
     }
 
-    /// The driver inside, for owners that want the connection itself from here on. Held messages are lost.
+    /// The driver inside, for owners that will use the connection itself. Held messages are lost.
     pub fn into_driver(self) -> Driver<S> {
         self.driver
     }
@@ -265,7 +266,7 @@ impl<S: Stream> WebSocket<S> {
         }
     }
 
-    /// The next event of any kind, the last one again and again; `None` when the time is over.
+    /// The next event of any kind; after the last one, that one again and again. `None` when the time is over.
     pub(crate) fn next_event(&mut self, patience: &mut Patience) -> Option<Event> {
         loop {
             if let Some(event) = self.held.pop() {
@@ -277,7 +278,7 @@ impl<S: Stream> WebSocket<S> {
             match self.driver.conn_mut().poll_event() {
                 Some(Event::Closed(disconnect)) => return Some(Event::Closed(self.ended.set(disconnect))),
                 Some(event) => return Some(event),
-                // Somebody else took the end before this was made.
+                // The end was taken before this was created.
                 None if self.driver.is_over() => return Some(Event::Closed(self.ended.set(aborted()))),
                 None => {}
             }

@@ -20,7 +20,7 @@ use crate::transfer::{Control, Finished, Place, Places, Transfer, TransferError,
 use crate::wait::waker;
 use crate::watch::{Audience, watch};
 
-/// A client of one server that works while its owner calls: it dials, pings and moves files and messages inside the
+/// A client of one server that works while its owner calls: it dials, pings, and moves files and messages inside the
 /// calls that wait. [`Client`] has a thread of its own, and pings whatever its owner does; [`spawn`](Self::spawn) turns
 /// this client into one.
 ///
@@ -39,15 +39,16 @@ use crate::watch::{Audience, watch};
 /// # }
 /// ```
 ///
-/// Files are meanwhile read and written on a few threads; the socket and all decisions are on this one. Dropping the
-/// client ends the connection without a word; [`close`](Self::close) says goodbye.
+/// Files are read and written on a few threads meanwhile; the socket and all decisions are on the caller's. Dropping
+/// the client ends the connection without a word; [`close`](Self::close) closes it properly.
 #[derive(Debug)]
 pub struct InlineClient {
     client: Client,
     task: Task,
 }
 
-/// A transfer of an [`InlineClient`]. It moves while its methods wait, or those of other transfers, or the client's.
+/// A transfer of an [`InlineClient`]. It moves while one of its methods waits, or one of another transfer or of the
+/// client.
 #[derive(Debug)]
 pub struct Underway<'a> {
     task: &'a mut Task,
@@ -59,7 +60,7 @@ impl InlineClient {
     /// waits.
     ///
     /// # Errors
-    /// The URL or the token is not valid, the system gives no random bytes, or it gives nothing to wait with.
+    /// If the URL or the token is not valid, the system provides no random bytes, or nothing to wait with.
     pub fn new(url: &str, config: ClientConfig) -> Result<Self, StartError> {
         let request = config.request(url)?;
         let (waker, wakened) = waker().map_err(StartError::Thread)?;
@@ -76,7 +77,7 @@ impl InlineClient {
         Ok(Self { client, task })
     }
 
-    /// Lets a thread do the work from here on. Transfers under way continue.
+    /// Lets a thread do the work from here on. Running transfers continue.
     ///
     /// # Errors
     /// [`StartError::Thread`].
@@ -88,7 +89,7 @@ impl InlineClient {
     /// Sends a file under this name. The same id resumes where an earlier process stopped.
     ///
     /// # Errors
-    /// The file cannot be read, or the client was closed.
+    /// If the file cannot be read, or the client was closed.
     pub fn upload(
         &mut self,
         path: &Path,
@@ -102,7 +103,7 @@ impl InlineClient {
     /// Sends what this offer says, as [`Client::offer`] does.
     ///
     /// # Errors
-    /// The client was closed.
+    /// If the client was closed.
     pub fn offer(&mut self, offer: Offer, source: Option<Source>) -> Result<Underway<'_>, TransferError> {
         let place = self.place(offer.length)?;
         let transfer = self.client.begin(place, offer, source.into())?;
@@ -112,7 +113,7 @@ impl InlineClient {
     /// Sends what comes through a pipe, as [`Client::pipe`] does.
     ///
     /// # Errors
-    /// The client was closed.
+    /// If the client was closed.
     pub fn pipe(
         &mut self,
         pipe: Pipe,
@@ -127,7 +128,7 @@ impl InlineClient {
     /// Fetches the file of this name to a path. The same id resumes where an earlier process stopped.
     ///
     /// # Errors
-    /// The path cannot be written to, or the client was closed.
+    /// If the path cannot be written to, or the client was closed.
     pub fn download(
         &mut self,
         name: SafeName,
@@ -142,15 +143,15 @@ impl InlineClient {
     /// Fetches a file into a store, or the listing of a folder, as [`Client::fetch`] does.
     ///
     /// # Errors
-    /// The client was closed.
+    /// If the client was closed.
     pub fn fetch(&mut self, store: &DiskStore, download: Download) -> Result<Underway<'_>, TransferError> {
         let place = self.place(download.length)?;
         let transfer = self.client.begin_download(place, store, download)?;
         Ok(Underway { task: &mut self.task, transfer })
     }
 
-    /// Works for this long: keeps the connection alive, and moves messages and the transfers that were begun. With no
-    /// time, it does what can be done at once. False if the client has ended.
+    /// Works for this long: keeps the connection alive, and moves messages and running transfers. With zero time, it
+    /// does what can be done at once. Returns false if the client has ended.
     pub fn drive(&mut self, time: Duration) -> bool {
         let until = self.task.now() + time;
         while self.task.work() {
@@ -166,7 +167,7 @@ impl InlineClient {
     /// Presents another token from the next dial on; see [`Client::set_token`].
     ///
     /// # Errors
-    /// The token cannot be sent in an HTTP header.
+    /// If the token cannot be sent in an HTTP header.
     pub fn set_token(&self, token: &str) -> Result<(), RequestError> {
         self.client.set_token(token)
     }
@@ -176,16 +177,16 @@ impl InlineClient {
         self.client.network_changed();
     }
 
-    /// Sends a ping, and says how long the answer took; see [`Client::ping`]. Works as long as the link lives.
+    /// Sends a ping, and returns how long the answer took; see [`Client::ping`]. Works as long as the link lives.
     ///
     /// # Errors
-    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come; [`PingError::Unanswered`]
-    /// if a server that leaves pings unanswered has answered a later one, or got 8 of them.
+    /// [`PingError::Closing`] if there is no link, or if it ends before the answer; [`PingError::Unanswered`] if a
+    /// server that does not answer every ping has answered a later one, or got 8 more.
     pub fn ping(&mut self) -> Result<Duration, PingError> {
         self.answered(None).unwrap_or(Err(PingError::Closing))
     }
 
-    /// Sends a ping, and works for its answer no longer than this; `None` if it has not come.
+    /// Sends a ping, and works for its answer no longer than this; `None` if it has not arrived.
     ///
     /// # Errors
     /// As for [`ping`](Self::ping).
@@ -193,7 +194,7 @@ impl InlineClient {
         self.answered(Some(time)).transpose()
     }
 
-    /// What the link is doing: [`LinkState::Ended`] at last, also if the client was closed.
+    /// The state of the link: [`LinkState::Ended`] in the end, even if the client was closed.
     pub fn link(&self) -> LinkState {
         self.client.state.get()
     }
@@ -203,22 +204,22 @@ impl InlineClient {
         self.client.traffic.get()
     }
 
-    /// Events of the link from now on. A listener that is too slow misses some of them.
+    /// Events of the link from now on. A receiver that is too slow misses some of them.
     pub fn events(&self) -> mpsc::Receiver<LinkEvent> {
         self.client.events()
     }
 
     /// Closes the connection, and works until it is closed and what was received is durable: as long as
-    /// [`Client::close`] may wait. Transfers that have not ended come to nothing.
+    /// [`Client::close`] may wait. Transfers that have not ended fail.
     pub fn close(self) {
         let Self { client, mut task } = self;
         drop(client.hang_up());
-        // Until it is over.
+        // Until the client has ended.
         task.work_until(None, || None::<()>);
         task.end();
     }
 
-    /// The answer to a ping; `None` if it has not come within this time, or at all.
+    /// The answer to a ping; `None` if it has not arrived within this time, or never will.
     fn answered(&mut self, time: Option<Duration>) -> Option<Result<Duration, PingError>> {
         let Self { client, task } = self;
         let (until, answer) = (time.map(|time| task.now() + time), client.ask());
@@ -229,7 +230,7 @@ impl InlineClient {
         })
     }
 
-    /// A place for a transfer; works until one is free.
+    /// Works until there is a free place for a transfer.
     fn place(&mut self, length: Option<u64>) -> Result<Place, TransferError> {
         let Self { client, task } = self;
         task.work_until(None, || client.places.try_take(length)).ok_or(TransferError::Closed)
@@ -237,12 +238,12 @@ impl InlineClient {
 }
 
 impl Underway<'_> {
-    /// The id that it has on the wire. It is a secret between the two ends.
+    /// Its id on the wire. It is a secret of the two ends.
     pub fn id(&self) -> TransferId {
         self.transfer.id()
     }
 
-    /// Works until there is news of its progress; `None` when it has ended.
+    /// Works until its progress has changed; `None` when it has ended.
     pub fn progress(&mut self) -> Option<TransferProgress> {
         let Self { task, transfer } = self;
         let news = task.work_until(None, || match transfer.news() {
@@ -261,7 +262,7 @@ impl Underway<'_> {
         task.work_until(None, || transfer.end()).unwrap_or(Err(TransferError::Closed))
     }
 
-    /// A handle that pauses, resumes and cancels it, also from elsewhere.
+    /// A handle that can pause, resume and cancel it from anywhere.
     pub fn control(&self) -> Control {
         self.transfer.control()
     }
@@ -271,19 +272,19 @@ impl Underway<'_> {
         self.transfer.pause();
     }
 
-    /// Takes [`pause`](Self::pause) back.
+    /// Ends a [`pause`](Self::pause).
     pub fn resume(&self) {
         self.transfer.resume();
     }
 
-    /// Ends it before its time; see [`Transfer::cancel`].
+    /// Ends it early; see [`Transfer::cancel`].
     pub fn cancel(&self, leftover: Leftover) {
         self.transfer.cancel(leftover);
     }
 }
 
 impl Task {
-    /// Works until this finds something; `None` if the client is over before, or the time.
+    /// Works until this finds something; `None` if the client or the time is over before.
     fn work_until<T>(&mut self, until: Option<Instant>, mut find: impl FnMut() -> Option<T>) -> Option<T> {
         loop {
             let is_over = !self.work() || until.is_some_and(|until| self.now() >= until);

@@ -1,4 +1,4 @@
-//! Messages: what the application of a client sends and receives.
+//! What the application of a client sends and receives.
 
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ impl Client {
     /// before they receive, they wait for each other: let another thread receive, or [set a limit](Self::send_timeout).
     ///
     /// # Errors
-    /// The message is too long, the client has ended, or it does not support messages ([`SendError::Mute`]). The
-    /// message comes back.
+    /// If the message is too long, the client has ended, or it does not support messages ([`SendError::Mute`]). The
+    /// message is returned.
     pub fn send(&self, message: Message) -> Result<(), SendError> {
         self.queue(message, None)
     }
@@ -32,10 +32,10 @@ impl Client {
         self.queue(message, Instant::now().checked_add(time))
     }
 
-    /// Sends a message at once or never.
+    /// Sends a message now or never.
     ///
     /// # Errors
-    /// The session is on no link, the message is too long, or too many wait. The message comes back.
+    /// If the session has no link, the message is too long, or too many wait. The message is returned.
     pub fn send_volatile(&self, message: Message) -> Result<(), SendError> {
         self.ask_volatile(message.clone()).recv().unwrap_or(Err(SendError::Unknown(message)))
     }
@@ -44,7 +44,7 @@ impl Client {
     /// server on it does not support messages ([`Event::Unsupported`](bowline_core::messages::Event::Unsupported)).
     ///
     /// # Errors
-    /// The session is lost meanwhile, or the client has ended; [`receive`](Self::receive) hands back what may not have
+    /// If the session is lost meanwhile, or the client has ended; [`receive`](Self::receive) returns what may not have
     /// arrived. [`FlushError::Mute`]: the client does not support messages.
     pub fn flush(&self) -> Result<(), FlushError> {
         self.flushed(None)
@@ -64,30 +64,30 @@ impl Client {
     /// Without [`ClientConfig::messages`](super::ClientConfig::messages) it is `None` at once, as if the client had
     /// ended; [`send`](Self::send) then says [`SendError::Mute`].
     ///
-    /// While nobody calls, the peer is stopped before memory grows, and turns of the session beyond 64 are forgotten,
-    /// the oldest first, but for those that hand messages back.
+    /// If nobody calls this, the peer is stopped before memory grows, and session events beyond 64 are forgotten, the
+    /// oldest first, except those that return messages.
     pub fn receive(&self) -> Option<Heard> {
         self.heard(None).ok()
     }
 
-    /// The next of these if it comes within this time.
+    /// The same, if something arrives within this time.
     ///
     /// # Errors
-    /// It has not come ([`RecvTimeoutError::Timeout`]), or none will come.
+    /// Nothing has arrived in time ([`RecvTimeoutError::Timeout`]), or nothing will arrive.
     pub fn receive_timeout(&self, time: Duration) -> Result<Heard, RecvTimeoutError> {
         self.heard(Instant::now().checked_add(time))
     }
 
-    /// Everything up to this message has been taken care of, and may be acknowledged: for
+    /// Everything up to this message has been processed and may be acknowledged: for
     /// [`AckOn::Confirmation`](bowline_core::replay::AckOn::Confirmation).
     pub fn confirm(&self, receipt: Receipt) {
-        // Whoever has ended acknowledges nothing.
+        // A client that has ended acknowledges nothing.
         self.line.send(Letter::Confirm(receipt));
     }
 
     // ----- inside -----
 
-    /// Without a thread to answer the question is dropped, and whoever waits for the answer knows.
+    /// If there is no thread to answer, the question is dropped, which the caller notices.
     pub(super) fn ask_volatile(&self, message: Message) -> mpsc::Receiver<Result<(), SendError>> {
         let (done, taken) = mpsc::channel();
         self.line.send(Letter::Volatile(message, done));

@@ -1,4 +1,4 @@
-//! A client that stays: it dials, reconnects, and its transfers resume where they stopped.
+//! A client that stays connected: it dials and reconnects, and its transfers resume where they stopped.
 
 mod inline;
 mod messages;
@@ -32,14 +32,14 @@ use task::Task;
 pub use bowline_host::client::{ClientConfig, Download, LinkEvent, Paths, StartError};
 pub use inline::{InlineClient, Underway};
 
-/// What a client's link is doing.
+/// The state of a client's link.
 pub type LinkState = bowline_host::client::LinkState<Instant>;
 
-/// How many events may wait for whoever listens.
+/// How many events may wait for a listener.
 const EVENTS: usize = 256;
 
 /// A client of one server, with a thread of its own. Clones share it; the connection is closed when the last one is
-/// dropped, no transfer is under way and every message has arrived. Until then it dials on, if need be, unless
+/// dropped, no transfer is running and every message has arrived. Until then it reconnects if necessary, unless
 /// [`ClientConfig::reconnect`] has an end; [`close`](Self::close) waits for none of it.
 ///
 /// ```no_run
@@ -107,11 +107,11 @@ pub struct Client {
     events: Arc<Audience<LinkEvent>>,
     places: Places,
     talk: Talk,
-    /// Something may be heard or said, where it could not before.
+    /// Signals that something may be received or sent that could not be before.
     news: Watch<()>,
 }
 
-/// What reaches the thread behind a client.
+/// A letter to a client's thread.
 #[derive(Debug)]
 pub(crate) enum Letter {
     Upload {
@@ -131,19 +131,19 @@ pub(crate) enum Letter {
     Token(String),
     Ping(Waiter),
     Close(mpsc::Sender<()>),
-    /// Nobody can say anything any more.
+    /// No handle of the client is left.
     Released,
-    /// The dial of this number has come to this.
+    /// The result of the dial with this number.
     Dialed(u64, Result<Dialed<MaybeTlsStream>, DialError>),
     Report(Report),
 }
 
-/// The way to the thread, for all who have something to say.
+/// The way to the thread, shared by all handles.
 #[derive(Debug)]
 pub(crate) struct Line(Post<Letter>);
 
 impl Line {
-    /// False if the client has ended.
+    /// Returns false if the client has ended.
     pub(crate) fn send(&self, letter: Letter) -> bool {
         self.0.send(letter)
     }
@@ -159,7 +159,7 @@ impl Client {
     /// Starts a client of the server at this `ws://` URL, or with feature `tls` a `wss://` one. It dials at once.
     ///
     /// # Errors
-    /// The URL or the token is not valid, or the system gives no random bytes, no thread, or no way to wake it.
+    /// If the URL or the token is not valid, or the system provides no random bytes, no thread, or no way to wake it.
     pub fn new(url: &str, config: ClientConfig) -> Result<Self, StartError> {
         InlineClient::new(url, config)?.spawn()
     }
@@ -169,7 +169,7 @@ impl Client {
     /// Returns when the transfer is queued; waits while too many are under way.
     ///
     /// # Errors
-    /// The file cannot be read, or the client was closed.
+    /// If the file cannot be read, or the client was closed.
     pub fn upload(&self, path: &Path, name: SafeName, id: TransferId) -> Result<Transfer, TransferError> {
         let (offer, source) = offer_of(path, name, id)?;
         self.offer(offer, Some(source))
@@ -181,7 +181,7 @@ impl Client {
     /// Returns when the transfer is queued; waits while too many are under way.
     ///
     /// # Errors
-    /// The client was closed.
+    /// If the client was closed.
     pub fn offer(&self, offer: Offer, source: Option<Source>) -> Result<Transfer, TransferError> {
         let place = self.places.take(offer.length);
         self.begin(place, offer, source.into())
@@ -194,7 +194,7 @@ impl Client {
     /// Returns when the transfer is queued; waits while too many are under way.
     ///
     /// # Errors
-    /// The client was closed.
+    /// If the client was closed.
     pub fn pipe(&self, pipe: Pipe, name: SafeName, id: TransferId) -> Result<Transfer, TransferError> {
         let place = self.places.take(None);
         self.begin(place, Offer::of_unknown_length(id, name), Feed::Pipe(pipe))
@@ -206,7 +206,7 @@ impl Client {
     /// Returns when the transfer is queued; waits while too many are under way.
     ///
     /// # Errors
-    /// The path cannot be written to, or the client was closed.
+    /// If the path cannot be written to, or the client was closed.
     pub fn download(
         &self,
         name: SafeName,
@@ -227,7 +227,7 @@ impl Client {
     /// Returns when the transfer is queued; waits while too many are under way.
     ///
     /// # Errors
-    /// The client was closed.
+    /// If the client was closed.
     pub fn fetch(&self, store: &DiskStore, download: Download) -> Result<Transfer, TransferError> {
         let place = self.places.take(download.length);
         self.begin_download(place, store, download)
@@ -237,7 +237,7 @@ impl Client {
     /// the next link has this one. The current link stays as it is.
     ///
     /// # Errors
-    /// The token cannot be sent in an HTTP header.
+    /// If the token cannot be sent in an HTTP header.
     pub fn set_token(&self, token: &str) -> Result<(), RequestError> {
         check_token(token)?;
         // A client that has ended needs none.
@@ -248,21 +248,21 @@ impl Client {
     /// The network has changed: another interface, another address. A server that could not be reached is dialled again
     /// within half a second, unless it has asked for more time.
     pub fn network_changed(&self) {
-        // Whoever has ended does not dial.
+        // A client that has ended does not dial.
         self.line.send(Letter::NetworkChanged);
     }
 
-    /// Sends a ping, ahead of everything that waits, and says how long the answer took from the moment in which the
-    /// ping left. Waits as long as the link lives.
+    /// Sends a ping, ahead of everything queued, and returns how long the answer took, from when the ping left. Waits
+    /// as long as the link lives.
     ///
     /// # Errors
-    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come; [`PingError::Unanswered`]
-    /// if a server that leaves pings unanswered has answered a later one, or got 8 of them.
+    /// [`PingError::Closing`] if there is no link, or if it ends before the answer; [`PingError::Unanswered`] if a
+    /// server that does not answer every ping has answered a later one, or got 8 more.
     pub fn ping(&self) -> Result<Duration, PingError> {
         self.ask().recv().unwrap_or(Err(PingError::Closing))
     }
 
-    /// Sends a ping, and waits for its answer no longer than this; `None` if it has not come.
+    /// Sends a ping, and waits for its answer no longer than this; `None` if it has not arrived.
     ///
     /// # Errors
     /// As for [`ping`](Self::ping).
@@ -274,7 +274,7 @@ impl Client {
         }
     }
 
-    /// What the link is doing: [`LinkState::Ended`] at last, also if the client was closed.
+    /// The state of the link: [`LinkState::Ended`] in the end, even if the client was closed.
     pub fn link(&self) -> Watch<LinkState> {
         self.state.clone()
     }
@@ -284,8 +284,8 @@ impl Client {
         self.traffic.clone()
     }
 
-    /// Events of the link from now on. A listener that is too slow misses some of them. To hear of the very first,
-    /// listen to an [`InlineClient`] before it is [spawned](InlineClient::spawn).
+    /// Events of the link from now on. A receiver that is too slow misses some of them. To get the very first ones,
+    /// call this on an [`InlineClient`] before it is [spawned](InlineClient::spawn).
     pub fn events(&self) -> mpsc::Receiver<LinkEvent> {
         self.events.join(EVENTS)
     }
@@ -298,7 +298,7 @@ impl Client {
     /// Transfers under way end with [`TransferError::Closed`]. Messages may not have arrived, so [`flush`](Self::flush)
     /// them first. Those that are not known to have arrived are handed to whoever still [receives](Self::receive).
     pub fn close(self) {
-        // An error says that the thread has ended: closed as well.
+        // An error means that the thread has ended: closed as well.
         let _ = self.hang_up().recv();
     }
 
@@ -323,7 +323,7 @@ impl Client {
         if self.line.send(letter) { Ok(()) } else { Err(TransferError::Closed) }
     }
 
-    /// Without a thread to answer the question is dropped, and whoever waits for the answer knows.
+    /// If there is no thread to answer, the question is dropped, which the caller notices.
     fn ask(&self) -> mpsc::Receiver<Result<Duration, PingError>> {
         let (waiter, answer) = mpsc::channel();
         self.line.send(Letter::Ping(waiter));

@@ -1,10 +1,10 @@
-//! Waiting by a read.
+//! Waits by a blocking read.
 //!
-//! In a conversation each message is waited for, and read. A read that waits is both in one call of the system. But
-//! what it waits for is one thing, for a time that is another call to set, and counted in ticks. So it serves where
-//! nothing else can happen (no other thread calls, and nothing is to be written) and where the deadline is far. Nor
-//! does it go on until that: half of the time is set, which fits the next waits as well. If nothing comes, the rest is
-//! waited for exactly.
+//! In a conversation each message is waited for and then read. A blocking read does both in one system call. But it
+//! waits only for input, and its timeout is set by another call and measured in ticks. So it is used where nothing else
+//! can happen (no other thread calls, and nothing is to be written) and where the deadline is far. Nor does it wait
+//! until the deadline: half of the time is set, which also suits the next waits. If nothing arrives, the rest is waited
+//! for exactly.
 
 use std::time::Duration;
 
@@ -12,27 +12,27 @@ use super::Driver;
 use super::read::{Flow, READ_LITTLE};
 use crate::stream::Stream;
 
-/// Deadlines that are nearer are waited for exactly, and are worth a call.
+/// Nearer deadlines are waited for exactly, which is worth a call.
 const FAR: Duration = Duration::from_millis(200);
-/// What is set where there is no deadline.
+/// The timeout if there is no deadline.
 const LONG: Duration = Duration::from_secs(60);
-/// The system counts this time in ticks, of 10 ms at most, and rounds up.
+/// The system measures this timeout in ticks of at most 10 ms, and rounds up.
 const TICKS: Duration = Duration::from_millis(50);
 
-/// How long a read of the stream waits.
+/// The timeout of blocking reads on the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
     Unset,
     Set(Duration),
-    /// The last one waited in vain.
+    /// The last one timed out.
     Over,
-    /// This stream cannot wait.
+    /// This stream cannot do it.
     None,
 }
 
 impl<S: Stream> Driver<S> {
-    /// Waits by a read for something to come; says whether it did, if only the end. `None` if this is not the time for
-    /// it.
+    /// Waits for input by a read; returns whether anything came, even if only the end. `None` if this is not the time
+    /// for it.
     pub(super) fn read_patiently(&mut self, time: Option<Duration>) -> Option<bool> {
         if !self.only_reads() || !self.is_patient(time) {
             return None;
@@ -48,11 +48,11 @@ impl<S: Stream> Driver<S> {
         }
         let came = self.judge(now, read, READ_LITTLE) != Some(0);
         if came {
-            // Its place is small, and what came may be the first part of what settles a deadline.
+            // The buffer is small, and what arrived may be only the first part of what moves a deadline.
             if !self.is_drained {
                 self.read(now);
             }
-            // The deadlines are looked at before the next wait.
+            // The deadlines are checked before the next wait.
             self.follow(now);
         } else {
             self.patience = Patience::Over;
@@ -60,14 +60,14 @@ impl<S: Stream> Driver<S> {
         Some(came)
     }
 
-    /// Whether there is nothing to wait for but a little input.
+    /// Whether there is nothing to wait for except a little input.
     fn only_reads(&self) -> bool {
         let interest = self.interest();
         let only_reads = interest.read && !interest.write && self.wakened.is_none();
         only_reads && self.flow == Flow::Little && !self.stream.as_ref().is_some_and(S::has_input)
     }
 
-    /// Sees to it that a read waits for no longer than this; says whether it does.
+    /// Makes sure that a read waits no longer than this; returns whether that is so.
     fn is_patient(&mut self, time: Option<Duration>) -> bool {
         if time.is_some_and(|time| time < FAR) {
             return false;

@@ -1,4 +1,4 @@
-//! The way in.
+//! The reading side.
 
 use std::cell::RefCell;
 use std::io;
@@ -9,21 +9,21 @@ use bowline_host::read_end;
 use super::{Driver, TURN};
 use crate::stream::Stream;
 
-/// How much is read at once where little comes: onto the stack.
+/// How much is read at once if little is expected: onto the stack.
 pub(super) const READ_LITTLE: usize = 4 << 10;
-/// How much is read at once otherwise, unless the connection has a reason for less. What a large frame is read to is
-/// filled with zeros first, so more than a near cache holds would cost more than it saves.
+/// How much is read at once otherwise, unless the connection has a reason for less. The buffer for a large frame is
+/// zeroed first, so more than a near cache holds would cost more than it saves.
 const READ: usize = 64 << 10;
 /// The longest ping or pong, with its header and its mask.
 const CONTROL: usize = 2 + 4 + 125;
 
 thread_local! {
-    /// The place to read to, shared by all connections of a thread. It goes when little comes: a thread whose
-    /// connection is idle, but for its heartbeat, holds no memory for what may come.
+    /// The buffer to read into, shared by all connections of a thread. It is freed when little arrives: a thread whose
+    /// connection is idle, except for its heartbeat, holds no memory for later input.
     static PLACE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How much the last read brought; so may the next.
+/// How much the last read returned; the next may return as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flow {
     Little,
@@ -37,7 +37,7 @@ impl Flow {
 }
 
 impl<S: Stream> Driver<S> {
-    /// Reads what there is; says whether something came, if only the end.
+    /// Reads what there is; returns whether anything came, even if only the end.
     pub(super) fn read(&mut self, now: Instant) -> bool {
         let mut received = 0;
         self.looked = now;
@@ -52,7 +52,7 @@ impl<S: Stream> Driver<S> {
         received > 0
     }
 
-    /// What it means that a read to a place of this length brought this: the number of bytes, or `None` at the end.
+    /// Evaluates a read into a buffer of this length: returns the number of bytes, or `None` at the end.
     pub(super) fn judge(&mut self, now: Instant, read: io::Result<usize>, place: usize) -> Option<usize> {
         match read {
             Ok(0) => {
@@ -60,11 +60,11 @@ impl<S: Stream> Driver<S> {
                 None
             }
             Ok(n) => {
-                // A ping or a pong leaves nothing to give back.
+                // A ping or a pong leaves no memory to free.
                 if n > CONTROL || self.conn.has_messages() {
                     self.came = Some(now);
                 }
-                // A place that was not filled has taken all that there was.
+                // A buffer that was not filled has taken everything there was.
                 self.is_drained = n < place && !self.stream.as_ref().is_some_and(S::has_input);
                 Some(n)
             }
@@ -80,7 +80,7 @@ impl<S: Stream> Driver<S> {
         }
     }
 
-    /// What a read brought, and how long the place for it was.
+    /// The result of a read, and the length of its buffer.
     fn read_once(&mut self, now: Instant) -> (io::Result<usize>, usize) {
         let (read, place) = match self.flow {
             Flow::Little => (self.read_little(now), READ_LITTLE),
@@ -111,7 +111,7 @@ impl<S: Stream> Driver<S> {
 
     fn read_much(&mut self, now: Instant) -> io::Result<usize> {
         let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::WouldBlock.into()) };
-        // Taken out meanwhile: the stream may itself be driven on this thread.
+        // Taken out during the read: the stream may itself be driven on this thread.
         let mut place = PLACE.take();
         place.resize(READ, 0);
         let read = stream.read_now(&mut place);
@@ -122,7 +122,7 @@ impl<S: Stream> Driver<S> {
         read
     }
 
-    /// Reads so much at most to the place that the connection has for a large frame.
+    /// Reads at most this much into the connection's buffer for a large frame.
     fn read_large(&mut self, now: Instant, most: usize) -> io::Result<usize> {
         let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::WouldBlock.into()) };
         let input = self.conn.input();
@@ -130,7 +130,7 @@ impl<S: Stream> Driver<S> {
         input.resize(before + room.min(most), 0);
         let read = stream.read_now(&mut input[before..]);
         input.truncate(before + read.as_ref().map_or(0, |n| *n));
-        // If nothing came, the connection may want the place back that it has lent.
+        // If nothing arrived, the connection may want to reclaim the buffer that it has lent.
         self.conn.handle_read(now);
         read
     }

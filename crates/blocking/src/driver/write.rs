@@ -1,4 +1,4 @@
-//! The way out.
+//! The writing side.
 
 use std::io;
 
@@ -10,14 +10,14 @@ use super::{Driver, TURN, Writing};
 use crate::stream::Stream;
 
 impl<S: Stream> Driver<S> {
-    /// Writes what the stream takes; says whether the owner may send again or never, there is more to write, all has
-    /// left that could not leave before, or there is an event for whoever had taken all.
+    /// Writes what the stream accepts. Returns whether the owner may send again or never, there is more to write,
+    /// everything has left that could not leave before, or there is an event for an owner that had taken all.
     pub(crate) fn write(&mut self, now: Instant) -> bool {
         if !self.has_output() && self.conn.transport() != Transport::FinishWriting {
             return false;
         }
         let was_full = self.conn.room() == 0;
-        // For the stream, for a flush, or for the turn of somebody else.
+        // For the stream, for a flush, or for another connection's turn.
         let has_waited = self.writing == Writing::Blocked || self.unflushed;
         let had_events = self.conn.has_events();
         let mut written = 0;
@@ -55,13 +55,13 @@ impl<S: Stream> Driver<S> {
         written >= TURN || may_send || self.writing == Writing::Failed || is_flushed || is_event
     }
 
-    /// Whether something is to be written, or was and may still be held back by the stream.
+    /// Whether something has to be written, or was written and may still be held back by the stream.
     pub(crate) fn has_output(&self) -> bool {
         let wants = self.unflushed || !self.conn.output().is_empty();
         wants && self.stream.is_some() && !self.writing.is_over()
     }
 
-    /// Offers what is to be written to the stream, once; `None` if there is nothing.
+    /// Offers the output to the stream, once; `None` if there is none.
     fn write_once(&mut self) -> Option<io::Result<usize>> {
         let stream = self.stream.as_mut()?;
         gather(&self.conn, |slices, offered| match stream.write_now(slices)? {
@@ -70,7 +70,7 @@ impl<S: Stream> Driver<S> {
         })
     }
 
-    /// Everything has been written: brings it on its way, and ends our direction if it was the last.
+    /// Everything has been written: flushes it, and ends our direction if it was the last.
     fn finish(&mut self, now: Instant) {
         let Some(stream) = &mut self.stream else { return };
         let finished = if self.unflushed { stream.flush() } else { Ok(()) };
@@ -83,7 +83,7 @@ impl<S: Stream> Driver<S> {
             Ok(())
         });
         match finished {
-            // What it holds back leaves when it can be written to again.
+            // What it holds back leaves when it is writable again.
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
                 self.unflushed = true;
             }
@@ -92,7 +92,7 @@ impl<S: Stream> Driver<S> {
         }
     }
 
-    /// Whether something of what was sent can no longer leave.
+    /// Whether something that was sent can no longer leave.
     pub(crate) fn has_lost_output(&self) -> bool {
         let has_failed = self.writing == Writing::Failed || self.is_over();
         self.conn.has_lost_messages() || has_failed && self.unflushed

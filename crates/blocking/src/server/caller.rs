@@ -1,4 +1,4 @@
-//! Somebody who has come, from his first byte on.
+//! A client's connection, from its first byte on.
 
 use std::io;
 use std::time::Duration;
@@ -13,28 +13,28 @@ use crate::clock::Clock;
 use crate::post::Post;
 use crate::wait::{Wakened, waker};
 
-/// Somebody who has come, while he shakes hands and while he is served: what is left in his post reaches his thread.
+/// A client during its handshake and while it is served; letters in its post reach its thread.
 pub(super) struct Caller<'a> {
     pub(super) server: &'a Server,
     pub(super) post: Post<Letter>,
     pub(super) wakened: Wakened,
-    /// His number among all who are there.
+    /// Its number among all connected clients.
     number: u64,
-    /// If he came in by a door of the server's.
+    /// Present if it came by one of the server's listeners.
     stand: Option<Stand>,
-    /// It was started when he came.
+    /// Started when the client connected.
     pub(super) clock: Clock,
-    /// How long he may shake hands.
+    /// How long its handshake may take.
     time: Duration,
-    /// The server had stopped when he came.
+    /// Whether the server had stopped when it connected.
     is_late: bool,
 }
 
-/// How long to wait for somebody who shakes hands.
+/// How long to wait for a client's handshake.
 pub(super) struct Patience<'a> {
-    /// From the moment on in which he came.
+    /// From when the client connected.
     pub(super) time: Duration,
-    /// Somebody calls when it is over before its time.
+    /// Woken if the time is cut short.
     pub(super) wakened: Option<&'a Wakened>,
 }
 
@@ -47,18 +47,19 @@ impl<'a> Caller<'a> {
         Ok(Self { number, server, post, wakened, stand: None, clock, time, is_late })
     }
 
-    /// He has a place of the server's, and may have to go for somebody else until he has [asked](Self::has_asked).
+    /// It uses one of the server's places, and may have to leave in favour of another client until it has [sent its
+    /// request](Self::has_asked).
     pub(super) fn with_stand(mut self) -> Self {
         self.stand = Some(self.server.0.porch.enter(&self.post));
         self
     }
 
-    /// Whoever has asked keeps his place; says whether he has one of the server's.
+    /// A client that has sent its request keeps its place. Returns whether it uses one of the server's places.
     pub(super) fn has_asked(&self) -> bool {
         self.stand.as_ref().map(Stand::leave).is_some()
     }
 
-    /// Why it ended before its time, if it did.
+    /// Why its time was cut short, if it was.
     pub(super) fn hurry(&self) -> Option<Hurry> {
         if self.server.lock().is_stopping {
             return Some(Hurry::Stop);
@@ -66,13 +67,14 @@ impl<'a> Caller<'a> {
         self.stand.as_ref().is_some_and(Stand::has_to_go).then_some(Hurry::Others)
     }
 
-    /// For all parts of the handshake together. A server that stops calls: it has no time any more for those who are
-    /// there. So does one that wants the place for somebody else.
+    /// The time for all parts of the handshake together. It is cut short if the server stops, which leaves no more time
+    /// for connected clients, or if it needs the place for another.
     pub(super) fn patience(&self) -> Patience<'_> {
         if !self.is_late {
             return Patience { time: self.time, wakened: Some(&self.wakened) };
         }
-        // It has called already. Whoever comes after that is to hear so, and has little time to ask.
+        // The server has already stopped. A client that connects after that has little time to send its request, only
+        // to be told.
         Patience { time: self.time.min(LAST_WORDS), wakened: None }
     }
 }

@@ -14,13 +14,13 @@ use crate::driver::Driver;
 use crate::stream::Stream;
 use crate::tcp::set_unsent;
 
-/// What reaches the thread of a link.
+/// A letter to a link's thread.
 #[derive(Debug)]
 pub(super) enum Letter {
     Report(Report),
-    /// The server stops: the client is to come back later.
+    /// The server is stopping: tell the client to come back later.
     Away,
-    /// The client has had time enough.
+    /// The client's time to leave is over.
     Abort,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Link<'a, S> {
     caller: Caller<'a>,
     served: Served,
     driver: Driver<S>,
-    /// The jobs on files.
+    /// The running jobs on files.
     jobs: Count,
 }
 
@@ -47,7 +47,7 @@ impl<'a, S: Stream> Link<'a, S> {
             .with_valve(|stream, most| set_unsent(&stream.socket(), most));
         driver.set_wakened(wakened.clone());
         let (reports, jobs) = (post.clone(), Count::default());
-        // Whoever has ended needs no reports.
+        // A link that has ended needs no reports.
         let deliver: Deliver = Arc::new(move |report| {
             reports.send(Letter::Report(report));
         });
@@ -84,8 +84,7 @@ impl<'a, S: Stream> Link<'a, S> {
         }
     }
 
-    /// Moves what can move without waiting, and passes on what there is to tell; says how the link has ended, if it
-    /// has.
+    /// Moves what can move without waiting, and passes on events; returns how the link has ended, if it has.
     fn work_off(&mut self) -> Option<Disconnect> {
         let now = self.driver.now();
         self.served.pump(now, self.driver.conn_mut());

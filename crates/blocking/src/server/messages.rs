@@ -1,4 +1,4 @@
-//! Messages: what the application of a server sends and receives.
+//! What the application of a server sends and receives.
 
 use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ impl Server {
     /// Returns when it is queued, and waits while too much is unacknowledged, with or without a link.
     ///
     /// # Errors
-    /// There is no such session (any more), the message is too long, or this server does not support messages
-    /// ([`SendError::Mute`]). The message comes back.
+    /// If there is no such session (any more), the message is too long, or this server does not support messages
+    /// ([`SendError::Mute`]). The message is returned.
     pub fn send(&self, session: SessionId, message: Message) -> Result<(), SendError> {
         self.queue(session, message, None)
     }
@@ -37,41 +37,43 @@ impl Server {
         self.queue(session, message, Instant::now().checked_add(time))
     }
 
-    /// Sends a message to a client at once or never.
+    /// Sends a message to a client now or never.
     ///
     /// # Errors
-    /// The session is on no link or does not exist, the message is too long, or too many wait. The message comes back.
+    /// If the session has no link or does not exist, the message is too long, or too many wait. The message is
+    /// returned.
     pub fn send_volatile(&self, session: SessionId, message: Message) -> Result<(), SendError> {
         self.0.house.talks().send_volatile(self.0.clock.now(), session, message)
     }
 
-    /// The next message of any client, or the next event of a session. With several callers, each gets different ones.
-    /// `None` if the server has stopped and its last client is gone.
+    /// The next message from any client, or the next event of a session. With several callers, each gets different
+    /// ones. `None` if the server has stopped and its last client is gone.
     ///
     /// Without [`ServerConfig::messages`](super::ServerConfig::messages) it is `None` at once, as if the server had
     /// stopped; [`send`](Self::send) then says [`SendError::Mute`].
     ///
-    /// While nobody calls, clients are stopped before memory grows, and turns beyond four for each session that there
-    /// may be are forgotten, the oldest first, but for those that hand messages back.
+    /// If nobody calls this, clients are stopped before memory grows, and events beyond four for each possible session
+    /// are forgotten, the oldest first, except those that return messages.
     pub fn receive(&self) -> Option<(SessionId, Heard)> {
         self.heard(None).ok()
     }
 
-    /// The next of these if it comes within this time.
+    /// The same, if something arrives within this time.
     ///
     /// # Errors
-    /// It has not come ([`RecvTimeoutError::Timeout`]), or none will come.
+    /// Nothing has arrived in time ([`RecvTimeoutError::Timeout`]), or nothing will arrive.
     pub fn receive_timeout(&self, time: Duration) -> Result<(SessionId, Heard), RecvTimeoutError> {
         self.heard(Instant::now().checked_add(time))
     }
 
-    /// Everything of its session up to this message has been taken care of, and may be acknowledged: for
+    /// Everything of its session up to this message has been processed and may be acknowledged: for
     /// [`AckOn::Confirmation`](bowline_core::replay::AckOn::Confirmation).
     pub fn confirm(&self, receipt: Receipt) {
         self.0.house.talks().confirm(self.0.clock.now(), receipt);
     }
 
-    /// Ends a session, and tells its client, which may begin another one. Returns what is not known to have arrived.
+    /// Ends a session and informs its client, which may begin another one. Returns the messages that are not known to
+    /// have arrived.
     pub fn end_session(&self, session: SessionId) -> Vec<Unacknowledged> {
         self.0.house.talks().end_session(self.0.clock.now(), session)
     }

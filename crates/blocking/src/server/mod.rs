@@ -49,9 +49,9 @@ pub use bowline_host::server::{
     Access, Figures, FileEvent, Grant, Guest, Origins, Peer, Secret, ServerConfig, ServerEvent,
 };
 
-/// How many threads work on the files of all clients: more than a disk has use for.
+/// How many threads work on the files of all clients: more than a disk can use.
 const FILES: usize = 16;
-/// How many events may wait for whoever listens.
+/// How many events may wait for a listener.
 const EVENTS: usize = 1024;
 
 /// A server of one folder. Clones share it.
@@ -82,18 +82,18 @@ struct Shared {
     pool: Pool,
     events: Audience<ServerEvent>,
     links: Mutex<Links>,
-    /// For those who come by listeners.
+    /// Places for clients of listeners.
     places: Places,
     porch: Porch,
-    /// Told when the server is stopped.
+    /// Notified when the server is stopped.
     stopped: Condvar,
-    /// One clock for all links, which share the sessions of messages.
+    /// One clock for all links, which share the message sessions.
     clock: Clock,
-    /// Something may have come of those, or there may be room again.
+    /// Signals that some message may have arrived, or that there may be room again.
     news: Watch<()>,
 }
 
-/// Those who are there, by number, also while they shake hands.
+/// All connected clients by number, including those in their handshake.
 #[derive(Debug, Default)]
 struct Links {
     posts: BTreeMap<u64, Post<Letter>>,
@@ -105,7 +105,7 @@ impl Server {
     /// A server of the files in this store.
     ///
     /// # Panics
-    /// If the operating system has no randomness.
+    /// If the operating system provides no random bytes.
     pub fn new(store: DiskStore, config: ServerConfig) -> Self {
         let (clock, (teller, news)) = (Clock::start(), watch(()));
         let (places, porch) = (Places::new(config.max_connections), Porch::new(clock));
@@ -114,26 +114,26 @@ impl Server {
         Self(Arc::new(Shared { house, pool, events, links, places, porch, stopped, clock, news }))
     }
 
-    /// What the server has done so far, and what it has at the moment, for example for a page that Prometheus reads.
-    /// Waits for the disk.
+    /// What the server has done so far, and its current state, for example for a page that Prometheus reads. Blocks on
+    /// the disk.
     pub fn figures(&self) -> Figures {
         self.0.house.figures()
     }
 
-    /// What happens from now on. A listener that is too slow misses some of it.
+    /// The events from now on. A receiver that is too slow misses some of them.
     pub fn events(&self) -> mpsc::Receiver<ServerEvent> {
         self.0.events.join(EVENTS)
     }
 
-    /// Serves everybody who connects, until the listener is [stopped](crate::Stopper::stop). Then it tells all clients
-    /// to come back later, makes durable what has arrived, and returns when they are gone, or a second after
-    /// [`ServerConfig::drain`] has passed, whatever a disk does by then. A client that has not made its request by then
-    /// is dropped without a word. The end of one listener is that of the server: clients that come by others from then
-    /// on are told the same as those who were there, if they ask within a second.
+    /// Serves every client that connects, until the listener is [stopped](crate::Stopper::stop). Then it tells all
+    /// clients to come back later, makes durable what has arrived, and returns when they are gone, or a second after
+    /// [`ServerConfig::drain`] has passed, whatever a disk is doing by then. A client that has not sent its request by
+    /// then is dropped without a word. The end of one listener ends the server: later clients of other listeners are
+    /// told the same, if they send their request within a second.
     ///
     /// # Errors
-    /// The listener cannot be used at all; all clients have been told to come back later. A single connection that
-    /// fails is no error.
+    /// If the listener cannot be used at all; all clients have been told to come back later. The failure of a single
+    /// connection is not an error.
     pub fn serve(&self, listener: Listener) -> io::Result<()> {
         self.serve_at(listener, |server, stream, peer| server.serve_tcp(stream, peer.to_string()))
     }
@@ -142,8 +142,8 @@ impl Server {
     /// alone.
     ///
     /// # Errors
-    /// The listener cannot be used at all; all clients have been told to come back later. A single connection that
-    /// fails is no error.
+    /// If the listener cannot be used at all; all clients have been told to come back later. The failure of a single
+    /// connection is not an error.
     #[cfg(unix)]
     pub fn serve_unix(&self, listener: Listener<UnixListener>) -> io::Result<()> {
         self.serve_at(listener, |server, stream, _| {
@@ -170,7 +170,7 @@ impl Server {
             move |stream, peer| serve(&server, stream, peer),
         );
         self.stop();
-        // It is waited for as clients are, and no longer.
+        // It is waited for like the clients, and no longer.
         drop(sweeping);
         if !left.wait(config.drain) {
             self.tell_links(|| Letter::Abort);
@@ -209,21 +209,21 @@ impl Server {
     /// Serves one client over a stream that is connected and, if necessary, encrypted, until it is gone. `peer` is for
     /// events.
     ///
-    /// You bound how many are served like this: [`ServerConfig::max_connections`] does not apply.
+    /// You must limit how many are served like this: [`ServerConfig::max_connections`] does not apply.
     pub fn serve_stream<S: Stream>(&self, stream: S, peer: String) {
         if let Some(caller) = self.caller(&peer) {
             self.serve_caller(caller, stream, peer);
         }
     }
 
-    /// The same for one who has a place.
+    /// The same for a client that has a place.
     fn serve_at_place<S: Stream>(&self, stream: S, peer: String) {
         if let Some(caller) = self.caller(&peer).map(Caller::with_stand) {
             self.serve_caller(caller, stream, peer);
         }
     }
 
-    /// Somebody who has come, if the system has what he needs.
+    /// A new client, if the system provides what it needs.
     fn caller(&self, peer: &str) -> Option<Caller<'_>> {
         let refuse = |error| self.0.house.refuse_handshake(peer.to_owned(), &AcceptError::System(error));
         Caller::new(self).map_err(|error| self.tell(&refuse(error))).ok()
@@ -262,25 +262,25 @@ impl Server {
     }
 
     /// Changes who may connect, and what each may do, from now on. Connections whose token is no longer known, or now
-    /// allows something else, end with a sentence. Their clients reconnect with the token that they have by then, and
+    /// permits something else, end with a sentence. Their clients reconnect with the token that they have by then, and
     /// their transfers continue.
     pub fn set_access(&self, access: Access) {
         self.0.house.set_access(access);
     }
 
-    /// Stops the bytes of a transfer until [`resume`](Self::resume), also on its later links. The id is that of a
+    /// Stops the bytes of a transfer until [`resume`](Self::resume), on its later links too. The id is that of a
     /// [`ServerEvent::Began`].
     pub fn pause(&self, id: TransferId) {
         self.0.house.order(id, Verb::Pause);
     }
 
-    /// Takes a [`pause`](Self::pause) back. The transfer moves again if the client has not paused it too.
+    /// Ends a [`pause`](Self::pause). The transfer moves again unless the client has paused it too.
     pub fn resume(&self, id: TransferId) {
         self.0.house.order(id, Verb::Resume);
     }
 
-    /// Ends a transfer that is under way, and says what is to happen to the part that its receiver has. The client is
-    /// told. A transfer whose client is away does not end: the client offers it again.
+    /// Ends a running transfer, and says what happens to the receiver's part. The client is told. A transfer whose
+    /// client is not connected does not end: the client will offer it again.
     pub fn cancel(&self, id: TransferId, leftover: Leftover) {
         self.0.house.order(id, Verb::Cancel(leftover));
     }
@@ -293,12 +293,12 @@ impl Server {
 
     fn tell_links(&self, letter: impl Fn() -> Letter) {
         for post in self.lock().posts.values() {
-            // Whoever has ended need not be told.
+            // A client that has gone need not be told.
             post.send(letter());
         }
     }
 
-    /// Who has come can be told something from here on.
+    /// A new client can be told things from here on.
     fn join(&self, post: &Post<Letter>) -> u64 {
         let mut links = self.lock();
         links.next += 1;

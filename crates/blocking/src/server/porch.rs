@@ -1,4 +1,4 @@
-//! Who came in by a door of the server and has not asked yet.
+//! The clients of the server's listeners that have not sent their requests.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,14 +11,14 @@ use crate::post::Post;
 
 type Standing = bowline_host::server::Porch<Post<Letter>>;
 
-/// Those of all doors. Clones are the same.
+/// Those of all listeners. Clones are the same one.
 #[derive(Clone, Debug)]
 pub(super) struct Porch {
     standing: Arc<Mutex<Standing>>,
     clock: Clock,
 }
 
-/// Where one of them stands, until this is dropped or he has asked.
+/// The position of one of them, until this is dropped or its request has arrived.
 #[derive(Debug)]
 pub(super) struct Stand {
     porch: Porch,
@@ -30,24 +30,24 @@ impl Porch {
         Self { standing: Arc::default(), clock }
     }
 
-    /// Somebody has a place; he is called when he has to go.
+    /// A client has a place; it is called when it must leave.
     pub(super) fn enter(&self, post: &Post<Letter>) -> Stand {
         let number = self.lock().enter(self.clock.now(), post.clone());
         Stand { porch: self.clone(), number }
     }
 
-    /// All places are taken, and somebody waits for one. Says after what time to ask again.
+    /// All places are taken, and another client waits. Returns after what time to call this again.
     pub(super) fn make_room(&self) -> Duration {
         let now = self.clock.now();
         let mut standing = self.lock();
         if let Some(post) = standing.make_room(now) {
             post.stir();
         }
-        // The thread of one who has a place may not have begun, and another door may let somebody in.
+        // The thread of a client with a place may not have started, and another listener may let somebody in.
         standing.poll_timeout().map_or(COURTESY, |due| due - now)
     }
 
-    /// Whether anybody may have to go.
+    /// Whether any client may have to leave.
     #[cfg(test)]
     pub(super) fn is_looked_at(&self) -> bool {
         self.lock().poll_timeout().is_some()
@@ -59,12 +59,12 @@ impl Porch {
 }
 
 impl Stand {
-    /// He keeps his place.
+    /// The client keeps its place.
     pub(super) fn leave(&self) {
         self.porch.lock().leave(self.number);
     }
 
-    /// Whether he was called.
+    /// Whether the client was called.
     pub(super) fn has_to_go(&self) -> bool {
         !self.porch.lock().is_standing(self.number)
     }

@@ -1,4 +1,4 @@
-//! Removing what nobody came back for, beside everything else that a server does.
+//! Removes abandoned parts, beside everything else that a server does.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -8,7 +8,8 @@ use bowline_host::server::House;
 
 use crate::count::Counted;
 
-/// Sweeps the store at once, and then every so often, as long as `pause` has waited and says that it is to go on.
+/// Sweeps the store at once, and then at this interval, as long as `pause` returns, after waiting, that it should go
+/// on.
 pub(super) fn sweep(house: &House, every: Duration, mut pause: impl FnMut(Duration) -> bool) {
     let mut time = Duration::ZERO;
     while pause(time) {
@@ -17,15 +18,15 @@ pub(super) fn sweep(house: &House, every: Duration, mut pause: impl FnMut(Durati
     }
 }
 
-/// A thread that sweeps the store until this is dropped. A disk may hold it up, so nobody waits for it here.
+/// A thread that sweeps the store until this is dropped. It may block on a disk, so nobody waits for it here.
 pub(super) struct Sweeping {
-    /// Never used, and dropped to end the thread.
+    /// Never used; dropping it ends the thread.
     _stop: mpsc::Sender<()>,
 }
 
 impl Sweeping {
-    /// Begins `work`, which sweeps as long as the pause that it is given says that it is to go on. The thread counts as
-    /// long as it lives.
+    /// Starts `work`, which sweeps as long as the pause that it is given says that it should go on. The thread counts
+    /// as long as it lives.
     pub(super) fn start(
         counted: Counted,
         work: impl FnOnce(&mut dyn FnMut(Duration) -> bool) + Send + 'static,
@@ -33,7 +34,7 @@ impl Sweeping {
         let (stop, stopped) = mpsc::channel();
         let mut pause = move |time| matches!(stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout));
         let thread = thread::Builder::new().name("bowline sweep".into());
-        // Without a thread nothing is swept, and everything else works.
+        // Without a thread nothing is swept, but everything else works.
         let _ = thread.spawn(move || {
             let _counted = counted;
             work(&mut pause);

@@ -1,4 +1,4 @@
-//! A server that lives in another HTTP server, on one of its routes.
+//! A server inside another HTTP server, on one of its routes.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use super::{Letter, Server, sweeping};
 use crate::stream::Stream;
 
 impl Server {
-    /// Answers a request that an HTTP server of somebody else has read: whether it asks for a WebSocket as it should,
-    /// is of no page of another origin, has a token, and speaks the protocol. Send the answer; if there is a guest,
-    /// take over the stream behind it, and [serve the guest](Self::serve_guest).
+    /// Answers a request that another HTTP server has read, after checking that it is a valid WebSocket request, comes
+    /// from no page of another origin, has a valid token, and speaks the protocol. Send the answer; if there is a
+    /// guest, take over the stream behind it, and [serve the guest](Self::serve_guest).
     pub fn answer<B>(&self, request: &Request<B>) -> (Response<Bytes>, Option<Guest>) {
         self.0.house.answer(request)
     }
 
     /// Serves a guest over the stream behind its answer, until the link ends. `peer` is for events.
     ///
-    /// The connections of a server count at whoever accepts them; none of [`ServerConfig::max_connections`] applies.
+    /// Whoever accepts these connections counts them; [`ServerConfig::max_connections`] does not apply.
     ///
     /// [`ServerConfig::max_connections`]: super::ServerConfig::max_connections
     pub fn serve_guest<S: Stream>(&self, stream: S, guest: Guest, peer: String) {
@@ -30,10 +30,10 @@ impl Server {
         }
     }
 
-    /// Tells all clients, and those who come from now on and ask within a second, to come back later; whoever is
-    /// shaking hands is let go. For whoever accepts streams by himself: each client is gone when its
-    /// [`serve_stream`](Self::serve_stream) or [`serve_guest`](Self::serve_guest) has returned. A
-    /// [`serve`](Self::serve) goes on, and ends by its listener.
+    /// Tells all clients, and those that connect from now on and send their request within a second, to come back
+    /// later; clients in their handshake are dropped. For programs that accept streams themselves: a client is gone
+    /// when its [`serve_stream`](Self::serve_stream) or [`serve_guest`](Self::serve_guest) has returned. A
+    /// [`serve`](Self::serve) continues, and ends by its listener.
     pub fn stop(&self) {
         self.lock().is_stopping = true;
         self.0.stopped.notify_all();
@@ -41,15 +41,15 @@ impl Server {
         self.0.house.talks().stop(self.0.clock.now());
     }
 
-    /// Removes what nobody came back for, periodically, as [`serve`](Self::serve) does by itself. Returns when the
-    /// server is [stopped](Self::stop), or at once if nothing is to be [swept](super::ServerConfig::sweep_every).
+    /// Removes abandoned parts periodically, as [`serve`](Self::serve) does by itself. Returns when the server is
+    /// [stopped](Self::stop), or at once if [sweeping](super::ServerConfig::sweep_every) is disabled.
     pub fn sweep(&self) {
         if let Some(every) = self.0.house.sweep_every() {
             sweeping::sweep(&self.0.house, every, |time| !self.stops_within(time));
         }
     }
 
-    /// Waits so long, or until the server is stopped; says whether it is.
+    /// Waits this long, or until the server is stopped; returns whether it is.
     fn stops_within(&self, time: Duration) -> bool {
         let waited = self.0.stopped.wait_timeout_while(self.lock(), time, |links| !links.is_stopping);
         waited.unwrap_or_else(PoisonError::into_inner).0.is_stopping

@@ -19,14 +19,14 @@ use crate::clock::Clock;
 use crate::stream::{Handle, Stream};
 use crate::wait::{Interest, Wakened, wait};
 
-/// How often a read looks for the next bytes in what came: each time brings 4 KiB, so the longest record takes five.
-/// Whoever sends only what TLS has for itself keeps nobody from looking at the clock.
+/// How often a read checks for more input in what has arrived: each time gets 4 KiB, so the longest record takes five.
+/// The limit keeps a peer that sends only TLS's own messages from keeping us away from the clock.
 const IN_VAIN: usize = 8;
 
-/// TLS over a stream, of either role.
+/// TLS over a stream, for either role.
 ///
-/// Neither direction waits for the other: a read takes in what has come even if nothing can leave, and a write goes on
-/// whether or not anything comes. So two ends that both send at first do not wait for each other.
+/// Neither direction waits for the other: a read accepts what has arrived even if nothing can leave, and a write goes
+/// on whether or not anything arrives. So two ends that both send first do not wait for each other.
 ///
 /// ```
 /// use bowline_blocking::accept::{self, Decision};
@@ -50,49 +50,49 @@ pub struct TlsStream<S> {
     stream: S,
     session: Connection,
     records: Records,
-    /// By which records are small again when it was quiet.
+    /// Decides when records become small again after a pause.
     clock: Clock,
 }
 
 impl<S: Stream> TlsStream<S> {
-    /// Encrypts a connection to a server, which must prove that it is this host (a name or an address, as in a URL)
-    /// before so much time has passed.
+    /// Encrypts a connection to a server, which must prove within this time that it is this host (a name or an address,
+    /// as in a URL).
     ///
     /// # Errors
-    /// The server is not whom it should be, speaks no TLS, ends the connection, or takes too long
+    /// If the server is not the expected one, does not speak TLS, ends the connection, or takes too long
     /// ([`TimedOut`](ErrorKind::TimedOut)).
     pub fn connect(stream: S, host: &str, tls: &ClientTls, time: Duration) -> io::Result<Self> {
         Self::client(stream, host, tls)?.shake_hands_within(time)
     }
 
-    /// Encrypts a connection from a client, if it does its part before so much time has passed.
+    /// Encrypts a connection from a client, if it does its part within this time.
     ///
     /// # Errors
-    /// The client does not believe us, speaks no TLS, ends the connection, or takes too long
+    /// If the client does not trust us, does not speak TLS, ends the connection, or takes too long
     /// ([`TimedOut`](ErrorKind::TimedOut)).
     pub fn accept(stream: S, tls: &ServerTls, time: Duration) -> io::Result<Self> {
         Self::server(stream, tls)?.shake_hands_within(time)
     }
 
-    /// The stream below, to look at.
+    /// The stream below, for inspection.
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
 
-    /// Which version of TLS it is, such as `TLSv1_3`.
+    /// The version of TLS, such as `TLSv1_3`.
     pub fn tls_version(&self) -> Option<&'static str> {
         self.session.protocol_version().and_then(|version| version.as_str())
     }
 
     // ----- the handshake -----
 
-    /// The end of a client, which has not shaken hands.
+    /// A client's end, before the handshake.
     pub(super) fn client(stream: S, host: &str, tls: &ClientTls) -> io::Result<Self> {
         let session = ClientConnection::new(tls.config(), server_name(host)?).map_err(io::Error::other)?;
         Ok(Self::new(stream, session.into()))
     }
 
-    /// The end of a server, which has not shaken hands.
+    /// A server's end, before the handshake.
     pub(crate) fn server(stream: S, tls: &ServerTls) -> io::Result<Self> {
         let session = ServerConnection::new(tls.config()).map_err(io::Error::other)?;
         Ok(Self::new(stream, session.into()))
@@ -107,7 +107,7 @@ impl<S: Stream> TlsStream<S> {
         shaken.unwrap_or_else(|| Err(timed_out(time)))
     }
 
-    /// Shakes hands; `None` if the peer has not done its part by then, or before somebody calls.
+    /// Performs the handshake; `None` if the peer has not done its part by then, or before another thread calls.
     pub(crate) fn shake_hands(
         mut self,
         clock: Clock,
@@ -129,7 +129,7 @@ impl<S: Stream> TlsStream<S> {
                     }
                 }
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Some(Err(error)),
-                // However much it says, its time goes by.
+                // However much it sends, its time passes.
                 _ => {}
             }
             if clock.now() >= until {
@@ -139,7 +139,7 @@ impl<S: Stream> TlsStream<S> {
         }
     }
 
-    /// Takes the next step of the handshake; says whether it was the last.
+    /// Takes the next step of the handshake; returns whether it was the last.
     fn step(&mut self) -> io::Result<bool> {
         self.flush()?;
         if self.session.is_handshaking() && self.receive()? == 0 {
@@ -157,14 +157,14 @@ impl<S: Stream> TlsStream<S> {
     fn receive(&mut self) -> io::Result<usize> {
         let n = self.session.read_tls(&mut self.stream)?;
         if let Err(error) = self.session.process_new_packets() {
-            // The peer is told why, if it takes that at once.
+            // The peer is told why, if it accepts that at once.
             let _ = self.send();
             return Err(io::Error::new(ErrorKind::InvalidData, error));
         }
         Ok(n)
     }
 
-    /// Writes to the stream all that is encrypted.
+    /// Writes everything encrypted to the stream.
     fn send(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
             match self.session.write_tls(&mut self.stream) {
@@ -176,19 +176,19 @@ impl<S: Stream> TlsStream<S> {
         Ok(())
     }
 
-    /// Encrypts what there is room for, and sends it as far as the stream takes it.
+    /// Encrypts what there is room for, and sends as much as the stream accepts.
     fn write_by(&mut self, encrypt: impl Fn(&mut Connection) -> io::Result<usize>) -> io::Result<usize> {
         let mut taken = encrypt(&mut self.session)?;
         loop {
             match self.send() {
-                // There was no room for anything; there is room for all of it.
+                // There was no room for anything; now there is room for all of it.
                 Ok(()) if taken == 0 => {
                     taken = encrypt(&mut self.session)?;
                     if taken == 0 {
                         return Ok(0);
                     }
                 }
-                // What was taken leaves with the next call, or when it is flushed.
+                // What was accepted leaves with the next call, or with a flush.
                 Err(error) if error.kind() == ErrorKind::WouldBlock && taken > 0 => return Ok(taken),
                 sent => return sent.map(|()| taken),
             }
@@ -201,10 +201,10 @@ impl<S: Stream> Read for TlsStream<S> {
         for _ in 0..IN_VAIN {
             match self.session.reader().read(place) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                // Bytes, TLS's own farewell (no bytes), or the lack of it: `UnexpectedEof`.
+                // Bytes, a close_notify (no bytes), or the lack of one: `UnexpectedEof`.
                 read => return read,
             }
-            // What TLS itself has to say to that, such as to a change of keys, leaves before the next bytes.
+            // TLS's own answers to that, for example to a key update, leave before the next bytes.
             self.receive()?;
         }
         self.session.reader().read(place)
@@ -240,7 +240,7 @@ impl<S: Stream> Stream for TlsStream<S> {
         self.stream.socket()
     }
 
-    /// Says farewell in the words of TLS, too.
+    /// Also sends TLS's close_notify.
     fn finish_writing(&mut self) -> io::Result<()> {
         self.session.send_close_notify();
         self.flush()?;
@@ -248,7 +248,7 @@ impl<S: Stream> Stream for TlsStream<S> {
     }
 
     fn has_input(&self) -> bool {
-        // What is decrypted, or the peer's farewell.
+        // What is decrypted, or the peer's close_notify.
         !self.session.wants_read() || self.stream.has_input()
     }
 }

@@ -1,4 +1,4 @@
-//! What the halves of a WebSocket ask of the thread that drives it, beside sending and receiving.
+//! What the halves of a WebSocket ask of the thread that drives it, besides sending and receiving.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -20,21 +20,21 @@ pub(super) enum Ask {
 }
 
 impl Sender {
-    /// Pings the peer with this payload, and waits for its answer: the round trip. Choose payloads that differ.
+    /// Pings the peer with this payload, and waits for its answer: returns the round-trip time. Choose distinct
+    /// payloads.
     ///
-    /// Messages that nobody has received yet do not hold up the answer, unless they fill the queue and the
+    /// Unreceived messages do not delay the answer, unless they fill the queue and the
     /// [`receive_buffer`](bowline_core::connection::Config::receive_buffer): then nothing more is read. If the peer
     /// does not answer, this waits as long as the connection lives.
     ///
     /// # Errors
-    /// If the payload is longer than 125 bytes, 8 pings are already waiting to leave, or the connection is closing or
-    /// over; [`PingError::Unanswered`] if a peer that leaves pings unanswered has answered a later one, or got 8 of
-    /// them.
+    /// If the payload is longer than 125 bytes, 8 pings are already queued, or the connection is closing or over;
+    /// [`PingError::Unanswered`] if a peer that does not answer every ping has answered a later one, or got 8 more.
     pub fn ping(&self, payload: &[u8]) -> Result<Duration, PingError> {
         self.mailbox.ping(payload).recv().unwrap_or(Err(PingError::Closing))
     }
 
-    /// Pings the peer, and waits for its answer no longer than this; `None` if it has not come.
+    /// Pings the peer, and waits for its answer no longer than this; `None` if it has not arrived.
     ///
     /// # Errors
     /// As for [`ping`](Self::ping).
@@ -57,25 +57,25 @@ impl Sender {
         self.mailbox.ask(Ask::Stats)
     }
 
-    /// What has happened so far, to be read; `None` when the connection is over, for then
-    /// [`Disconnect::explain`](bowline_core::Disconnect::explain) tells it.
+    /// What has happened so far, for people to read; `None` when the connection is over, since
+    /// [`Disconnect::explain`](bowline_core::Disconnect::explain) has it then.
     pub fn timeline(&self) -> Option<Timeline> {
         self.mailbox.ask(Ask::Timeline)
     }
 }
 
 impl Receiver {
-    /// The smoothed round-trip time, as [`Sender::rtt`] has it.
+    /// The smoothed round-trip time, as from [`Sender::rtt`].
     pub fn rtt(&self) -> Option<Duration> {
         self.mailbox.ask(Ask::Rtt).flatten()
     }
 
-    /// What the connection has counted so far, as [`Sender::stats`] has it.
+    /// What the connection has counted so far, as from [`Sender::stats`].
     pub fn stats(&self) -> Option<Stats> {
         self.mailbox.ask(Ask::Stats)
     }
 
-    /// What has happened so far, as [`Sender::timeline`] has it.
+    /// What has happened so far, as from [`Sender::timeline`].
     pub fn timeline(&self) -> Option<Timeline> {
         self.mailbox.ask(Ask::Timeline)
     }
@@ -89,14 +89,14 @@ impl Mailbox {
         answered.recv().ok()
     }
 
-    /// Has the peer pinged, and says where its answer comes.
+    /// Sends a ping, and returns the channel for its answer.
     fn ping(&self, payload: &[u8]) -> mpsc::Receiver<Result<Duration, PingError>> {
         let (answer, answered) = mpsc::channel();
         self.hand_in(Ask::Ping(payload.to_vec(), answer));
         answered
     }
 
-    /// Without a thread to answer the question is dropped, and whoever waits for the answer knows.
+    /// If there is no thread to answer, the question is dropped, which the caller notices.
     fn hand_in(&self, ask: Ask) {
         let mut state = self.lock();
         if !state.has_ended {

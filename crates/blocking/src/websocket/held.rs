@@ -1,10 +1,10 @@
-//! What came while the owner was busy sending.
+//! What arrived while the owner was busy sending.
 
 use std::collections::VecDeque;
 
 use bowline_core::connection::{Event, SendError};
 
-/// As much as a sender with the usual buffers has on its way, several times over.
+/// Several times as much as a sender with the usual buffers has under way.
 const LIMIT: usize = 16 << 20;
 
 /// Events that wait for the owner to receive.
@@ -47,7 +47,7 @@ impl Held {
     }
 }
 
-/// The memory that an event holds; an empty message has its price, too.
+/// The memory that an event holds; even an empty message counts.
 fn weight(event: &Event) -> usize {
     let bytes = match event {
         Event::Message(message) => message.len(),
@@ -64,7 +64,7 @@ pub(super) enum NoRoom {
 }
 
 impl NoRoom {
-    /// The same, with what could not be sent.
+    /// The same as an error with what could not be sent.
     pub(super) fn of<T>(self, message: T) -> SendError<T> {
         match self {
             Self::Closing => SendError::Closing(message),

@@ -1,4 +1,4 @@
-//! What can be seen of a WebSocket, and a ping to see more.
+//! What can be observed of a WebSocket, and a ping to learn more.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl<S: Stream> WebSocket<S> {
         self.conn().timeline(self.driver.now())
     }
 
-    /// The connection, to look at: round-trip time, counters, room.
+    /// The connection, for inspection: round-trip time, counters, room.
     pub fn conn(&self) -> &Connection {
         self.driver.conn()
     }

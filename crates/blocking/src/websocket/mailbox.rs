@@ -19,8 +19,8 @@ use bowline_host::Unsent;
 use super::ask::Ask;
 use crate::wait::Waker;
 
-/// How many messages, or pieces of them, may wait in each direction: enough that a burst of small ones costs one
-/// wake-up. Those that were received are no more bytes than the connection's receive buffer, but for the last of them.
+/// How many messages, or pieces of them, may be queued in each direction: enough that a burst of small ones costs one
+/// wake-up. Received ones, except for the last, have at most as many bytes as the connection's receive buffer.
 pub(super) const QUEUE: usize = 32;
 
 /// What the owner of the halves wants.
@@ -28,20 +28,20 @@ pub(super) const QUEUE: usize = 32;
 pub(super) enum Command {
     Send(Message),
     Piece(Piece),
-    /// To say when all before this has left, or is lost. Without an answer it is not known yet.
+    /// Answer when everything before this has left or is lost. While there is no answer, that is not known.
     Flush(Flushed),
 }
 
 /// Where the answer to a flush goes.
 pub(super) type Flushed = mpsc::Sender<Result<(), Unsent>>;
 
-/// What both sides see, one at a time.
+/// What both sides share, under a lock.
 #[derive(Debug)]
 pub(super) struct Mailbox {
     state: Mutex<State>,
-    /// A command was taken, or none will be.
+    /// Notified when a command was taken, or none will be.
     pub(super) room: Condvar,
-    /// Something has arrived for the receiver.
+    /// Notified when something has arrived for the receiver.
     pub(super) arrived: Condvar,
     waker: Waker,
 }
@@ -49,25 +49,25 @@ pub(super) struct Mailbox {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) commands: VecDeque<Command>,
-    /// To be sent behind the commands, though there may be no room for them.
+    /// A Close to be sent behind the commands, even if there is no room for them.
     pub(super) close: Option<Close>,
-    /// The connection is to end without a word.
+    /// Whether to end the connection without a Close.
     pub(super) is_aborted: bool,
     pub(super) asks: Vec<Ask>,
     pub(super) senders: usize,
-    /// The message that is sent in pieces.
+    /// The message that is being sent in pieces.
     pub(super) unfinished: Unfinished,
-    /// Nothing can be sent any more.
+    /// Whether nothing can be sent any more.
     pub(super) is_closed: bool,
-    /// The thread is gone.
+    /// Whether the thread is gone.
     pub(super) has_ended: bool,
-    /// Whoever waits until all has left.
+    /// Callers that wait until everything has left.
     pub(super) flushes: Vec<Flushed>,
-    /// Whether a message was lost before it came to the connection, or in it when that ended.
+    /// Whether a message was lost before it reached the connection, or in it when that ended.
     pub(super) has_lost: bool,
 
     arrivals: VecDeque<Result<Piece, Disconnect>>,
-    /// How many bytes of pieces are in it, and may be.
+    /// How many bytes of pieces are queued, and how many may be.
     arrived: usize,
     receive_buffer: usize,
     pub(super) has_receiver: bool,
@@ -75,9 +75,9 @@ pub(super) struct State {
     pub(super) delivered: u64,
     pub(super) asked: u64,
 
-    /// The thread waits for the stream, and does not look here before it is woken.
+    /// Whether the thread waits for the stream, and will not look here until it is woken.
     pub(super) is_thread_waiting: bool,
-    /// The thread waits for the owner to ask for more.
+    /// Whether the thread waits for the owner to ask for more.
     pub(super) is_thread_behind: bool,
 }
 
@@ -115,7 +115,7 @@ impl Mailbox {
         self.room.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until something has arrived, or until then.
+    /// Waits until something has arrived, or until `until`.
     pub(super) fn wait_for_arrival<'a>(
         &self,
         state: MutexGuard<'a, State>,
@@ -130,7 +130,7 @@ impl Mailbox {
         }
     }
 
-    /// The owner ends the connection: nothing more is sent, and whoever waits for room need not.
+    /// The owner ends the connection: nothing more is sent, and callers need not wait for room.
     pub(super) fn end(&self, state: &mut State) {
         state.is_closed = true;
         self.room.notify_all();
@@ -146,39 +146,39 @@ impl Mailbox {
 }
 
 impl State {
-    /// What has been queued is lost.
+    /// Drops what was queued: it is lost.
     pub(super) fn refuse(&mut self) {
         self.has_lost |= self.commands.drain(..).any(|command| !matches!(command, Command::Flush(_)));
     }
 
-    /// Whether one more piece may wait for the receiver.
+    /// Whether one more piece may be queued for the receiver.
     pub(super) fn has_place(&self) -> bool {
         self.arrivals.len() < QUEUE && self.arrived < self.receive_buffer
     }
 
-    /// A piece waits for the receiver from here on, or the end.
+    /// Queues a piece, or the end, for the receiver.
     pub(super) fn push(&mut self, arrived: Result<Piece, Disconnect>) {
         self.arrived += arrived.as_ref().map_or(0, Piece::len);
         self.delivered += u64::from(arrived.is_ok());
         self.arrivals.push_back(arrived);
     }
 
-    /// What has waited longest.
+    /// The oldest entry.
     pub(super) fn pop(&mut self) -> Option<Result<Piece, Disconnect>> {
         let arrived = self.arrivals.pop_front()?;
         self.arrived -= arrived.as_ref().map_or(0, Piece::len);
         Some(arrived)
     }
 
-    /// Nobody receives any more.
+    /// The receiver is gone.
     pub(super) fn drop_receiver(&mut self) {
         self.has_receiver = false;
         self.arrivals.clear();
         self.arrived = 0;
     }
 
-    /// Whether the owner has seen everything that was delivered, asked for more, and what it said to that was taken, if
-    /// the connection still takes it.
+    /// Whether the owner has seen everything that was delivered and asked for more, and its replies were taken, if the
+    /// connection still accepts them.
     pub(super) fn is_caught_up(&self, is_open: bool) -> bool {
         let has_seen = !self.has_receiver || self.asked == self.delivered;
         has_seen && (!is_open || self.commands.is_empty())

@@ -14,8 +14,8 @@ impl<S: Stream> WebSocket<S> {
     /// next calls; [`flush`](Self::flush) waits for it.
     ///
     /// # Errors
-    /// If the connection is closing or closed, a message in pieces has not ended, or there is no room and
-    /// [no more may be held](Self::set_ahead): then receive first. The message comes back.
+    /// If the connection is closing or closed, a message in pieces has not ended, or there is no room and [no more may
+    /// be held](Self::set_ahead): then receive first. The message is returned.
     pub fn send(&mut self, message: Message) -> Result<(), SendError<Message>> {
         if let Err(no) = self.wait_for_room() {
             return Err(no.of(message));
@@ -29,17 +29,17 @@ impl<S: Stream> WebSocket<S> {
     /// Queues a message if there is room for it at once. It leaves with the next call that waits.
     ///
     /// # Errors
-    /// If there is no room, the connection is closing, or a message in pieces has not ended; the message comes back.
+    /// If there is no room, the connection is closing, or a message in pieces has not ended; the message is returned.
     pub fn try_send(&mut self, message: Message) -> Result<(), SendError<Message>> {
         let now = self.driver.time_to_send();
         self.driver.conn_mut().send(now, message)
     }
 
-    /// Sends the next piece of a message as [`send`](Self::send) does. The first one begins it, and until the
-    /// [last](Piece::last) one no other message can be sent.
+    /// Sends the next piece of a message as [`send`](Self::send) does. The first piece begins the message, and until
+    /// its [last](Piece::last) piece no other message can be sent.
     ///
     /// # Errors
-    /// As for [`send`](Self::send), or if the message was begun with pieces of the other kind. The piece comes back.
+    /// As for [`send`](Self::send), or if the message was begun with pieces of the other kind. The piece is returned.
     pub fn send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
         if let Err(no) = self.wait_for_room() {
             return Err(no.of(piece));
@@ -54,7 +54,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// # Errors
     /// If there is no room, the connection is closing, or the message was begun with pieces of the other kind; the
-    /// piece comes back.
+    /// piece is returned.
     pub fn try_send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
         let now = self.driver.time_to_send();
         self.driver.conn_mut().send_piece(now, piece)
@@ -66,7 +66,7 @@ impl<S: Stream> WebSocket<S> {
     /// Some of it is lost, because the connection has ended, or is ending without it; or
     /// [no more may be held](Self::set_ahead).
     pub fn flush(&mut self) -> Result<(), Unsent> {
-        // A wait ends when all has left that could not leave at once; nothing tells of what could.
+        // A wait ends when everything has left that could not leave at once; nothing signals what could.
         self.driver.offer(self.driver.now());
         while self.driver.has_output() {
             if !self.take_in() {
@@ -100,14 +100,15 @@ impl<S: Stream> WebSocket<S> {
         }
     }
 
-    /// Writes what the stream takes at once, and takes in what comes meanwhile, as far as it may be held.
+    /// Writes what the stream accepts at once, and takes what arrives meanwhile, as far as it may be held.
     fn offer(&mut self, now: Instant) {
         self.driver.offer(now);
         self.take_in();
     }
 
-    /// Takes what has come out of the connection, so that it reads on. Not the peer's Close: that is answered when the
-    /// owner has seen what came before it. False if no more can be held, and the connection does not read.
+    /// Takes what has arrived from the connection, so that it reads on, except for the peer's Close: that is answered
+    /// when the owner has seen what came before it. Returns false if no more can be held, so that the connection does
+    /// not read.
     fn take_in(&mut self) -> bool {
         while self.driver.conn().has_messages() {
             if self.held.is_full() {

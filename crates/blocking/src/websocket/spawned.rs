@@ -1,4 +1,4 @@
-//! A WebSocket driven by a thread of its own, as its owner has it.
+//! A WebSocket driven by a thread of its own, from its owner's side.
 
 use std::fmt;
 use std::io;
@@ -34,7 +34,7 @@ impl<S: Stream + Send + 'static> WebSocket<S> {
     /// that are [held](Self::set_ahead) come first.
     ///
     /// # Errors
-    /// If the system gives no thread, or no way to wake it.
+    /// If the system provides no thread, or no way to wake it.
     pub fn spawn(self) -> io::Result<(Sender, Receiver)> {
         let (waker, wakened) = waker()?;
         let (thread, sender, receiver) = self.halves(waker, wakened);
@@ -44,7 +44,7 @@ impl<S: Stream + Send + 'static> WebSocket<S> {
 }
 
 impl<S: Stream> WebSocket<S> {
-    /// What a thread is to run, and the halves that reach it.
+    /// What a thread runs, and the halves that reach it.
     pub(super) fn halves(self, waker: Waker, wakened: Wakened) -> (Thread<S>, Sender, Receiver) {
         let Self { mut driver, mut held, joiner, ended } = self;
         driver.set_wakened(wakened);
@@ -63,7 +63,7 @@ impl<S: Stream> WebSocket<S> {
     }
 }
 
-/// The message or piece in an event that was held.
+/// The message or piece in a held event.
 fn held_piece(event: Event) -> Option<Piece> {
     match event {
         Event::Message(message) => Some(message.into()),
@@ -75,8 +75,8 @@ fn held_piece(event: Event) -> Option<Piece> {
 /// The half that sends. Clones send over the same connection.
 ///
 /// Calls wait no longer than [those of a WebSocket](WebSocket#how-long-calls-wait). If nobody receives, reading
-/// eventually stops, and no silence of the peer is held against it. So if both ends send and do not receive, they wait
-/// for each other, for [`write_timeout`](bowline_core::connection::Config::write_timeout) if that is set.
+/// eventually stops, and silence then does not count against the peer. So if both ends send and do not receive, they
+/// wait for each other, for [`write_timeout`](bowline_core::connection::Config::write_timeout) if that is set.
 pub struct Sender {
     pub(super) mailbox: Arc<Mailbox>,
 }
@@ -91,41 +91,41 @@ pub struct Receiver {
 }
 
 impl Sender {
-    /// Waits until there is room in the queue, and hands a message to the connection. Only an answer of the peer's
-    /// application tells whether it arrived.
+    /// Waits until there is room in the queue, and passes a message to the connection. Only an answer from the peer's
+    /// application says whether it arrived.
     ///
     /// # Errors
-    /// If the connection is over, or a message in pieces has not ended; the message comes back.
+    /// If the connection is over, or a message in pieces has not ended; the message is returned.
     pub fn send(&self, message: Message) -> Result<(), SendError<Message>> {
         let state = self.place();
         self.queue_message(state, message)
     }
 
-    /// Hands a message to the connection if there is room in the queue at once.
+    /// Passes a message to the connection if there is room in the queue at once.
     ///
     /// # Errors
-    /// If there is no room, the connection is over, or a message in pieces has not ended; the message comes back.
+    /// If there is no room, the connection is over, or a message in pieces has not ended; the message is returned.
     pub fn try_send(&self, message: Message) -> Result<(), SendError<Message>> {
         let (state, message) = self.place_at_once(message)?;
         self.queue_message(state, message)
     }
 
-    /// Waits until there is room in the queue, and hands the next piece of a message to the connection, as
+    /// Waits until there is room in the queue, and passes the next piece of a message to the connection, as
     /// [`WebSocket::send_piece`] does. The pieces of one message may come from several clones; no other message comes
     /// between them.
     ///
     /// # Errors
-    /// If the connection is over, or the message was begun with pieces of the other kind; the piece comes back.
+    /// If the connection is over, or the message was begun with pieces of the other kind; the piece is returned.
     pub fn send_piece(&self, piece: Piece) -> Result<(), SendError<Piece>> {
         let state = self.place();
         self.queue_piece(state, piece)
     }
 
-    /// Hands the next piece of a message to the connection if there is room in the queue at once.
+    /// Passes the next piece of a message to the connection if there is room in the queue at once.
     ///
     /// # Errors
     /// If there is no room, the connection is over, or the message was begun with pieces of the other kind; the piece
-    /// comes back.
+    /// is returned.
     pub fn try_send_piece(&self, piece: Piece) -> Result<(), SendError<Piece>> {
         let (state, piece) = self.place_at_once(piece)?;
         self.queue_piece(state, piece)
@@ -158,13 +158,13 @@ impl Sender {
 
     /// Starts the closing handshake, behind the messages sent so far, whether or not there is room; after that, nothing
     /// more can be sent. It does not wait. What the peer sends until it also closes is still received. If the peer
-    /// accepts nothing for the [stall timeout](bowline_core::closing::Config::stall_timeout), it is not waited for any
-    /// longer: what has not left is then lost, and the end says so.
+    /// accepts nothing for the [stall timeout](bowline_core::closing::Config::stall_timeout), waiting ends: what has
+    /// not left is then lost, and the end says so.
     ///
     /// # Errors
     /// If this Close must not be sent, or the connection is closing already, or over: the first Close stands.
     pub fn close(&self, close: Close) -> Result<(), CloseError> {
-        // One that was received perhaps must not be sent.
+        // A Close that was received may not be sendable.
         Close::new(close.code(), close.reason())?;
         let mut state = self.mailbox.lock();
         if state.is_closed {
@@ -176,7 +176,7 @@ impl Sender {
     }
 
     /// Drops the connection at once and without a word, for all clones. It does not wait. What has not left is lost.
-    /// The receiver hears of the end behind what has come before.
+    /// The receiver learns of the end after everything that arrived before.
     pub fn abort(&self) {
         let mut state = self.mailbox.lock();
         state.is_aborted = true;
@@ -188,7 +188,7 @@ impl Sender {
         self.mailbox.lock().is_closed
     }
 
-    /// Waits for a place in the queue, or for the end.
+    /// Waits for room in the queue, or for the end.
     fn place(&self) -> MutexGuard<'_, State> {
         let mut state = self.mailbox.lock();
         while !state.is_closed && state.commands.len() >= QUEUE {
@@ -257,7 +257,7 @@ impl Receiver {
     /// # Errors
     /// The end, clean or not.
     pub fn receive_timeout(&mut self, time: Duration) -> Result<Option<Message>, Disconnect> {
-        // A time that the clock cannot tell is as long as for ever.
+        // A time that the clock cannot express means for ever.
         let until = Instant::now().checked_add(time);
         while let Some(piece) = self.piece(until)? {
             if let Some(message) = self.joiner.push(piece) {
@@ -267,7 +267,7 @@ impl Receiver {
         Ok(None)
     }
 
-    /// The next piece of a message, as [`WebSocket::receive_piece`] has it.
+    /// The next piece of a message, as from [`WebSocket::receive_piece`].
     ///
     /// # Errors
     /// The end, clean or not.
@@ -300,7 +300,7 @@ impl Receiver {
         }
         let mut state = self.mailbox.lock();
         loop {
-            // Whoever asks has done with what came before.
+            // An owner that asks has finished with what came before.
             state.asked = self.taken;
             let was_full = !state.has_place();
             match state.pop() {
@@ -314,7 +314,7 @@ impl Receiver {
                 Some(Err(disconnect)) => return Err(self.ended.set(disconnect)),
                 None => {}
             }
-            // Also for whoever only looks: the thread waits to be told how far he has come.
+            // Even if the owner only looks: the thread waits to learn how far it has come.
             if state.is_thread_behind {
                 self.mailbox.wake(&mut state);
             }

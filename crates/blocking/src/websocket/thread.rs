@@ -26,7 +26,7 @@ impl<S: Stream> Thread<S> {
     }
 
     pub(super) fn run(mut self) {
-        // Told by a panic, too, of a stream that is somebody else's.
+        // Reported even after a panic of a foreign stream.
         let mut last = LastNews { mailbox: Arc::clone(&self.mailbox), disconnect: None, has_lost: true };
         while last.disconnect.is_none() {
             last.disconnect = self.exchange();
@@ -35,12 +35,12 @@ impl<S: Stream> Thread<S> {
                 self.wait();
             }
         }
-        // The stream ends before anybody hears of it, and questions have no answer.
+        // The stream ends before anybody hears of it, and questions get no answer.
         drop(self);
     }
 
-    /// Waits for whatever is to be exchanged next. Of a connection that is over nothing more comes, and its end waits
-    /// for the owner.
+    /// Waits for the next thing to exchange. A connection that is over brings nothing more, and its end waits for the
+    /// owner.
     fn wait(&mut self) {
         if self.driver.is_over() {
             self.driver.wait_for_call();
@@ -51,7 +51,7 @@ impl<S: Stream> Thread<S> {
         }
     }
 
-    /// Takes what the owner wants, and gives it what has come; says how the connection ended, if it did.
+    /// Takes what the owner wants, and passes on what has arrived; returns how the connection ended, if it did.
     fn exchange(&mut self) -> Option<Disconnect> {
         let mailbox = Arc::clone(&self.mailbox);
         let mut state = mailbox.lock();
@@ -60,12 +60,12 @@ impl<S: Stream> Thread<S> {
         }
         self.take_commands(&mut state);
         self.close(&mut state);
-        // Whoever has pinged need not wait until the owner has come that far.
+        // A caller that has pinged need not wait until the owner has come that far.
         while let Some((ping, rtt)) = self.driver.conn_mut().poll_answered() {
             self.pings.handle_answered(ping, rtt);
         }
-        // The peer's Close is answered when it is taken. It stays where it is until the owner has seen what came before
-        // it, and what it says to that has been sent. The end comes behind everything.
+        // Taking the peer's Close makes the connection answer it. It stays queued until the owner has seen what came
+        // before it, and its replies have been sent. The end comes after everything else.
         while state.has_place() && self.has_next(&state) {
             match self.driver.conn_mut().poll_event() {
                 Some(Event::Message(message)) => self.deliver(&mut state, message.into()),
@@ -77,11 +77,11 @@ impl<S: Stream> Thread<S> {
             }
         }
         if self.driver.is_over() {
-            // Nor is there any more to wait for.
+            // Nothing is left to wait for.
             self.pings.clear();
         }
         if !self.driver.conn().is_open() {
-            // Whoever sends gets its message back from now on.
+            // From now on senders get their messages back.
             state.is_closed = true;
             state.refuse();
             mailbox.room.notify_all();
@@ -96,10 +96,10 @@ impl<S: Stream> Thread<S> {
     fn take_commands(&mut self, state: &mut State) {
         let now = self.driver.now();
         let before = state.commands.len();
-        // What comes behind a flush waits until that is done, or it might never be.
+        // Commands behind a flush wait until it is done; otherwise it might never be.
         while state.flushes.is_empty() && self.driver.conn().room() > 0 {
             let conn = self.driver.conn_mut();
-            // What comes too late is lost, as is what is on its way when a connection ends.
+            // What comes too late is lost, like what is on its way when a connection ends.
             match state.commands.pop_front() {
                 Some(Command::Send(message)) => state.has_lost |= conn.send(now, message).is_err(),
                 Some(Command::Piece(piece)) => state.has_lost |= conn.send_piece(now, piece).is_err(),
@@ -112,8 +112,8 @@ impl<S: Stream> Thread<S> {
         }
     }
 
-    /// Ends the connection as the owner wants it. What waits for room goes before a Close: a transport that takes
-    /// nothing is not waited for, since that is up to the timeouts of the end.
+    /// Ends the connection as the owner wants it. Commands that wait for room go before a Close. A transport that
+    /// accepts nothing is not waited for; that is left to the timeouts of the end.
     fn close(&mut self, state: &mut State) {
         let now = self.driver.now();
         if std::mem::take(&mut state.is_aborted) {
@@ -121,7 +121,7 @@ impl<S: Stream> Thread<S> {
         }
         let is_left = state.senders == 0 && !state.has_receiver && self.driver.conn().is_open();
         if let Some(close) = state.close.take().or_else(|| is_left.then(Close::normal)) {
-            // Closing already is as good.
+            // Already closing is just as good.
             let State { commands, flushes, .. } = state;
             let last = commands.drain(..).filter_map(|command| match command {
                 Command::Send(message) => Some(message.into()),
@@ -135,8 +135,8 @@ impl<S: Stream> Thread<S> {
         }
     }
 
-    /// Answers those who wait until all has left, if it has. Nothing tells later of what can leave at once, and nothing
-    /// is read here: nobody looks at events before the next wait is over.
+    /// Answers callers that wait until everything has left, if it has. Nothing signals later what could leave at once,
+    /// and nothing is read here, because events are checked only after the next wait.
     fn flush(&mut self, state: &mut State) {
         while !state.flushes.is_empty() {
             self.driver.write(self.driver.now());
@@ -145,10 +145,10 @@ impl<S: Stream> Thread<S> {
             }
             let is_lost = state.has_lost || self.driver.has_lost_output();
             for flushed in state.flushes.drain(..) {
-                // Whoever asked may be gone.
+                // The caller may be gone.
                 let _ = flushed.send(if is_lost { Err(Unsent::Lost) } else { Ok(()) });
             }
-            // What waits behind a flush is taken at once, and may be another one.
+            // Commands behind a flush are taken at once, and may be another flush.
             self.take_commands(state);
         }
     }
@@ -160,13 +160,13 @@ impl<S: Stream> Thread<S> {
         }
     }
 
-    /// Whether to take the next event: not the peer's Close, nor the end, before the owner has come that far.
+    /// Whether to take the next event. The peer's Close and the end are not taken before the owner has come that far.
     fn has_next(&self, state: &State) -> bool {
         let conn = self.driver.conn();
         conn.has_messages() || conn.has_news() || state.is_caught_up(conn.is_open())
     }
 
-    /// Answers at once, or remembers the question until the peer has answered. Whoever asked may be gone.
+    /// Answers at once, or remembers the question until the peer has answered. The asker may be gone.
     fn answer(&mut self, ask: Ask) {
         let now = self.driver.now();
         match ask {
@@ -180,8 +180,8 @@ impl<S: Stream> Thread<S> {
     }
 }
 
-/// Tells the owner of the halves when it is dropped that the thread is gone, and how the connection has ended, if that
-/// is known.
+/// When dropped, tells the owner of the halves that the thread is gone, and how the connection has ended, if that is
+/// known.
 struct LastNews {
     mailbox: Arc<Mailbox>,
     disconnect: Option<Disconnect>,

@@ -1,4 +1,4 @@
-//! Messages: what the owner of a client says and hears while he works for it.
+//! What the owner of an inline client sends and receives while it works.
 
 use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
 use std::time::Duration;
@@ -17,10 +17,9 @@ impl InlineClient {
     /// without a link.
     ///
     /// # Errors
-    /// The message is too long, the client has ended, or it does not speak of messages ([`SendError::Mute`]).
-    /// [`SendError::Full`]: as many messages
-    /// wait to be received as may, and the peer may be waiting for that, so [receive](Self::receive) first. The message
-    /// comes back.
+    /// If the message is too long, the client has ended, or it does not support messages ([`SendError::Mute`]).
+    /// [`SendError::Full`]: as many messages as allowed are queued to be received, and the peer may be waiting for
+    /// that, so [receive](Self::receive) first. The message is returned.
     pub fn send(&mut self, message: Message) -> Result<(), SendError> {
         self.queue(message, None)
     }
@@ -33,10 +32,10 @@ impl InlineClient {
         self.queue(message, Some(time))
     }
 
-    /// Sends a message at once or never.
+    /// Sends a message now or never.
     ///
     /// # Errors
-    /// The session is on no link, the message is too long, or too many wait. The message comes back.
+    /// If the session has no link, the message is too long, or too many wait. The message is returned.
     pub fn send_volatile(&mut self, message: Message) -> Result<(), SendError> {
         let answer = self.client.ask_volatile(message.clone());
         let sent = self.task.work_until(None, || match answer.try_recv() {
@@ -48,13 +47,13 @@ impl InlineClient {
         sent.unwrap_or(Err(SendError::Unknown(message)))
     }
 
-    /// Works until everything that was sent before has arrived. While no link is up, or the server on it does not speak
-    /// of messages ([`Event::Unsupported`](bowline_core::messages::Event::Unsupported)), nothing does.
+    /// Works until everything that was sent before has arrived. Nothing arrives while no link is up, or while the
+    /// server on it does not support messages ([`Event::Unsupported`](bowline_core::messages::Event::Unsupported)).
     ///
     /// # Errors
-    /// The session is lost meanwhile, or the client has ended. [`FlushError::Mute`]: it does not speak of messages.
-    /// [`FlushError::Unheard`]: as many messages wait to be received
-    /// as may, and the peer may be waiting for that, so [receive](Self::receive) first.
+    /// If the session is lost meanwhile, or the client has ended. [`FlushError::Mute`]: the client does not support
+    /// messages. [`FlushError::Unheard`]: as many messages as allowed are queued to be received, and the peer may be
+    /// waiting for that, so [receive](Self::receive) first.
     pub fn flush(&mut self) -> Result<(), FlushError> {
         self.flushed(None)
     }
@@ -67,8 +66,7 @@ impl InlineClient {
         self.flushed(Some(time))
     }
 
-    /// Works until the next message has come, or the next turn in the life of the session; `None` once the client has
-    /// ended.
+    /// Works until the next message or session event; `None` once the client has ended.
     ///
     /// Without [`ClientConfig::messages`](crate::ClientConfig::messages) it is `None` at once, as if the client had
     /// ended; [`send`](Self::send) then says [`SendError::Mute`].
@@ -76,15 +74,15 @@ impl InlineClient {
         self.heard(None).ok()
     }
 
-    /// Works for the next of these, no longer than this.
+    /// The same, but works no longer than this.
     ///
     /// # Errors
-    /// It has not come ([`RecvTimeoutError::Timeout`]), or none will come.
+    /// Nothing has arrived in time ([`RecvTimeoutError::Timeout`]), or nothing will arrive.
     pub fn receive_timeout(&mut self, time: Duration) -> Result<Heard, RecvTimeoutError> {
         self.heard(Some(time))
     }
 
-    /// Everything up to this message is taken care of, and may be acknowledged: for
+    /// Everything up to this message has been processed and may be acknowledged: for
     /// [`AckOn::Confirmation`](bowline_core::replay::AckOn::Confirmation).
     pub fn confirm(&mut self, receipt: Receipt) {
         self.client.confirm(receipt);
