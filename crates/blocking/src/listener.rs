@@ -33,7 +33,7 @@ const MOST: usize = 1024;
 ///     listener.serve(|stream, _peer| {
 ///         let Ok(mut socket) = WebSocket::accept(stream) else { return };
 ///         while let Ok(message) = socket.receive() {
-///             // If it cannot be sent, the next call tells why.
+///             // If it cannot be sent, the next call says why.
 ///             let _ = socket.send(message);
 ///         }
 ///     })

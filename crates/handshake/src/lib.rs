@@ -23,7 +23,7 @@
 //! let mut client = client::Handshake::new(&request, [7; 16], Config::default(), now);
 //! let mut server = server::Handshake::new(Config::default(), now);
 //!
-//! // In an adapter, each of these four lines is a write here and a read there.
+//! // In an adapter, each of these four lines is a write at one end and a read at the other.
 //! server.handle_input(now, client.output());
 //! client.handle_written(now, client.output().len());
 //! server.accept(now, &server::Accept::new().with_subprotocol("chat.v1"))?;

@@ -65,8 +65,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// For files that this program fetches itself: nobody has to be bounded, what has arrived is kept until it is asked
-    /// for again, and once the file is there nothing more is asked.
+    /// For files that this program fetches itself: there are no quotas, since nobody has to be limited; what has arrived
+    /// is kept until it is requested again; and the journal of a complete file is removed.
     pub fn fetching() -> Self {
         let quota = Quota { bytes: None, partials: None };
         Self { keep_committed: None, expire_after: None, max_age: None, quota, ..Self::default() }
@@ -74,8 +74,8 @@ impl Config {
 }
 
 /// What a principal may keep in partial files. Beyond it, an attach fails with [`Quota`](crate::ErrorKind::Quota), or
-/// with [`QuotaBusy`](crate::ErrorKind::QuotaBusy) if there is room once those under way have ended. Finished files are
-/// not counted.
+/// with [`QuotaBusy`](crate::ErrorKind::QuotaBusy) if there will be room once open transfers have ended. Finished files
+/// are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Quota {

@@ -229,7 +229,8 @@ impl StoreError {
             ErrorKind::NoSpace => 30,
             // About as long as sending a listing, or receiving a small file, takes.
             ErrorKind::ListingsBusy | ErrorKind::TooManyOpen | ErrorKind::QuotaBusy => 1,
-            // An old process releases the transfer once it notices that its link is gone; a disk is opened anew.
+            // An old process releases the transfer once it notices that its link is gone; after a disk error, files are
+            // reopened.
             ErrorKind::Busy | ErrorKind::NoLocks | ErrorKind::Io => 5,
             _ => 0,
         })

@@ -119,7 +119,7 @@ impl ReconnectingWebSocket {
     /// The next message, over whichever connection it arrives, or why there will be none. If messages arrive in pieces,
     /// the message is joined from the pieces that [`event`](Self::event) has not returned.
     ///
-    /// Cancel-safe: nothing is lost when the future is dropped, and a dial that is under way goes on with the next
+    /// Cancel-safe: nothing is lost when the future is dropped, and a dial that is under way continues with the next
     /// call.
     ///
     /// # Errors
@@ -136,7 +136,7 @@ impl ReconnectingWebSocket {
     /// The next thing that happens: a change in the state of the link, or what its connection reports, including
     /// messages, as [`LinkEvent::Notice`]; or why there will be nothing more.
     ///
-    /// Cancel-safe: nothing is lost when the future is dropped, and a dial that is under way goes on with the next
+    /// Cancel-safe: nothing is lost when the future is dropped, and a dial that is under way continues with the next
     /// call.
     ///
     /// # Errors

@@ -65,7 +65,7 @@ const EVENTS: usize = 1024;
 /// let store = DiskStore::open(Path::new("inbox"), bowline_store::Config::default())?;
 /// let server = Server::new(store, ServerConfig::default());
 /// let listener = Listener::bind("127.0.0.1:9000")?;
-/// let stopper = listener.stopper(); // for whoever says when it is enough
+/// let stopper = listener.stopper(); // to stop the server later
 /// server.serve(listener)?;
 /// # drop(stopper);
 /// # Ok(())

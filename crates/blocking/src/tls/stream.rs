@@ -34,7 +34,7 @@ const IN_VAIN: usize = 8;
 /// use bowline_blocking::{Listener, WebSocket, dial};
 /// use std::time::Duration;
 ///
-/// /// A server that greets everybody, over TLS.
+/// /// A server that greets every client, over TLS.
 /// fn greet(listener: Listener, tls: ServerTls) -> std::io::Result<()> {
 ///     listener.serve(move |stream, _peer| {
 ///         let Ok(stream) = TlsStream::accept(stream, &tls, Duration::from_secs(10)) else { return };

@@ -107,7 +107,7 @@ pub struct Change {
 /// let mut adapt = Adapt::new(learning, Path::new("example.org:443"));
 ///
 /// // A connection opens, and a proxy ends it after a minute of silence.
-/// let unix = 1_790_000_000; // what the clock on the wall says
+/// let unix = 1_790_000_000; // the wall clock
 /// adapt.handle_open(unix);
 /// config.heartbeat.interval = adapt.interval();
 /// let mut connection = Connection::client(config.clone(), [7; 32], Instant::ZERO);
@@ -116,8 +116,8 @@ pub struct Change {
 /// let Some(connection::Event::Closed(mut disconnect)) = connection.poll_event() else { panic!("it is over") };
 /// adapt.record(unix + 60, &mut disconnect);
 /// assert!(disconnect.to_string().ends_with("; heartbeat set to 45.0 s"));
-/// assert_eq!(adapt.interval(), Duration::from_secs(45)); // for the next one
-/// assert_eq!(adapt.path().to_string(), "example.org:443 - 60.000 1790000060"); // to be kept
+/// assert_eq!(adapt.interval(), Duration::from_secs(45)); // for the next connection
+/// assert_eq!(adapt.path().to_string(), "example.org:443 - 60.000 1790000060"); // to be stored
 /// ```
 #[derive(Clone, Debug)]
 pub struct Adapt {

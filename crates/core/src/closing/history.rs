@@ -20,7 +20,7 @@ use core::time::Duration;
 ///     let disconnect = closing.poll_disconnect(&evidence).unwrap();
 ///     history.record(&disconnect);
 /// }
-/// assert_eq!(history.quick(), 3); // the third one said: the server accepts, then drops at once
+/// assert_eq!(history.quick(), 3); // the third says: server accepts, then drops at once
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct History {

@@ -1,4 +1,4 @@
-//! What the application wants of a connection.
+//! The application's commands to a connection.
 
 use super::{Connection, Event, Lesson, SendError};
 use crate::Instant;

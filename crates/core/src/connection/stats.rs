@@ -44,7 +44,7 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// A message of so many bytes was received whole.
+    /// Counts a complete message of this length.
     pub(super) fn count_received(&mut self, len: u64) {
         self.messages_received += 1;
         self.longest_received = self.longest_received.max(len);

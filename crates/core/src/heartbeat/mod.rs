@@ -66,7 +66,7 @@ pub(crate) const SHORT_SLEEP: Duration = Duration::from_secs(10);
 /// use bowline_core::{Heartbeat, Instant, Rng};
 /// # use core::time::Duration;
 /// # use std::collections::VecDeque;
-/// # /// A socket in virtual time: its peer answers one ping after 80 ms, says one thing more, and vanishes.
+/// # /// A socket in virtual time: its peer answers one ping after 80 ms, sends one more thing, and vanishes.
 /// # struct Socket { arriving: VecDeque<(Instant, Message)>, pings: u32 }
 /// # enum Message { Pong(Vec<u8>), Text(&'static str) }
 /// # impl Socket {
@@ -113,7 +113,7 @@ pub(crate) const SHORT_SLEEP: Duration = Duration::from_secs(10);
 /// };
 ///
 /// assert_eq!(heartbeat.rtt().srtt(), Some(Duration::from_millis(80)));
-/// assert!(silent <= Duration::from_secs(40)); // the interval, less its jitter, and the timeout
+/// assert!(silent <= Duration::from_secs(40)); // the interval minus its jitter, plus the timeout
 /// ```
 #[derive(Clone, Debug)]
 pub struct Heartbeat {

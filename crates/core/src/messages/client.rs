@@ -30,10 +30,10 @@ const MIN_WAIT: Duration = Duration::from_secs(1);
 /// let now = Instant::ZERO;
 /// let mut client = Messages::new(Config::default(), [1; 32], now);
 /// let mut server = Sessions::new(SessionsConfig::default(), [2; 32], now);
-/// // Sent before there is a link: it is kept.
+/// // Sent before there is a link, so it is kept.
 /// client.send(now, Message::text("hello"))?;
 ///
-/// // A link comes up, on which both sides say that they speak of messages.
+/// // A link comes up, on which both sides say that they support messages.
 /// let link = LinkId(1);
 /// client.handle_link_up(now);
 /// client.handle_peer(now, true);

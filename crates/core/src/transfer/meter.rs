@@ -33,10 +33,10 @@ const APART: Duration = Duration::from_millis(100);
 /// use core::time::Duration;
 ///
 /// let mut meter = Meter::default();
-/// meter.handle_moved(Instant::ZERO, 0); // here it begins
+/// meter.handle_moved(Instant::ZERO, 0); // starts the measurement
 /// meter.handle_moved(Instant::from_secs(2), 3_000_000);
 /// let now = Instant::from_secs(3);
-/// assert_eq!(meter.rate(now), Some(1_000_000)); // bytes a second
+/// assert_eq!(meter.rate(now), Some(1_000_000)); // bytes per second
 /// assert_eq!(meter.time_for(now, 500_000), Some(Duration::from_millis(500)));
 /// meter.stop();
 /// assert_eq!(meter.rate(now), None);

@@ -12,7 +12,7 @@ use crate::Instant;
 use alloc::format;
 use core::time::Duration;
 
-/// After how long a file is requested again of which nothing is left here.
+/// After how long a file is requested again if nothing of it is left here.
 const ANEW: Duration = Duration::from_secs(1);
 
 /// A file that we requested.

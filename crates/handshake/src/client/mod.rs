@@ -50,7 +50,7 @@ pub(crate) use check::Answer;
 ///
 /// let now = Instant::ZERO;
 /// let request = client::Request::new("ws://example.org/chat")?;
-/// let nonce = *b"sixteen  random "; // from the operating system, for each handshake anew
+/// let nonce = *b"sixteen  random "; // from the operating system, new for each handshake
 /// let mut handshake = client::Handshake::new(&request, nonce, Config::default(), now);
 ///
 /// assert!(handshake.output().starts_with(b"GET /chat HTTP/1.1\r\nHost: example.org\r\n"));

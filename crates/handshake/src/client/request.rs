@@ -23,7 +23,7 @@ use crate::headers::{HeaderError, is_token, own_header, write_headers};
 /// assert_eq!((request.host(), request.port(), request.is_secure()), ("example.org", 443, true));
 /// assert_eq!(request.target(), "/chat?room=7");
 ///
-/// // What is secret stays out of logs: the password, the query, the values of headers.
+/// // Secrets stay out of logs: the password, the query, the values of headers.
 /// let debug = format!("{request:?}");
 /// assert!(!debug.contains("secret") && !debug.contains("room=7"));
 /// # Ok::<(), bowline_handshake::client::RequestError>(())

@@ -126,7 +126,7 @@ pub enum AnswerError {
 ///
 /// let offered = ["chat.v1".to_owned(), "chat.v2".to_owned()];
 /// assert_eq!(negotiate(&["chat.v3", "chat.v2", "chat.v1"], &offered), Some("chat.v2"));
-/// assert_eq!(negotiate(&["Chat.v1"], &offered), None); // names are compared by case
+/// assert_eq!(negotiate(&["Chat.v1"], &offered), None); // case matters
 /// ```
 pub fn negotiate<'a>(preferred: &[&'a str], offered: &[String]) -> Option<&'a str> {
     preferred.iter().copied().find(|name| offered.iter().any(|offer| offer == name))

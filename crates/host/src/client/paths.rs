@@ -17,7 +17,7 @@ use bowline_core::adapt::BadLine;
 ///
 /// let kept = "example.org:443 45.000 60.040 1790000000\n";
 /// let (paths, bad) = Paths::read(kept);
-/// assert!(bad.is_empty()); // lines that are damaged are skipped
+/// assert!(bad.is_empty()); // damaged lines are skipped
 ///
 /// let mut config = ClientConfig::default();
 /// config.paths = paths.clone();

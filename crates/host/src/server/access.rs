@@ -135,7 +135,7 @@ impl Default for Access {
 }
 
 impl Access {
-    /// Nobody, before there are [tokens](Self::with_token).
+    /// Nobody may connect until there are [tokens](Self::with_token).
     pub fn nobody() -> Self {
         Self { anybody: None, tokens: Vec::new() }
     }

@@ -43,7 +43,7 @@ pub struct ServerConfig {
     /// [`DiskStore::sweep`](bowline_store::DiskStore::sweep) yourself.
     pub sweep_every: Option<Duration>,
     /// How many connections are served at once, by all listeners of the server together; others wait in the system's
-    /// queue. While somebody waits, a client that connected at least [`COURTESY`](super::COURTESY) ago and has sent no
+    /// queue. While another waits, a client that connected at least [`COURTESY`](super::COURTESY) ago and has sent no
     /// request makes room. Where others may connect, a principal with a name has at most half of them; above that it is
     /// answered with 503, and comes again. Default: 1024, because each may use 52 MiB of memory at worst
     /// ([`transfer::Config`]).
@@ -81,8 +81,8 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
-    /// Whether every connection that is accepted is to be encrypted: for an adapter that cannot, and must not serve it
-    /// unencrypted.
+    /// Whether every accepted connection must be encrypted: for an adapter that cannot encrypt it, and must not serve
+    /// it unencrypted.
     pub fn wants_tls(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.is_some();
@@ -127,7 +127,7 @@ pub enum ServerEvent {
         /// Everything known about the end.
         disconnect: Disconnect,
     },
-    /// Somebody connected who is not a client, or not one of ours.
+    /// A connection was refused: it was not from a client, or not from one of ours.
     Rejected {
         /// Its address.
         peer: String,

@@ -73,14 +73,14 @@ const EVENTS: usize = 256;
 /// let mut config = ClientConfig::default();
 /// config.messages = Some(messages::Config::default());
 /// let client = Client::new(&url, config)?;
-/// client.send(Message::text("hello")).await?; // whether a link is up or not
+/// client.send(Message::text("hello")).await?; // with or without a link
 /// let (session, greeting) = loop {
 ///     if let (session, Heard::Message(received)) = server.receive().await.ok_or("it has stopped")? {
 ///         break (session, received.message);
 ///     }
 /// };
 /// assert_eq!(greeting, Message::text("hello"));
-/// server.send(session, Message::text("you too")).await?; // whether the client is there or not
+/// server.send(session, Message::text("you too")).await?; // connected or not
 /// client.flush().await?; // the greeting has arrived
 /// client.close().await;
 /// # Ok(())

@@ -49,7 +49,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// let mut server = WebSocket::new(Driver::server(far, &[], config, Clock::start())?);
     /// let echo = tokio::spawn(async move {
     ///     while let Ok(piece) = server.receive_piece().await {
-    ///         // Waits until the client takes what was sent before: so this holds little, whatever comes.
+    ///         // Waits until the client accepts what was sent before, so little is held, however much arrives.
     ///         server.send_piece(piece).await.unwrap();
     ///     }
     ///     server.ended().await
@@ -58,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// let client = Driver::client(near, &[], Config::default(), Clock::start())?;
     /// let (sender, mut receiver) = WebSocket::new(client).spawn();
     /// for _ in 0..100 {
-    ///     sender.send_piece(Piece::binary(vec![7; 10_000])).await?; // read from a file, perhaps
+    ///     sender.send_piece(Piece::binary(vec![7; 10_000])).await?; // for example, read from a file
     /// }
     /// sender.send_piece(Piece::binary("").last()).await?;
     /// assert_eq!(receiver.receive().await?, Message::binary(vec![7; 1_000_000]));

@@ -19,7 +19,7 @@ impl Sessions {
     /// use bowline_core::{Connection, Instant, Session, connection, pump};
     /// # use bowline_core::{Close, End, Message};
     ///
-    /// /// The link of a client that is there.
+    /// /// The link of a connected client.
     /// struct Link {
     ///     id: LinkId,
     ///     connection: Connection,
@@ -30,14 +30,14 @@ impl Sessions {
     ///     fn open(now: Instant, id: LinkId, sessions: &mut Sessions) -> Self {
     ///         let connection = Connection::server(connection::Config::default(), [2; 32], now);
     ///         let mut config = session::Config::default();
-    ///         config.messages = Some(SessionsConfig::default().session); // or it says that it speaks of none
+    ///         config.messages = Some(SessionsConfig::default().session); // otherwise it announces no messages
     ///         let mut session = Session::server(config, now);
     ///         sessions.handle_link_up(now, id, b"whoever the token names");
     ///         session.handle_link_up(now, None);
     ///         Self { id, connection, session }
     ///     }
     ///
-    ///     /// After what came and the time were told to the connection and the session. Returns how it ended.
+    ///     /// Call it after input and the time were reported to both machines. Returns how the link ended.
     ///     fn turn(&mut self, now: Instant, sessions: &mut Sessions) -> Option<Disconnect> {
     ///         loop {
     ///             pump(now, &mut self.connection, &mut self.session);
@@ -83,7 +83,7 @@ impl Sessions {
     /// # assert!(settle(now, &mut client, &mut link, &mut sessions).is_none());
     /// # let (name, received) = sessions.poll_received(now).unwrap();
     /// # assert_eq!(received.message, Message::text("hello"));
-    /// # // We close, and the client answers: the session stays.
+    /// # // We close, and the client answers: the session is kept.
     /// # link.connection.close(now, Close::normal()).unwrap();
     /// # settle(now, &mut client, &mut link, &mut sessions);
     /// # link.connection.handle_end(now, End::Eof);
@@ -98,7 +98,7 @@ impl Sessions {
     /// # sessions.send(now, name, Message::text("welcome back")).unwrap();
     /// # assert!(settle(now, &mut client, &mut link, &mut sessions).is_none());
     /// # assert_eq!(client.1.messages_mut().unwrap().poll_received(now).unwrap().message, Message::text("welcome back"));
-    /// # // The client closes: that was it.
+    /// # // The client closes: the session is over.
     /// # client.0.close(now, Close::normal()).unwrap();
     /// # settle(now, &mut client, &mut link, &mut sessions);
     /// # link.connection.handle_end(now, End::Eof);

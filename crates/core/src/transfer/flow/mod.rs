@@ -23,7 +23,7 @@
 //!    ▼                          30 s without a round trip as short as the least one  │
 //!  Filling ─────────────────────────────────────────────────────────────────────▶ Draining
 //!    ▲                                                                               │
-//!    └── the least round trip is measured anew, by a chunk that found the path empty ┘
+//!    └── the least round trip is measured again by a chunk that found the path empty ┘
 //! ```
 
 mod burst;

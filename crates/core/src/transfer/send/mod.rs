@@ -224,7 +224,7 @@ impl Outgoing {
         }
     }
 
-    /// Sends the OFFER. A small file of which nothing was sent before follows at once, within the initial credit, and
+    /// Sends the OFFER. A small file that was not sent before follows at once, within the initial credit, and
     /// so does the beginning of a larger one if it is the first of its link; with many files, any of them may already
     /// be there. This is done only once: if the receiver loses the link before it has opened its file, the bytes are
     /// lost.

@@ -108,7 +108,7 @@ pub enum Frame {
     Finishing(Handle, Phase),
     /// Either side asks for a pause: no bytes move.
     Pause(Handle, Pause),
-    /// Either side ends its PAUSE. From a receiver, it also starts credit anew.
+    /// Either side ends its PAUSE. From a receiver, it also restarts credit.
     Resume(Handle, Resume),
     /// Either side gives up.
     Cancel(Handle, Cancel),
