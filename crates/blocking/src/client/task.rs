@@ -252,7 +252,7 @@ impl Task {
         }
     }
 
-    /// Whether a new link is needed: there is none, or one that gives way to it.
+    /// Whether a new link is needed: there is none, or the old one gives way to it.
     fn makes_way(&mut self, now: Instant) -> bool {
         let Some(driver) = &mut self.driver else { return true };
         let makes_way = self.keeper.replace(now, driver.conn_mut());

@@ -38,8 +38,8 @@ pub enum Event {
         /// As reported to [`handle_wake`](super::Connection::handle_wake).
         slept: Duration,
     },
-    /// Somebody is [impatient](super::Connection::set_impatient), and a ping has no answer yet: the path may be dead. Nothing has
-    /// ended, and the peer may still answer. Reported again and again while nothing comes, after waits that double.
+    /// Somebody is [impatient](super::Connection::set_impatient), and a ping has not been answered yet: the path may be
+    /// dead. Nothing has ended, and the peer may still answer. Repeated while nothing comes, after waits that double.
     Doubtful {
         /// How long nothing has come.
         silent: Duration,

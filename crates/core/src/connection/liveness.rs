@@ -53,8 +53,8 @@ impl Connection {
         }
     }
 
-    /// Ends the connection as the heartbeat would later, for another one has taken its place. Returns false, and changes nothing,
-    /// if it is not [doubtful](Self::is_doubtful).
+    /// Ends the connection as the heartbeat would later, because another one takes its place. Returns false and changes
+    /// nothing unless it is [doubtful](Self::is_doubtful).
     pub(crate) fn give_way(&mut self, now: Instant) -> bool {
         let now = self.at(now);
         if !self.closing.wants_heartbeat() {

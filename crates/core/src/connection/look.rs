@@ -117,7 +117,7 @@ impl Connection {
         self.unfinished
     }
 
-    /// Whether the last thing that the heartbeat has found is a [doubt](super::Event::Doubtful): nothing has come since.
+    /// Whether the heartbeat has reported a [doubt](super::Event::Doubtful), and nothing has come since.
     pub fn is_doubtful(&self) -> bool {
         self.heartbeat.is_doubtful()
     }

@@ -1,37 +1,38 @@
 //! Doubts about a silent peer, long before the verdict.
 //!
-//! A verdict must never be wrong, so it takes its time. An owner that can open another connection beside this one risks nothing by
-//! trying early: whichever of the two carries something is the right one.
+//! A verdict must never be wrong, so it takes its time. An owner that can open another connection beside this one risks
+//! nothing by trying early: it keeps whichever of the two carries something.
 
 use super::deadlines::after;
 use super::{Beat, Heartbeat, Mode, State};
 use crate::Instant;
 use core::time::Duration;
 
-/// Silence after which a peer that is waited for is asked.
+/// How long a peer that somebody is waiting for may be silent before it is pinged.
 const PROBE_AFTER: Duration = Duration::from_secs(3);
 
-/// No two pings are closer than this, or the interval if that is shorter, because a peer may limit how often it is asked.
+/// Early pings keep this distance, or the interval if that is shorter, because a peer may limit how often it is pinged.
 const PROBE_EVERY: Duration = Duration::from_secs(20);
 
-/// How long the answer may take before it is doubted that there will be one: a packet that is lost, and lost again when it is
-/// repeated, takes three seconds.
+/// How long the answer may take before the first doubt: a packet that is lost, and lost again when it is retransmitted,
+/// takes three seconds.
 const DOUBT_AFTER: Duration = Duration::from_secs(3);
 
-/// How often the wait for the first doubt is doubled at the most, where doubts were wrong.
+/// How often the wait for the first doubt is doubled at most, after doubts that were wrong.
 const MOST_WRONG: u8 = 3;
 
-/// What there is to doubt.
+/// What the heartbeat remembers about doubts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Doubt {
-    /// Since when somebody is waiting who could do something about it. Nobody is before the end of time.
+    /// Since when somebody has been waiting who could open another connection; the end of time if nobody is.
     impatient: Instant,
-    /// When the ping that is out would have been due if nobody were; zero if it was not early. The verdict waits as long as ever.
+    /// When the outstanding ping would have been due without impatience, if it was early; otherwise zero. The verdict
+    /// counts from then.
     pub(super) usual: Instant,
-    /// How many doubts there have been in this silence, and when the last one was.
+    /// How many doubts this silence has raised, and when the last one was.
     raised: u8,
     last: Instant,
-    /// After how many silences with doubts the peer was there after all.
+    /// How many times the peer turned out to be alive after doubts.
     wrong: u8,
 }
 
@@ -42,7 +43,7 @@ impl Default for Doubt {
 }
 
 impl Doubt {
-    /// Since when somebody waits.
+    /// Since when somebody has been waiting, if anybody is.
     fn impatient(&self) -> Option<Instant> {
         (self.impatient < Instant::MAX).then_some(self.impatient)
     }
@@ -58,27 +59,28 @@ impl Doubt {
 }
 
 impl Heartbeat {
-    /// Whether somebody waits for the peer who would rather use another connection than wait for the verdict. While that is so,
-    /// a silence of 3 s is probed, though not more often than usual, and if the answer takes 3 s, or longer than the path
-    /// explains, there is a [`Beat::Doubt`]. The verdict comes no sooner for it. Only with [`Mode::Full`]. Default: nobody.
+    /// Whether somebody is waiting for the peer who would rather open another connection than wait for the verdict. Then
+    /// a silence of 3 s leads to a ping, if the last one is at least an interval (or 20 s) ago. If the answer takes more
+    /// than 3 s, and longer than round trips on this path explain, there is a [`Beat::Doubt`]. The verdict comes no
+    /// sooner. This needs [`Mode::Full`]. Default: nobody is waiting.
     pub fn set_impatient(&mut self, now: Instant, impatient: bool) {
         let now = self.advance(now);
         self.doubt.impatient = if impatient { self.doubt.impatient.min(now) } else { Instant::MAX };
     }
 
-    /// Whether there was a [`Beat::Doubt`], and no sign of life since.
+    /// Whether there has been a [`Beat::Doubt`], and no sign of life since.
     pub fn is_doubtful(&self) -> bool {
         self.doubt.raised > 0 && matches!(self.state, State::Probing { .. })
     }
 
-    /// The verdict, before its time: the owner has another connection, and drops this one. `None`, and nothing changes, while
-    /// it is not [doubtful](Self::is_doubtful).
+    /// Gives the verdict before its time, because the owner has another connection and drops this one. Returns `None` and
+    /// changes nothing unless the peer is [in doubt](Self::is_doubtful).
     pub fn give_up(&mut self, now: Instant) -> Option<Beat> {
         let now = self.advance(now);
         self.is_doubtful().then(|| self.die(now))
     }
 
-    /// When silence asks for a ping because somebody is waiting.
+    /// When silence calls for an early ping.
     pub(super) fn probe_at(&self) -> Option<Instant> {
         let since = self.doubt.impatient().filter(|_| self.config.mode == Mode::Full)?;
         let silence = self.beat_at(self.silent_from.max(since), PROBE_AFTER)?;
@@ -86,7 +88,7 @@ impl Heartbeat {
         self.beat_at(left, PROBE_EVERY.min(self.config.interval)).map(|next| next.max(silence))
     }
 
-    /// When the ping that is out has waited long enough for a doubt, or for another one.
+    /// When the outstanding ping has waited long enough for a doubt, or for another one.
     pub(super) fn doubt_at(&self) -> Option<Instant> {
         let since =
             self.doubt.impatient().filter(|_| self.config.mode == Mode::Full && self.paused.is_none())?;

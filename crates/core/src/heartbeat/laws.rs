@@ -45,7 +45,13 @@ fn any_op_at_any_pace() -> impl Strategy<Value = Op> {
 
 /// Events without any sign of life.
 fn noise() -> impl Strategy<Value = Op> {
-    prop_oneof![Just(Op::Sent), Just(Op::Flushed), Just(Op::Blocked), any::<bool>().prop_map(Op::Reading)]
+    prop_oneof![
+        Just(Op::Sent),
+        Just(Op::Flushed),
+        Just(Op::Blocked),
+        any::<bool>().prop_map(Op::Reading),
+        any::<bool>().prop_map(Op::Impatient),
+    ]
 }
 
 fn any_mode() -> impl Strategy<Value = Mode> {

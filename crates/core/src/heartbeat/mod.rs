@@ -24,8 +24,8 @@
 //! [`handle_wake`](Heartbeat::handle_wake) and [`handle_timeout`](Heartbeat::handle_timeout);
 //! [`set_interval`](Heartbeat::set_interval) changes its interval.
 //!
-//! An owner that has other ways to the peer, and work under way, need not wait for the verdict:
-//! [`set_impatient`](Heartbeat::set_impatient) has silence probed early, and doubts told.
+//! An owner that has something to send and can open another connection need not wait for the verdict: after
+//! [`set_impatient`](Heartbeat::set_impatient), silence leads to an early ping, and a late answer to a doubt.
 
 mod beat;
 mod config;
@@ -277,9 +277,9 @@ impl Heartbeat {
             });
         }
         if let Some(late) = overdue(self.doubt_at(), now) {
-            return Some(match self.stall(late) {
-                Some(stalled) => self.ping(now, Some(stalled)),
-                None => self.doubt(now),
+            return Some(match (self.state, self.stall(late)) {
+                (State::Probing { resume: false, .. }, Some(stalled)) => self.ping(now, Some(stalled)),
+                _ => self.doubt(now),
             });
         }
         if overdue(self.pong_at(), now).is_some() {

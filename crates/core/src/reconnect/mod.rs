@@ -174,7 +174,7 @@ impl Reconnect {
         }
     }
 
-    /// Another link has taken the place of the one that was open, and was opened beside it: nothing is to be dialled.
+    /// Another link, opened beside the one that was open, has taken its place: there is nothing to dial.
     pub fn handle_replaced(&mut self, now: Instant) {
         let now = self.advance(now);
         if let State::Open { since, useful, stuck } = self.state {

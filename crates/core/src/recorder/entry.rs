@@ -21,7 +21,7 @@ pub(crate) enum What {
     Deaf(Range),
     /// ... nor does anybody now.
     StillDeaf,
-    /// For so long nothing has come, and a ping has no answer.
+    /// Nothing has come for this long, and a ping has not been answered.
     Doubtful(Millis),
     PeerDoesNotPong,
     Heartbeat {

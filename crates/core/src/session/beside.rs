@@ -1,21 +1,21 @@
-//! Another link beside one that may be dead.
+//! A second link beside one that may be dead.
 //!
-//! A dead link takes its time to be found, since no living one must be taken for it. Where something waits, a client opens another
-//! link meanwhile: if that succeeds before the old one has said anything, it takes its place.
+//! It takes a while to find out that a link is dead, because a living one must never be declared dead. If something is
+//! waiting, a client dials a second link meanwhile. If that opens before anything arrives over the first, it replaces it.
 
 use super::{Event, Session};
 use crate::{Connection, Instant, pump};
 use core::time::Duration;
 
-/// A link that had nothing to carry for so long after its opening was not stuck from the beginning.
+/// A link that had nothing to carry for this long after it opened has not been stuck from the beginning.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// What there is to know of another link.
+/// What a session remembers about a second link.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Beside {
-    /// When the present link was opened.
+    /// When the current link opened.
     opened: Instant,
-    /// Something has been there to be carried since.
+    /// Since when there has been something to carry, if there is.
     since: Option<Instant>,
     state: State,
 }
@@ -25,7 +25,7 @@ enum State {
     #[default]
     None,
     Dialing,
-    /// It takes the place of the present one.
+    /// The second link replaces the first.
     Replaces,
 }
 
@@ -35,7 +35,7 @@ impl Beside {
         Self { opened: now, since: None, state: State::None }
     }
 
-    /// The dial has come to something.
+    /// The dial is over.
     pub(super) fn handle_done(&mut self) {
         self.state = State::None;
     }
@@ -44,17 +44,17 @@ impl Beside {
         self.state == State::Replaces
     }
 
-    /// Whether the link had nothing to carry at first.
+    /// Whether the link had nothing to carry for a while after it opened.
     fn was_quiet(&self) -> bool {
         self.since.is_some_and(|since| since - self.opened >= QUIET)
     }
 }
 
 impl Session {
-    /// Whether something waits for the link that another one might carry.
+    /// Whether something is waiting that a second link might carry.
     ///
-    /// Not if this one has carried nothing of what it was to carry from the beginning: links on which nothing gets across are
-    /// no reason to open more of them.
+    /// That is not so if the link has had something to carry since it opened, and has carried nothing: more links would
+    /// be stuck in the same way.
     pub(crate) fn is_impatient(&mut self, now: Instant) -> bool {
         let is_busy = self.transfers.has_open() || self.speech.is_busy();
         self.beside.since = is_busy.then(|| self.beside.since.unwrap_or(now));
@@ -62,7 +62,7 @@ impl Session {
         is_busy && may_help && self.reconnect.is_some()
     }
 
-    /// The link is doubtful.
+    /// The heartbeat doubts that the link is alive.
     pub(crate) fn handle_doubt(&mut self, now: Instant) {
         if self.beside.state == State::None && self.is_impatient(now) {
             self.beside.state = State::Dialing;
@@ -70,12 +70,12 @@ impl Session {
         }
     }
 
-    /// Lets another connection, which was opened [beside](Event::DialBeside) this one, take its place: this one ends now as it
-    /// would if it were found dead, and [`Event::LinkDown`] says so. Then say that the [link is up](Self::handle_link_up), and go
-    /// on with the other connection.
+    /// Replaces this connection by another one, which was opened [beside](Event::DialBeside) it. It ends now as if it had
+    /// been found dead, and [`Event::LinkDown`] reports that. Then call [`handle_link_up`](Self::handle_link_up), and
+    /// continue with the other connection.
     ///
-    /// Returns false if this connection is not [doubtful](Connection::is_doubtful) any more: it goes on, and the other one is not
-    /// needed.
+    /// Returns false if this connection is no longer [doubtful](Connection::is_doubtful): then continue with it, and close
+    /// the other one.
     pub fn replace(&mut self, now: Instant, connection: &mut Connection) -> bool {
         let replaces = connection.give_way(now);
         self.beside.state = if replaces { State::Replaces } else { State::None };

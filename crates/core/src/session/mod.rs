@@ -71,9 +71,9 @@ pub enum Event {
     /// Dial now. Answer with [`handle_link_up`](Session::handle_link_up) or
     /// [`handle_dial_failed`](Session::handle_dial_failed).
     Dial,
-    /// The link is [doubtful](connection::Event::Doubtful), and something waits for it: dial another one beside it, once. If that
-    /// succeeds, [`replace`](Session::replace) decides which of the two is kept; if not, say so by
-    /// [`handle_dial_failed`](Session::handle_dial_failed). Whoever ignores this waits until the link is found dead.
+    /// The link is [doubtful](connection::Event::Doubtful), and something is waiting for it: dial once more, beside it. If
+    /// that succeeds, call [`replace`](Session::replace), which decides which of the two to keep; if it fails, call
+    /// [`handle_dial_failed`](Session::handle_dial_failed). A host may ignore this, and wait until the link is found dead.
     DialBeside,
     /// The next dial is at this time; abandon one that may be under way.
     Waiting {

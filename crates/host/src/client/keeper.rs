@@ -8,8 +8,8 @@
 //!    └─── time passes ──── waiting ◀──────────────────────────── given up ◀───────────┘
 //! ```
 //!
-//! A link that falls silent while something waits for it stays up, and is dialled beside: if that succeeds first, the new one
-//! takes its place ([`replace`](Keeper::replace)).
+//! If a link falls silent while something is waiting for it, it stays up, and a second one is dialled beside it. If that
+//! opens before anything arrives over the first, it replaces it ([`replace`](Keeper::replace)).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -115,8 +115,8 @@ impl<T> Keeper<T> {
         self.tell(event);
     }
 
-    /// A dial has succeeded while this connection is up: whether it takes its place. Then take all outputs before the link
-    /// [is up](Self::handle_link_up); otherwise the new connection is not needed.
+    /// A dial has succeeded while this connection is up. Returns whether the new connection replaces it: if so, take all
+    /// outputs, then call [`handle_link_up`](Self::handle_link_up); if not, close the new connection.
     pub fn replace(&mut self, now: Instant, connection: &mut Connection) -> bool {
         let replaces = self.desk.session.replace(now, connection);
         self.handle_events(now);
@@ -126,7 +126,7 @@ impl<T> Keeper<T> {
     /// A dial has failed.
     pub fn handle_dial_failed(&mut self, now: Instant, disconnect: Disconnect) {
         if self.turns.is_up() {
-            // It was one beside that link, which is told of as ever.
+            // That was a second link, beside the one that is up.
             return self.desk.session.handle_dial_failed(now, disconnect.retry());
         }
         let (event, retry) = self.turns.handle_dial_failed(disconnect);

@@ -73,7 +73,7 @@ impl Closing {
         self.die(now, Close::ours(CloseCode::INTERNAL_ERROR, "keepalive ping timeout"))
     }
 
-    /// Perhaps nobody is there, and another connection to the same peer takes the place of this one. The answer is as that of
+    /// The peer may be dead, and another connection to it takes the place of this one. Returns the same as
     /// [`dead`](Self::dead).
     pub fn give_way(&mut self, now: Instant) -> Option<Bytes> {
         self.die(now, Close::ours(CloseCode::GOING_AWAY, "replaced by a new connection"))
