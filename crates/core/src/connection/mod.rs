@@ -298,8 +298,8 @@ impl Connection {
         self.closing.set_awaiting(now, awaiting);
     }
 
-    /// Whether somebody is waiting for the peer who would rather open another connection than wait for the verdict on this
-    /// one. Meanwhile silence is probed early, and [`Event::Doubtful`] reports that the answer is late: see
+    /// Whether somebody is waiting for the peer who would rather open another connection than wait for the verdict on
+    /// this one. Meanwhile silence is probed early, and [`Event::Doubtful`] reports that the answer is late: see
     /// [`Heartbeat::set_impatient`].
     ///
     /// `pump` sets this for a client's [`Session`](crate::Session), which then asks for another connection.

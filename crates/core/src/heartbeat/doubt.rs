@@ -59,10 +59,10 @@ impl Doubt {
 }
 
 impl Heartbeat {
-    /// Whether somebody is waiting for the peer who would rather open another connection than wait for the verdict. Then
-    /// a silence of 3 s leads to a ping, if the last one is at least an interval (or 20 s) ago. If the answer takes more
-    /// than 3 s, and longer than round trips on this path explain, there is a [`Beat::Doubt`]. The verdict comes no
-    /// sooner. This needs [`Mode::Full`]. Default: nobody is waiting.
+    /// Whether somebody is waiting for the peer who would rather open another connection than wait for the verdict.
+    /// Then a silence of 3 s leads to a ping, if the last one is at least an interval (or 20 s) ago. If the answer
+    /// takes more than 3 s, and longer than round trips on this path explain, there is a [`Beat::Doubt`]. The verdict
+    /// comes no sooner. This needs [`Mode::Full`]. Default: nobody is waiting.
     pub fn set_impatient(&mut self, now: Instant, impatient: bool) {
         let now = self.advance(now);
         self.doubt.impatient = if impatient { self.doubt.impatient.min(now) } else { Instant::MAX };
@@ -73,8 +73,8 @@ impl Heartbeat {
         self.doubt.raised > 0 && matches!(self.state, State::Probing { .. })
     }
 
-    /// Gives the verdict before its time, because the owner has another connection and drops this one. Returns `None` and
-    /// changes nothing unless the peer is [in doubt](Self::is_doubtful).
+    /// Gives the verdict before its time, because the owner has another connection and drops this one. Returns `None`
+    /// and changes nothing unless the peer is [in doubt](Self::is_doubtful).
     pub fn give_up(&mut self, now: Instant) -> Option<Beat> {
         let now = self.advance(now);
         self.is_doubtful().then(|| self.die(now))

@@ -1,7 +1,8 @@
 //! A second link beside one that may be dead.
 //!
 //! It takes a while to find out that a link is dead, because a living one must never be declared dead. If something is
-//! waiting, a client dials a second link meanwhile. If that opens before anything arrives over the first, it replaces it.
+//! waiting, a client dials a second link meanwhile. If that opens before anything arrives over the first, it replaces
+//! it.
 
 use super::{Event, Session};
 use crate::{Connection, Instant, pump};
@@ -70,12 +71,12 @@ impl Session {
         }
     }
 
-    /// Replaces this connection by another one, which was opened [beside](Event::DialBeside) it. It ends now as if it had
-    /// been found dead, and [`Event::LinkDown`] reports that. Then call [`handle_link_up`](Self::handle_link_up), and
-    /// continue with the other connection.
+    /// Replaces this connection by another one, which was opened [beside](Event::DialBeside) it. It ends now as if it
+    /// had been found dead, and [`Event::LinkDown`] reports that. Then call [`handle_link_up`](Self::handle_link_up),
+    /// and continue with the other connection.
     ///
-    /// Returns false if this connection is no longer [doubtful](Connection::is_doubtful): then continue with it, and close
-    /// the other one.
+    /// Returns false if this connection is no longer [doubtful](Connection::is_doubtful): then continue with it, and
+    /// close the other one.
     pub fn replace(&mut self, now: Instant, connection: &mut Connection) -> bool {
         let replaces = connection.give_way(now);
         self.beside.state = if replaces { State::Replaces } else { State::None };

@@ -71,9 +71,10 @@ pub enum Event {
     /// Dial now. Answer with [`handle_link_up`](Session::handle_link_up) or
     /// [`handle_dial_failed`](Session::handle_dial_failed).
     Dial,
-    /// The link is [doubtful](connection::Event::Doubtful), and something is waiting for it: dial once more, beside it. If
-    /// that succeeds, call [`replace`](Session::replace), which decides which of the two to keep; if it fails, call
-    /// [`handle_dial_failed`](Session::handle_dial_failed). A host may ignore this, and wait until the link is found dead.
+    /// The link is [doubtful](connection::Event::Doubtful), and something is waiting for it: dial once more, beside it.
+    /// If that succeeds, call [`replace`](Session::replace), which decides which of the two to keep; if it fails, call
+    /// [`handle_dial_failed`](Session::handle_dial_failed). A host may ignore this, and wait until the link is found
+    /// dead.
     DialBeside,
     /// The next dial is at this time; abandon one that may be under way.
     Waiting {
@@ -187,8 +188,8 @@ impl Session {
             disconnect = disconnect.with_retry(Retry::Backoff);
         }
         self.damaged |= self.transfers.is_damaged();
-        // On a path that damages chunks the headers of frames are not safe either: that is no fault of either end, and what
-        // was damaged excuses one such end, so that there is no dialling without end.
+        // On a path that damages chunks the headers of frames are not safe either: that is no fault of either end, and
+        // what was damaged excuses one such end, so that there is no dialling without end.
         if self.damaged && matches!(disconnect.retry(), Retry::No(Why::SameAgain | Why::Invalid)) {
             self.damaged = false;
             disconnect = disconnect.with_retry(Retry::Backoff);
