@@ -1,4 +1,4 @@
-//! The table of the learning heartbeat, and the ends that it learns from.
+//! A table of what the adaptive heartbeat does, and the ends that it learns from.
 //!
 //! In brackets the mode and the configured interval in seconds. Inputs: `survived(s)` a silence; `killed(s,exact)` a
 //! silence after which the end came by itself, `killed(s)` one after which nobody was there; `open` a connection opens,

@@ -1,12 +1,13 @@
-//! Transcripts of endings: what happens when, and what must come of it.
+//! Transcripts of endings: what happens when, and the expected result.
 //!
-//! Times in seconds since the connection was opened, as a client unless the row says `server`. Inputs: `close` and
-//! `fail` as commands, `rx_*` a frame of the peer, `rx` and `tx` any bytes, `block` a full transport, `gone(end,idle)`
-//! the end of the transport after so much silence, `dead(ping)` the verdict of the heartbeat, `stalled(s)` this process
-//! did not run, `read_nothing` and `read_again` that nobody looks at what comes. Our Close leaves in the instant in
-//! which it is written, unless the row says `hold`; then at `flush`. The peer's is answered at once, unless it came by
-//! `rx_held`; then at `answer`. `due` is a `timeout` that tells if data is to be dropped. Other words are evidence that
-//! is given at the end. `again` opens the next link of the same history.
+//! Times are in seconds since the connection was opened. We are the client unless the row says `server`. Inputs:
+//! `close` and `fail` are commands, `rx_*` is a frame from the peer, `rx` and `tx` are any bytes, `block` is a full
+//! transport, `gone(end,idle)` is the end of the transport after that much silence, `dead(ping)` is the verdict of the
+//! heartbeat, `stalled(s)` means that this process did not run, `read_nothing` and `read_again` mean that the
+//! application stops and resumes reading. Our Close leaves at the instant at which it is written, unless the row says
+//! `hold`; then it leaves at `flush`. The peer's Close is answered at once, unless it came by `rx_held`; then it is
+//! answered at `answer`. `due` is a `timeout` that reports whether data should be dropped. Other words are evidence
+//! given at the end. `again` opens the next link of the same history.
 
 mod codes;
 mod laws;

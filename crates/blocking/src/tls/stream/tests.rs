@@ -143,7 +143,7 @@ fn ends_that_both_write_until_nothing_is_taken_read_each_other() {
         while let Some(n) = now(end.read(&mut place)) {
             got.extend_from_slice(&place[..n]);
         }
-        // The rest, with a record of which not all has left, waits in the other end until that is called.
+        // The rest, including a partly written record, waits in the other end until it is called.
         assert!(sent - got.len() <= 80 << 10 && got == bytes[..got.len()], "{} of {sent}", got.len());
     }
 }
@@ -171,13 +171,13 @@ fn a_farewell_is_told_from_a_cut() {
     let mut place = [0; 100];
     assert_eq!(far.read(&mut place).unwrap(), 10);
     assert_eq!(far.read(&mut place).unwrap(), 0);
-    // The other direction goes on.
+    // The other direction still works.
     far.write_all(b"an answer").unwrap();
     assert_eq!(near.read(&mut place).unwrap(), 9);
 
     let (mut near, mut far) = sockets();
     near.write_all(b"last words").unwrap();
-    // Whoever goes with bytes unread makes the system reset the connection.
+    // A socket that is closed with unread bytes is reset by the system.
     assert!(now(near.read(&mut place)).is_none());
     drop(near);
     assert_eq!(far.read(&mut place).unwrap(), 10);

@@ -55,7 +55,7 @@ impl Scene {
         assert_eq!(self.receiver.receive_timeout(Duration::ZERO), Ok(None));
     }
 
-    /// Whether somebody has called, and the thread has not heard it.
+    /// Whether the thread was called and has not noticed yet.
     fn is_called(&self) -> bool {
         self.wakened.wait(Some(Duration::ZERO)).unwrap()
     }

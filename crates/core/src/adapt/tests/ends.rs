@@ -1,4 +1,4 @@
-//! What the ends of connections teach.
+//! What the heartbeat learns from the ends of connections.
 
 use super::*;
 use crate::closing::{self, CloseCode, Closing, Evidence, Ping};
@@ -134,7 +134,7 @@ fn nobody_there_after_much_that_nobody_has_answered_is_no_limit() {
     }
 }
 
-/// Whoever had something to say was not silent of himself.
+/// A silence does not count if the peer owed an answer.
 #[test]
 fn nobody_there_who_had_something_to_say_is_no_limit() {
     for (since, wanted) in [(0, 10.0), (10, 7.5)] {
@@ -145,7 +145,7 @@ fn nobody_there_who_had_something_to_say_is_no_limit() {
     }
 }
 
-/// A reset may answer what the system has sent again, which nobody has seen. What ends in order was ended by somebody.
+/// A reset may answer a retransmission that nobody saw. An orderly end was somebody's decision.
 #[test]
 fn a_reset_by_somebody_who_had_something_to_say_is_no_limit() {
     for (end, kind, after) in [(End::Reset, Kind::Reset, 10.0), (End::Eof, Kind::Eof, 6.0)] {

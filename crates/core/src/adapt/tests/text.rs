@@ -1,4 +1,4 @@
-//! The text: what is refused, and what goes when there is too much.
+//! The text form: what is refused, and what is dropped when there is too much.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What each code is called, who may send it, and what it advises; and Close frames in memory and on the wire.
+//! The name of each code, who may send it, and what it advises; and Close frames in memory and on the wire.
 
 use super::super::*;
 use crate::{Instant, Role};

@@ -1,4 +1,4 @@
-//! What holds whatever happens, in whatever order.
+//! Properties that hold for any events in any order.
 
 use super::super::*;
 use crate::{Instant, Role};

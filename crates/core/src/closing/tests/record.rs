@@ -1,4 +1,4 @@
-//! What the record of an end tells beyond its sentence: the evidence, and who is suspected.
+//! What the record of an end contains beyond its sentence: the evidence and the suspects.
 
 use super::super::*;
 use crate::{Instant, Role};

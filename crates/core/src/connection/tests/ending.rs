@@ -1,4 +1,4 @@
-//! The closing handshake, and other ends.
+//! The closing handshake and other ends.
 
 use super::*;
 use crate::closing::{Retry, Who, Why};

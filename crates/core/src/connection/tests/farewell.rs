@@ -1,4 +1,4 @@
-//! How the peer's Close is answered: after what the application has to say, and not too late.
+//! How the peer's Close is answered: after the application's remaining messages, and in time.
 
 use super::*;
 
@@ -205,7 +205,7 @@ fn the_answer_goes_behind_what_waits_to_be_sent() {
     assert_eq!(sent[sent.len() - 4..], [0x88, 2, 0x03, 0xe8]);
 }
 
-/// A server whose peer has closed while a message of so many bytes waits to leave.
+/// A server whose peer has closed while a message of this many bytes waits to be written.
 fn closed_over(len: usize) -> Connection {
     let mut server = server();
     server.send(T0, Message::binary(vec![1; len])).unwrap();
@@ -319,7 +319,7 @@ fn what_comes_behind_the_close_changes_no_answer_even_if_it_is_no_frame() {
     }
 }
 
-/// What the system between a client and the transport holds: so many bytes, of which so many leave each 100 ms.
+/// The system between a client and its transport: it holds up to this many bytes, and writes so many per 100 ms.
 struct System {
     holds: usize,
     most: usize,
@@ -344,7 +344,8 @@ impl System {
     }
 }
 
-/// A client closes behind a message of so many bytes, and its peer answers as soon as the Close is there. How it ended.
+/// A client closes after sending a message of this many bytes, and its peer answers as soon as the Close arrives.
+/// Returns how it ended.
 fn closed_behind(bytes: usize, mut system: System) -> Disconnect {
     let mut client = client();
     client.send(T0, Message::binary(vec![7; bytes])).unwrap();

@@ -1,4 +1,4 @@
-//! What the peer says before it breaks the protocol still counts.
+//! What the peer sent before it violated the protocol still counts.
 
 use super::*;
 
@@ -192,7 +192,7 @@ fn a_fault_behind_our_close_waits_for_nobody() {
     server.close(T0, Close::normal()).unwrap();
     drain(&mut server, T0);
     assert_eq!(server.transport(), Transport::Keep);
-    // Nothing can be said to the message any more.
+    // The message can no longer be answered.
     server.handle_input(at(1), &[to_server(0x81, b"a"), reserved()].concat());
     assert_eq!(server.transport(), Transport::FinishWriting);
 }

@@ -1,4 +1,4 @@
-//! What an end keeps, and what it still waits for, when nothing goes on.
+//! What a connection keeps in memory, and what it still waits for, while it is idle.
 
 use super::*;
 use crate::closing::End;
@@ -65,7 +65,7 @@ fn a_read_in_vain_gives_back_what_the_last_message_was_joined_in() {
     assert!(message.is_unique());
 }
 
-/// A burst leaves, then nothing but the pings of whoever has the shorter interval crosses for ten minutes.
+/// Sends a burst; after it, only the pings of the side with the shorter interval are sent for ten minutes.
 fn memory_after_a_burst(ours: u64, theirs: u64) -> (usize, usize) {
     let with = |secs| {
         let mut config = config();

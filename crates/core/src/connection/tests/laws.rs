@@ -1,4 +1,4 @@
-//! The laws of the API, for any input in any order.
+//! Properties of the API that hold for any input in any order.
 
 mod steps;
 

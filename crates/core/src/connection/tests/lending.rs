@@ -1,4 +1,4 @@
-//! Short messages that are lent.
+//! Short messages that are borrowed.
 
 use super::*;
 use crate::connection::inbox::Inbox;

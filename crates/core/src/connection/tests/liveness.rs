@@ -1,4 +1,4 @@
-//! Pings, pongs and silence, as they look from outside.
+//! Pings, pongs and silence, as seen from outside.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! A host that reports more as written than there was.
+//! A host that reports more bytes as written than there were.
 
 use super::*;
 use crate::closing::{Retry, Who};

@@ -1,4 +1,4 @@
-//! A connection against frames made by hand, and against another connection.
+//! A connection against hand-made frames, and against another connection.
 
 mod ending;
 mod farewell;

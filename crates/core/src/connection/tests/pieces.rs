@@ -1,4 +1,4 @@
-//! Messages in pieces, as they arrive.
+//! Messages received in pieces.
 
 mod sending;
 

@@ -1,4 +1,4 @@
-//! Room to send, room to receive.
+//! Limits on what is queued for sending and for receiving.
 
 use super::*;
 use crate::message::Piece;

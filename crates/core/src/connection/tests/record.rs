@@ -1,4 +1,4 @@
-//! What a connection tells of its life, and what it keeps of it.
+//! What a connection reports about its life, and what it keeps in the record.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What a peer must not do, and the Close it gets for it.
+//! Protocol violations by the peer, and the Close that answers each.
 
 use super::*;
 

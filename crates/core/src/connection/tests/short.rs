@@ -1,11 +1,11 @@
-//! Short messages that come whole: they do not go through the decoder, and nobody can tell.
+//! Short messages that arrive whole: they bypass the decoder, with no visible difference.
 
 use super::*;
 use crate::message::Delivery;
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
-/// What comes of these reads: all that the application and the peer are told.
+/// The outcome of these reads: everything that the application and the peer are told.
 fn outcome(role: Role, config: &Config, reads: &[&[u8]]) -> (Vec<Event>, Vec<u8>) {
     let mut connection = Connection::new(role, config.clone(), [5; 32], T0);
     for read in reads {
@@ -13,7 +13,7 @@ fn outcome(role: Role, config: &Config, reads: &[&[u8]]) -> (Vec<Event>, Vec<u8>
     }
     let mut told = events(&mut connection);
     let mut answer = drain(&mut connection, T0);
-    // The application has seen all, and what waited for that is told.
+    // The application has seen everything, so events that waited for that are reported.
     connection.handle_timeout(T0);
     answer.extend(drain(&mut connection, T0));
     connection.handle_end(T0, End::Eof);
@@ -21,7 +21,7 @@ fn outcome(role: Role, config: &Config, reads: &[&[u8]]) -> (Vec<Event>, Vec<u8>
     (told, answer)
 }
 
-/// What comes of these bytes, which must not depend on whether they come at once or one by one.
+/// The outcome of these bytes, which must not depend on whether they arrive together or one by one.
 #[track_caller]
 fn whole_as_cut(role: Role, config: &Config, before: &[u8], bytes: &[u8]) -> (Vec<Event>, Vec<u8>) {
     let whole = outcome(role, config, &[before, bytes]);

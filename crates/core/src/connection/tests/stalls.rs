@@ -1,4 +1,4 @@
-//! A process that did not run, or a machine that slept, is never the peer's fault.
+//! A process that did not run, or a machine that slept, is never held against the peer.
 
 use super::*;
 use crate::heartbeat::Mode;
@@ -94,7 +94,7 @@ fn a_host_that_takes_its_events_late_was_there_all_the_time() {
     let mut client = Connection::client(config, [1; 32], T0);
     client.handle_input(T0, &to_client(0x82, &[0; 10]));
     assert_eq!(events(&mut client).len(), 1);
-    // It is due at once to tell the heartbeat that there is room; that is nobody's deadline.
+    // The heartbeat must be told at once that there is room, but no deadline has passed.
     client.handle_timeout(at(60_000));
     assert_eq!(events(&mut client), []);
 }

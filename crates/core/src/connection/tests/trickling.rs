@@ -1,4 +1,4 @@
-//! A transport that takes very little, when all that matters has been said.
+//! A transport that accepts very little, after everything important has been sent.
 
 use super::*;
 

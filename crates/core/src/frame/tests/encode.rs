@@ -1,4 +1,4 @@
-//! What an encoder writes, and what it refuses to.
+//! What an encoder writes and what it refuses to write.
 
 use super::*;
 use crate::Rng;

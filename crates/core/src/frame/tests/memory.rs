@@ -1,8 +1,8 @@
-//! The memory of a decoder: what it lends, what it shares, and what it gives back.
+//! The memory of a decoder: what it lends, shares and frees.
 
 use super::*;
 
-/// Fills each place that is lent with small frames, of which the last is whole; returns how much room there was.
+/// Fills each lent buffer with small frames, the last of them whole. Returns how much room each buffer had.
 fn fill(decoder: &mut Decoder) -> Vec<usize> {
     let frame = encode(Header::new(Opcode::Binary, 100), &[1; 100]);
     let mut stream = frame.iter().copied().cycle();
@@ -201,7 +201,7 @@ fn the_end_of_a_large_frame_does_not_move_what_has_come_of_it() {
 #[test]
 fn what_has_come_of_a_large_frame_stays_where_it_is_however_the_stream_is_cut() {
     const LEN: usize = 256 << 10;
-    // As loopback cuts it: now so many packets are there, now fewer, and now the peer has written no more.
+    // Reads as loopback delivers them: more packets or fewer at a time, or the peer has not written more yet.
     const PACKET: usize = 65_483;
     let frame = encode(Header::new(Opcode::Binary, LEN as u64), &vec![7; LEN]);
     let stream = frame.repeat(40);
@@ -221,7 +221,7 @@ fn what_has_come_of_a_large_frame_stays_where_it_is_however_the_stream_is_cut() 
             let is_moved = decoder.payload().as_ptr() != place;
             assert!(!is_moved || begun <= 16 << 10, "{begun} bytes of a frame, seed {seed}");
             while decoder.decode().unwrap().is_some() {
-                // Whoever holds a message until the next one comes makes each be read to another place.
+                // Holding each message until the next arrives makes each be read into another buffer.
                 last = decoder.take();
             }
         }
@@ -345,7 +345,7 @@ fn keeping() -> Decoder {
     decoder
 }
 
-/// In how many places large frames come of which the last three are held.
+/// How many buffers are used for large frames while the last three are held.
 fn places_in_turn(decoder: &mut Decoder) -> usize {
     const LEN: usize = 256 << 10;
     let mut held = alloc::collections::VecDeque::new();

@@ -1,4 +1,4 @@
-//! Bytes that are pushed in parts: unmasked on the way, with no more memory than is needed.
+//! Bytes that are pushed in parts: unmasked on the way, and with no more memory than needed.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What a ping after a delay of our own is given.
+//! The timeout of a ping after a delay of our own.
 
 use super::*;
 

@@ -1,5 +1,4 @@
-//! What follows from the settings and the seed: intervals and their jitter, payloads, settings of nothing and of for
-//! ever.
+//! Effects of the settings and the seed: intervals and their jitter, payloads, and settings of zero and of infinity.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What was said on a link that its client has given up, and arrives when another link has the session.
+//! Frames from a link that the client has given up, which arrive after another link has taken the session.
 
 use super::*;
 

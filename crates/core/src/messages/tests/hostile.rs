@@ -1,4 +1,4 @@
-//! Peers that do not follow the rules: a clear word, bounded memory, and nobody else is harmed.
+//! Peers that break the rules: a clear error, bounded memory, and no harm to anyone else.
 
 use super::*;
 use crate::transfer::Code;

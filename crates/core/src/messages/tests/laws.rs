@@ -1,4 +1,4 @@
-//! Two ends and links that are cut anywhere between two frames, by any schedule.
+//! Two ends whose links are cut between any two frames, in any schedule.
 
 use super::*;
 use crate::replay::AckOn;
@@ -14,7 +14,7 @@ enum Op {
     Take(bool),
     /// The client dials again; whether the server has noticed the end of the old link.
     Cut(bool),
-    /// What the client said on a link that it has given up arrives, one frame of it.
+    /// One frame arrives that the client sent on a link which it has given up.
     Late,
     Wait(u64),
 }
@@ -143,7 +143,7 @@ impl World {
         }
     }
 
-    /// Nothing is cut any more.
+    /// No more cuts from here on.
     fn settle(&mut self) {
         for _ in 0..2000 {
             for side in [false, true] {

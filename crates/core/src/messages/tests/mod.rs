@@ -80,7 +80,7 @@ impl Client {
         client
     }
 
-    /// A session that has just begun, and of which the client has shown that it knows.
+    /// A session that has just begun, and that the client has shown to know.
     fn up(config: Config) -> Self {
         let mut client = Self::asked(config);
         client.resumed(0);

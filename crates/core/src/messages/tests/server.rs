@@ -1,4 +1,4 @@
-//! The sessions of a server, with clients that do what they should.
+//! A server's sessions with well-behaved clients.
 
 use super::*;
 
@@ -202,7 +202,7 @@ fn when_there_are_too_many_those_go_that_have_waited_longest() {
     assert_eq!(server.sessions.len(), 2);
 }
 
-/// Connects as this principal, goes away, and leaves so many bytes behind.
+/// Connects as this principal and disconnects, leaving this many bytes behind.
 fn come_and_go(server: &mut Server, principal: &[u8], n: u8, len: usize) {
     let link = server.link(principal);
     server.ask(link, Known::new(n), 0);

@@ -110,7 +110,7 @@ fn the_rules_of_all_frames_hold() {
     assert_eq!(decode(Bytes::from_static(b"short")).map_err(|e| e.fault), Err(Fault::TooShort(5)));
 }
 
-/// Puts a field of so many bytes in all, which may be ignored, behind the fixed part of a frame.
+/// Appends an ignorable field of this total length to the fixed part of a frame.
 fn padded(fixed: usize, len: usize) -> impl FnOnce(&mut Vec<u8>) {
     move |bytes| {
         bytes[2..4].copy_from_slice(&(len as u16).to_be_bytes());

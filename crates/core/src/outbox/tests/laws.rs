@@ -1,4 +1,4 @@
-//! What leaves is what was queued, whatever is done in whatever order.
+//! What leaves is what was queued, for any operations in any order.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Listings, right and wrong.
+//! Valid and invalid listings.
 
 use super::*;
 use crate::transfer::NameError;

@@ -1,4 +1,4 @@
-//! What is offered and asked for on a link that follows one which broke: a few at first.
+//! What is offered and requested on a link after a broken one: only a few at first.
 
 use super::super::wire::{self, Frame, Phase};
 use super::super::*;

@@ -1,4 +1,4 @@
-//! Files that we ask for: when they are asked for again, and when no more.
+//! Files that we request: when the request is repeated, and when it is given up.
 
 use super::super::wire::{self, Frame};
 use super::super::*;
@@ -169,7 +169,7 @@ fn what_an_earlier_process_had_begun_is_asked_for_as_such() {
     assert!(asks_anew(&mut receiver));
 }
 
-/// What is said of a small file before it is accepted.
+/// What is reported about a small file before it is accepted.
 fn said_early(again: bool) -> Vec<Frame> {
     let mut sender = Scripted::server();
     let request = wire::Request { again, ..asked(id(1), name("file")) };
@@ -189,7 +189,7 @@ fn a_small_file_follows_its_offer_only_where_it_was_not_offered_before() {
     assert_eq!(said_early(true).len(), 1);
 }
 
-/// A download that is to be asked for again after seven seconds, and is paused meanwhile.
+/// A download whose request would be repeated after seven seconds, and that is paused meanwhile.
 fn paused() -> Scripted {
     let mut receiver = asking();
     receiver.say();

@@ -1,4 +1,4 @@
-//! Cancel, from either end, in every state, keeping the part or throwing it away.
+//! Cancelling, from either end, in every state, with the partial file kept or discarded.
 
 use super::super::wire::{Frame, Mode};
 use super::super::*;
@@ -30,7 +30,7 @@ fn end(world: &mut World, client: bool) -> &mut End {
     if client { &mut world.client } else { &mut world.server }
 }
 
-/// What the last failure of the transfer says of the part, and who said so.
+/// What the last failure of the transfer says about the partial file, and who said it.
 fn verdict(end: &End) -> Option<(Code, Option<Leftover>, bool)> {
     end.told.iter().rev().find_map(|event| match event {
         Event::Failed { failure, .. } => Some((failure.code, failure.leftover, failure.by_peer)),
@@ -90,7 +90,7 @@ fn a_part_is_discarded_on_the_next_link_if_there_is_none() {
     world.settle();
     assert!(!world.server.disk.contains_key(&id(1)), "{:?}", world.server.disk);
     assert!(world.server.transfers.is_empty());
-    // It is told once.
+    // It is reported once.
     world.cut();
     world.server.told.clear();
     world.link_up();
@@ -284,7 +284,7 @@ fn a_part_to_be_discarded_is_named_to_go_on_with_and_on_a_good_link_only() {
         assert_eq!(offers(&mut world), []);
         world.cut();
         world.link_up();
-        // It may have expired: then nothing is to be begun for it.
+        // It may have expired, and then nothing must be started for it.
         assert_eq!(offers(&mut world), [Mode::Attach]);
     }
 }

@@ -1,4 +1,4 @@
-//! A path that damages bytes: what can be brought over it arrives, and what cannot ends with a sentence.
+//! A path that damages bytes: whatever can be delivered arrives, and the rest ends with an error.
 
 use super::super::wire::{self, Ack, Data, Frame};
 use super::super::*;
@@ -87,7 +87,7 @@ fn what_is_lost_when_the_sender_has_gone_back_is_asked_for_again() {
     receiver.hear_data(1, 500, 500);
     receiver.hear_data(1, 1000, 500);
     assert_eq!(rewind(&receiver.say()), None);
-    // Of the first the handle was damaged: nobody knows of it.
+    // The handle of the first was damaged, so nobody knows of it.
     receiver.hear_data(1, 100, 100);
     assert_eq!(rewind(&receiver.say()), Some(wire::Rewind::Gap));
     receiver.hear_data(1, 200, 100);
@@ -230,7 +230,7 @@ fn send(world: &mut World, data: Vec<u8>, damager: &mut Damager, from: usize, bo
     panic!("no end: {:?} {:?}", world.client.told, world.server.told);
 }
 
-/// After so many links a client has lost its patience.
+/// After this many links a client gives up.
 const MOST_LINKS: u32 = 300;
 
 /// How many bytes of a file of this length came more than once over a path that damages chunks, and nothing else.

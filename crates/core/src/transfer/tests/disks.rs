@@ -1,4 +1,4 @@
-//! A disk that lets a file begin, and then takes nothing of it, or not for a while.
+//! A disk that lets a file be opened, and then accepts no writes, or none for a while.
 
 use super::super::*;
 use super::world::*;
@@ -49,7 +49,7 @@ fn a_full_disk_that_lets_each_try_begin_is_given_up_after_its_time() {
     assert!(took >= most && took < most + Duration::from_secs(30), "{took:?}");
 }
 
-/// A file of so many bytes whose receiver writes nothing for so long, or until it gives up.
+/// A file of this many bytes whose receiver writes nothing for this long, or until it gives up.
 fn hanging(length: usize, time: Duration) -> World {
     let mut world = World::new();
     world.send(id(1), "file", contents(7, length));

@@ -1,4 +1,4 @@
-//! The ordinary course of transfers, and its ordinary interruptions.
+//! The ordinary course of transfers, and ordinary interruptions.
 
 use super::super::wire::{Data, Frame};
 use super::super::*;
@@ -203,7 +203,7 @@ fn a_receiver_without_an_answer_is_given_up_after_a_few_tries() {
     world.send(id(1), "file", contents(7, 200_000));
     world.link_up();
     world.settle();
-    // From here on nothing reaches the client any more, though its link lives.
+    // From here on nothing reaches the client, although its link is up.
     world.client.told.clear();
     world.send(id(2), "other", contents(8, 200_000));
     for _ in 0..200 {

@@ -1,4 +1,4 @@
-//! What goes wrong only when two things go wrong at once, and what a peer can pile up.
+//! Faults that need two failures at once, and what a peer can pile up.
 
 use super::super::wire::{self, Accept, Ack, Data, Frame};
 use super::super::*;
@@ -216,7 +216,7 @@ fn a_receiver_that_goes_back_and_back_does_not_pile_up_reads() {
     let reads = |events: &[Event]| events.iter().filter(|event| matches!(event, Event::Read { .. })).count();
     let events = sender.events();
     assert!(reads(&events) < 10, "{} reads", reads(&events));
-    // As soon as the disk has answered, it goes on.
+    // It continues as soon as the disk has answered.
     for event in events {
         if let Event::Read { id, offset, len } = event {
             sender.0.provide(Instant::ZERO, id, offset, Bytes::from(std::vec![0; len]));

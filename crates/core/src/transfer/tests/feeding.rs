@@ -1,4 +1,4 @@
-//! How a limit on what comes in is shared.
+//! How a limit on incoming data is shared.
 
 use super::super::wire::{self, Frame, Whole};
 use super::super::*;
@@ -27,7 +27,7 @@ fn sending(limited: Role, files: &[(usize, u16)]) -> (World, Vec<TransferId>) {
     (world, ids)
 }
 
-/// How much of each large file has come after so many seconds.
+/// How much of each large file has arrived after this many seconds.
 fn shares(limited: Role, priorities: &[u16], seconds: u64) -> Vec<u64> {
     let files: Vec<_> = priorities.iter().map(|priority| (20_000_000, *priority)).collect();
     let (mut world, ids) = sending(limited, &files);
@@ -96,7 +96,7 @@ fn who_waits_behind_the_last_bytes_of_another_file_is_given_credit_in_time() {
     assert_eq!(given, [(1, 100_000), (3, 65_536 + 50_000)]);
 }
 
-/// A server that takes two files under a limit, has the first pieces of both on its disk, and has said so.
+/// A server that receives two files under a limit, has the first pieces of both on its disk, and has acknowledged them.
 fn two_hungry() -> Scripted {
     let mut receiver = Scripted::new(Role::Server, Config { limit_rate: Some(200_000), ..Config::default() });
     for (n, handle) in [(1, 1), (2, 3)] {
@@ -126,7 +126,7 @@ fn who_had_nothing_to_say_says_it_when_there_is() {
     assert_eq!(told, [(1, 65_536 + 50_000), (3, 65_536 + 50_000)]);
 }
 
-/// The credit that is told, to whom.
+/// The credits that were granted, and to which handles.
 fn credits(said: Vec<Frame>) -> Vec<(u32, u64)> {
     said.into_iter()
         .filter_map(|frame| match frame {
@@ -142,7 +142,7 @@ fn who_comes_when_the_limit_allows_more_does_not_overtake_who_waits() {
     let mut receiver = two_hungry();
     let now = Instant::from_secs(1);
     receiver.hear_at(now, Frame::Offer(5, plain_offer(id(3), "file", 1 << 30)));
-    // It goes on behind what could have been sent before it was accepted.
+    // It continues behind everything that could have been sent before it was accepted.
     let answer = Answer::Take { from: 100_000, prefix: Digest::of(b""), epoch: 1, expires: None };
     receiver.0.answer(now, id(3), answer);
     assert_eq!(credits(receiver.say_at(now)), [(5, 100_000), (1, 65_536 + 50_000)]);

@@ -1,4 +1,4 @@
-//! A peer that says what it must not: a clear answer, and nobody else is harmed.
+//! A peer that violates the protocol: it gets a clear answer, and nobody else is harmed.
 
 mod floods;
 mod frames;

@@ -1,4 +1,4 @@
-//! Who wants to know what there is asks for a listing, and gets no file.
+//! A request for a listing gets a listing, and no file.
 
 use super::super::wire::{self, Frame};
 use super::super::*;
@@ -76,7 +76,7 @@ fn a_listing_is_asked_for_again_over_the_next_link() {
     assert_eq!(asked(&said), Some((What::Listing(None), true)), "something of it may be here");
 }
 
-/// What a peer says that knows files only: the field is none of its own.
+/// The answer of a peer that only knows files: it does not know the field.
 #[test]
 fn a_peer_that_knows_no_such_request_is_asked_once() {
     let mut receiver = Scripted::client();

@@ -1,4 +1,4 @@
-//! When those who wait for a place at a peer that is busy come again.
+//! When transfers that wait for a place at a busy peer try again.
 
 use super::super::wire::Frame;
 use super::super::*;

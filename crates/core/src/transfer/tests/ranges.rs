@@ -1,4 +1,4 @@
-//! Parts of files: asked for, cut, gone on with, and answered with something else.
+//! Ranges of files: requested, interrupted, resumed, and answered with something else.
 
 use super::super::wire::{self, Frame};
 use super::super::*;

@@ -1,4 +1,4 @@
-//! What a receiver says, and when: acknowledgements, credit, signs of work; and when it asks for what of its disk.
+//! What a receiver sends, and when: acknowledgements, credit, signs of work; and when it asks its disk for what.
 
 use super::super::wire::{Accept, Ack, Data, Frame, INITIAL_CREDIT, Pause, Phase, Whole};
 use super::super::*;
@@ -163,8 +163,8 @@ fn a_paused_transfer_takes_no_share_of_the_credit() {
     assert_eq!(acknowledged(&mut receiver), Some(2 << 20));
 }
 
-/// Takes file `n`, whose first chunk, of `len` bytes, comes after so many milliseconds. Returns the credit before it,
-/// and where the credit ends once it is written.
+/// Receives file `n`, whose first chunk, of `len` bytes, arrives after this many milliseconds. Returns the credit
+/// before it, and where the credit ends once it is written.
 fn credit_around(receiver: &mut Scripted, n: u8, millis: u64, len: usize) -> [u64; 2] {
     let (handle, start) = (2 * u32::from(n) + 1, Instant::from_secs(n.into()));
     receiver.hear_at(start, Frame::Offer(handle, plain_offer(id(n), "file", 1 << 30)));

@@ -17,7 +17,7 @@ struct Schedule {
     rng: Rng,
     files: Vec<(TransferId, Vec<u8>)>,
     downloads: Vec<(TransferId, Vec<u8>)>,
-    /// What somebody has cancelled.
+    /// The transfers that were cancelled.
     cancelled: BTreeSet<TransferId>,
 }
 
@@ -118,7 +118,7 @@ impl Schedule {
             self.fault();
         }
         self.resume_all();
-        // Less than any limit on a silence: nobody has to give anything up before it goes on.
+        // This is shorter than any limit on silence, so nothing has to be given up before it continues.
         self.world.run(Duration::from_secs(10));
         let World { client, server, .. } = &self.world;
         let lives = |which: &TransferId| !self.cancelled.contains(which) || client.done(*which);

@@ -1,4 +1,4 @@
-//! One end, and a peer that the test plays.
+//! One end, and a peer played by the test.
 
 use super::super::wire::{self, Accept, Ack, Data, Frame, Have};
 use super::super::*;

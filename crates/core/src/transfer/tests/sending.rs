@@ -1,4 +1,4 @@
-//! What a sender makes of its source, and how long it waits for its receiver.
+//! What a sender does with its source, and how long it waits for its receiver.
 
 mod beginning;
 mod ends;
@@ -232,7 +232,7 @@ fn who_takes_a_digest_for_a_file_that_is_there_says_so() {
     assert_eq!(sender.say_at(due), [Frame::Finishing(1, wire::Phase::Verify)]);
 }
 
-/// An upload that is to be offered again after seven seconds, and is paused meanwhile.
+/// An upload that would be offered again after seven seconds, and that is paused meanwhile.
 fn put_off() -> Scripted {
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");

@@ -1,4 +1,4 @@
-//! Settings at their extremes, of which the other end knows nothing.
+//! Extreme settings, which the other end does not know.
 
 use super::super::wire::Frame;
 use super::super::*;
@@ -82,7 +82,7 @@ fn with_patience(stall_timeout: Duration, limit_rate: Option<u64>) -> Config {
     Config { stall_timeout, limit_rate, ..Config::default() }
 }
 
-/// One file goes up, and nobody loses a try.
+/// One file is uploaded, and neither end has to retry.
 fn assert_patient(mut world: World, time: Duration) {
     world.run(time);
     assert!(world.client.done(id(1)), "{:?} {:?}", world.client.told, world.server.told);

@@ -1,4 +1,4 @@
-//! When a timer may ring, and that ringing it once is enough.
+//! When a timer may fire, and that firing it once is enough.
 
 use super::super::wire::{self, Data, Frame, Whole};
 use super::super::*;

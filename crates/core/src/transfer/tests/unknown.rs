@@ -1,4 +1,4 @@
-//! Files whose length nobody knows before their end.
+//! Files whose length is unknown until their end.
 
 mod receiver;
 

@@ -105,7 +105,7 @@ impl End {
         }
     }
 
-    /// Moves events out of the machine: effects wait, the rest is told.
+    /// Takes events out of the machine: effects wait, the rest is reported.
     pub(super) fn collect(&mut self) {
         while let Some(event) = self.transfers.poll_event() {
             match event {
@@ -165,7 +165,7 @@ impl End {
                 t.provide_digest(now, id, upto, digest);
             }
             Event::Check { id } => t.confirm(now, id),
-            // Whoever asked has thought better of it.
+            // The requester has changed its mind.
             Event::Requested { id, .. } if !t.is_requested(id) => {}
             Event::Requested { id, name, range } => match self.present.get(&name) {
                 Some(data) => match range.within(data.len() as u64) {
@@ -245,7 +245,7 @@ impl End {
         }
     }
 
-    /// The machine dies with all that was in memory. Files and disks stay, as far as they are safe.
+    /// The machine crashes with everything in memory. Files and disks stay, up to what is durable.
     pub(super) fn crash(&mut self, config: Config, now: Instant) {
         self.transfers = Transfers::new(self.transfers.role(), config, now);
         self.effects.clear();
@@ -304,7 +304,7 @@ impl World {
     pub(super) fn send_pipe(&mut self, which: TransferId, file: &str, data: Vec<u8>) {
         let offer = Offer::of_unknown_length(which, name(file));
         self.client.sources.insert(which, (name(file), data));
-        // Whoever begins anew has all of it again.
+        // A new sender has all of it again.
         self.client.pipes.insert(which, 0);
         self.client.transfers.offer(self.now, offer).expect("a new transfer");
     }
@@ -392,7 +392,7 @@ impl World {
             if up { (&mut self.up, &mut self.server) } else { (&mut self.down, &mut self.client) };
         let Some(message) = queue.pop_front() else { return false };
         if let Ok(Frame::Ack(_, ack)) = wire::decode(message.clone()) {
-            // Whoever sent this has at least so much on its disk, or had it when it said so.
+            // The sender of this has at least that much on its disk, or had it when it said so.
             let from = if up { &self.client } else { &self.server };
             let safe = from.disk.values().map(|part| part.safe as u64).max().unwrap_or(0).max(from.discarded);
             let end = if up { &mut self.server } else { &mut self.client };

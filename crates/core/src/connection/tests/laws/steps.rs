@@ -1,4 +1,4 @@
-//! What a host does with a connection, in any order, and what it sees.
+//! What a host may do with a connection, in any order, and what it observes.
 
 use super::super::*;
 use crate::message::{Delivery, Piece};

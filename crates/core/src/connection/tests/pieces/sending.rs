@@ -1,4 +1,4 @@
-//! Messages sent in pieces, and the way from end to end.
+//! Messages sent in pieces, and from end to end.
 
 use super::*;
 use alloc::collections::VecDeque;

@@ -1,12 +1,12 @@
-//! A controller on a path that loses packets, under a transport that sends them again, in virtual time.
+//! A controller on a path that loses packets, below a transport that retransmits them, in virtual time.
 
 use super::*;
 
 /// The payload of a packet.
 const PACKET: u64 = 1460;
 
-/// A path of which every so many packets one is lost, on average. It comes a round trip later, and what came behind it
-/// waits.
+/// A path that loses one packet in `one_in`, on average. A lost packet arrives a round trip later, and the packets
+/// behind it wait.
 struct Lossy {
     bytes_per_second: u64,
     latency: Duration,
@@ -29,7 +29,7 @@ impl Lossy {
         }
     }
 
-    /// Sends so many bytes, and says when the last of them, and all before it, has come.
+    /// Sends this many bytes, and returns when all of them have arrived in order.
     fn send(&mut self, now: Instant, len: u64) -> Instant {
         self.free_at = self.free_at.max(now);
         for packet in 0..len.div_ceil(PACKET) {
@@ -75,8 +75,8 @@ fn a_far_path_that_loses_packets_is_used_for_the_most_part() {
     }
 }
 
-/// What has arrived after so many seconds through a transport that begins with ten packets in a round trip, and sends
-/// twice as much in the next one if it was given that much: with our window, or with all that it takes.
+/// How much has arrived after this many seconds through a transport that starts with ten packets per round trip, and
+/// doubles that in the next one if it was given that much: with our window, or with all that it accepts.
 fn arrived(mut path: Lossy, secs: u64, has_window: bool) -> u64 {
     let rtt = path.latency * 2;
     let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(rtt));

@@ -1,4 +1,4 @@
-//! Several controllers whose paths lead through one line, in virtual time.
+//! Several controllers whose paths share one line, in virtual time.
 
 use super::*;
 use alloc::collections::BinaryHeap;

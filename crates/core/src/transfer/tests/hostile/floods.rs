@@ -1,4 +1,4 @@
-//! Too much of what costs the peer nothing.
+//! Floods of what costs the peer nothing.
 
 use super::super::super::wire::{Pause, Phase, Resume};
 use super::super::script::cancel;
@@ -26,7 +26,7 @@ impl Victim {
         core::iter::from_fn(|| self.0.poll_event()).collect()
     }
 
-    /// Finds what was asked for, which has so many bytes.
+    /// Finds the requested file, which has this many bytes.
     fn find(&mut self, length: u64) {
         for event in self.events() {
             let Event::Requested { id, name, .. } = event else { continue };
@@ -57,7 +57,7 @@ impl Victim {
         victim
     }
 
-    /// Carries out the reads that are asked for, and sends what comes of it.
+    /// Carries out the requested reads, and sends the results.
     pub(super) fn read(&mut self) -> Vec<Frame> {
         for event in self.events() {
             if let Event::Read { id, offset, len } = event {

@@ -1,4 +1,4 @@
-//! Frames that are wrong by themselves, or that stand in the wrong place.
+//! Frames that are invalid in themselves, or in the wrong place.
 
 use super::super::super::wire::{Cancel, Phase};
 use super::super::script::{Scripted, cancel};

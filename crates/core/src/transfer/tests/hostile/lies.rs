@@ -1,4 +1,4 @@
-//! Receivers that say what is not so.
+//! Receivers that make false statements.
 
 use super::super::script::Scripted;
 use super::*;

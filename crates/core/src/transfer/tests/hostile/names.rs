@@ -1,4 +1,4 @@
-//! Names of all the bad kinds, as they come over the wire.
+//! All kinds of bad names, as they arrive over the wire.
 
 use super::*;
 

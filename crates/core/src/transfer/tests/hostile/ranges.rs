@@ -1,4 +1,4 @@
-//! Ranges that no honest peer asks for.
+//! Ranges that no honest peer requests.
 
 use super::*;
 

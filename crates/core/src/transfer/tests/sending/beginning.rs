@@ -1,4 +1,4 @@
-//! The beginning of a large file, which follows its offer unasked if it is the first of its link.
+//! The beginning of a large file: it follows its offer unasked if the offer is the first on its link.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What a sender makes sure of before it says that a file is whole, and what it says if it is not.
+//! What a sender checks before it declares a file complete, and what it reports if the check fails.
 
 use super::*;
 

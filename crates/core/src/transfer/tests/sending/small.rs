@@ -1,4 +1,4 @@
-//! A small file, which follows its offer without waiting for an answer.
+//! A small file: it follows its offer without waiting for an answer.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What a transfer says of itself, and of how much has moved.
+//! What a transfer reports about itself and its progress.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! A server that a script of frames sends a file of unknown length to.
+//! A server that receives a file of unknown length from a script of frames.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn a_source_that_gives_nothing_for_longer_than_a_pause_may_last_is_left() {
         }
         last = 10 * ten;
     }
-    // A day, and the patience with somebody who says nothing.
+    // One day, and the time allowed for a silent peer.
     assert!((86_400..86_640).contains(&last), "{last} s");
 }
 
@@ -71,7 +71,7 @@ fn a_fin_with_another_length_than_came_is_a_rewind_or_an_end() {
     let mut long = Receiver::with_bytes(100);
     let said = long.hear(fin(101));
     assert!(said.iter().any(|f| matches!(f, Frame::Ack(_, Ack { received: 100, rewind: Some(_), .. }))));
-    // Once said, it stays so.
+    // An announced length cannot change.
     assert_eq!(cancelled(&long.data(100, 2)), Some(Code::LengthMismatch));
     let mut twice = Receiver::with_bytes(100);
     assert_eq!(cancelled(&twice.hear(fin(101))), None);
