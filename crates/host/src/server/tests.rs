@@ -1,4 +1,4 @@
-//! What a server answers, and what it remembers, without a socket.
+//! What a server answers and what it remembers, without a socket.
 
 mod belated;
 mod crowd;

@@ -1,4 +1,4 @@
-//! Real sockets, and peers of all sorts.
+//! Real sockets, and all kinds of peers.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -42,8 +42,8 @@ fn client(stream: UnixStream, config: Config) -> Watched<UnixStream> {
     Watched::client(socket, config).unwrap()
 }
 
-/// What comes of an attempt in which everybody ran who had to. What a heartbeat finds otherwise is right, and another
-/// story.
+/// The result of an attempt in which every thread ran when it had to. Otherwise the heartbeat finds what it should, but
+/// that is another matter.
 fn undisturbed<T>(attempt: impl FnMut() -> Option<T>) -> T {
     std::iter::repeat_with(attempt).take(20).flatten().next().expect("a machine that runs this")
 }
@@ -52,7 +52,7 @@ fn undisturbed<T>(attempt: impl FnMut() -> Option<T>) -> T {
 fn end(watched: &mut Watched<UnixStream>) -> Disconnect {
     loop {
         if let Err(end) = watched.read() {
-            // The same for whoever asks again.
+            // Every later call returns the same.
             assert_eq!(watched.read().unwrap_err().to_string(), end.to_string());
             assert_eq!(watched.send(Message::text("late")), Err(SendError::Closing(Message::text("late"))));
             return end;

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 /// Far beyond what a thread takes to answer.
 const LONG: Duration = Duration::from_secs(60);
 
-/// What somebody writes, as the reader of it sees it.
+/// What the other end writes, as its reader sees it.
 struct Far {
     written: mpsc::Receiver<Vec<u8>>,
     rest: Vec<u8>,
@@ -13,7 +13,7 @@ struct Far {
 impl Read for Far {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.rest.is_empty() {
-            // Whoever has gone has written everything.
+            // A writer that is gone has written everything.
             self.rest = self.written.recv().unwrap_or_default();
         }
         let some = self.rest.len().min(into.len());
@@ -32,7 +32,7 @@ impl Near {
     }
 }
 
-/// A pipe with so much room, what is written into it, and what is told of it.
+/// A pipe with this much room, its writing end, and what it reports.
 fn pipe(room: u64) -> (Pipe, Near, mpsc::Receiver<Piece>) {
     let (writer, written) = mpsc::sync_channel(0);
     let pipe = Pipe::with_room(Far { written, rest: Vec::new() }, room).expect("a thread");
@@ -120,7 +120,7 @@ fn a_writer_waits_while_nothing_becomes_durable() {
         assert!(bytes <= room && blocks <= 3, "{bytes} bytes in {blocks} blocks");
         if all.len() as u64 - hasher.offset() == room {
             assert!(all.len() == whole || !writing.is_finished(), "after {} bytes", all.len());
-            // Full, and all of it is read: the writer goes on only after this.
+            // The pipe is full and everything in it was read, so the writer continues only after this.
             pipe.hash(&mut hasher, all.len() as u64).expect("there");
             pipe.forget(all.len() as u64);
         }

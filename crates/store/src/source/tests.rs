@@ -120,7 +120,7 @@ fn every_kind_of_change_is_noticed_by_a_look() {
             fs::rename(path.with_extension("link"), path).expect("put back");
         },
     ];
-    // Elsewhere nobody can say when a file was last renamed.
+    // Other systems do not record when a file was last renamed.
     let noticed = if cfg!(unix) { changes.len() } else { 2 };
     for change in &changes[..noticed] {
         let (_dir, path) = file("hello");

@@ -46,7 +46,7 @@ fn a_new_process_goes_on_from_the_last_safe_byte() {
     let rig = Rig::new();
     let data = content(9 * GROUP as usize + 1234);
     let spec = spec("a", data.len());
-    // Every relation to the edges of groups, the first two of which have no checkpoint.
+    // Every position relative to the edges of groups. The first two have no checkpoint.
     let stops = [1, GROUP - 1, GROUP, GROUP + 1, 2 * GROUP, 3 * GROUP + 5, 7 * GROUP, data.len() as u64];
     let mut at = 0;
     for (n, stop) in stops.into_iter().enumerate() {

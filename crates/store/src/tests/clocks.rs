@@ -1,4 +1,4 @@
-//! Clocks that are set while a transfer is open.
+//! Clocks that are changed while a transfer is open.
 
 use super::*;
 use crate::fault::held_clock;

@@ -1,4 +1,4 @@
-//! A file that has the name of one that is offered, and that somebody changes while it is hashed.
+//! A file with the same name as an offered one that changes while it is hashed.
 
 use super::*;
 use crate::fault::held_clock;
@@ -26,7 +26,7 @@ impl Disk for Changes {
     }
 }
 
-/// A store in which a file of so many bytes is changed at this stride.
+/// A store in which a file of this length is changed at this stride.
 fn changing(len: u64, stride: usize, change: fn(&File) -> io::Result<()>) -> Rig {
     let disk = Arc::new(Changes { path: Mutex::default(), left: Mutex::new(stride), change });
     let rig = Rig::on(disk.clone(), |_| {});

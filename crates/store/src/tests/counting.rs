@@ -1,4 +1,4 @@
-//! What another process counts of what it finds in staging.
+//! What another process counts in staging.
 
 use super::*;
 use crate::Quota;

@@ -1,4 +1,4 @@
-//! A process that may open few files: whatever it cannot do yet, it says so, and nothing is missing from what it does.
+//! A process that may open only a few files: it reports what it cannot do yet, and everything it does is complete.
 
 use super::*;
 use crate::{Found, LeftOut};
@@ -6,7 +6,7 @@ use bowline_core::transfer::Listing;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::File;
 
-/// As many files as the process may have open, but for so many; they are closed when this is dropped.
+/// Opens as many files as the process may, except this many. They are closed when this is dropped.
 fn all_but(free: usize) -> Vec<File> {
     let mut open: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
     open.truncate(open.len() - free);

@@ -1,4 +1,4 @@
-//! Throwing parts away by their ids.
+//! Discarding partial files by their ids.
 
 use super::*;
 use crate::Principal;

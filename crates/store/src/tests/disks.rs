@@ -1,4 +1,4 @@
-//! A name on another disk than that of staging.
+//! A name on another disk than staging.
 
 use super::*;
 use crate::space::Volume;

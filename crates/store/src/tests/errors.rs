@@ -1,4 +1,4 @@
-//! A disk that fails at each of its calls, once or for good, in each of the ways in which disks fail.
+//! A disk that fails at each of its calls, once or permanently, in each of the ways in which disks fail.
 
 use super::sender::{Sender, flushed_twice, in_many_links};
 use super::*;
@@ -55,7 +55,7 @@ fn fails_at(tell: Tell, calls: u32, kind: io::ErrorKind, for_good: bool, power_f
         device.lose_power(Kept::Nothing, &mut Rng::from_seed([7; 32]));
         start(&device).0
     } else {
-        // The same process goes on as soon as the disk does.
+        // The same process continues as soon as the disk does.
         first
     };
     let found = read(&device, &["d", "a"]);
@@ -64,7 +64,7 @@ fn fails_at(tell: Tell, calls: u32, kind: io::ErrorKind, for_good: bool, power_f
     // The part was kept: what was safe is safe, as the sender checks by itself.
     sender.finish(&store).unwrap_or_else(|e| panic!("{e}: {case}"));
     assert!(read(&device, &["d", "a"]).expect("the file") == sender.data, "another file: {case}");
-    // What was said to be done stays, also where a failed synchronisation has left pages that no later one writes.
+    // What was reported as done stays, even where a failed sync has left pages that no later sync writes.
     drop(store);
     device.lose_power(Kept::Nothing, &mut Rng::from_seed([7; 32]));
     assert!(read(&device, &["d", "a"]).is_some_and(|found| found == sender.data), "gone: {case}");

@@ -72,7 +72,7 @@ fn what_was_removed_is_not_called_safe_and_begins_anew() {
             }
             fs::remove_dir_all(rig.path(".bowline")).expect("removed");
             partial.write(3, &b"def"[..written - 3]).expect("in order");
-            // Whoever sends tries again after a while.
+            // The sender tries again after a while.
             let error = step(&rig, partial).expect_err("nobody will find these bytes");
             assert_eq!((error.kind(), error.code().retry()), (ErrorKind::Io, Retry::Wait), "{error}");
             let (mut again, durable, _) =
@@ -84,7 +84,7 @@ fn what_was_removed_is_not_called_safe_and_begins_anew() {
     }
 }
 
-/// What somebody has put there, perhaps to have it on another disk.
+/// Something was put in the place of staging, perhaps to have it on another disk.
 #[cfg(unix)]
 #[test]
 fn what_stands_in_the_place_of_staging_is_named() {

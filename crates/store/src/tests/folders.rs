@@ -1,4 +1,4 @@
-//! Folders: made, dressed and listed.
+//! Folders: creating them, setting their attributes, and listing them.
 
 use super::*;
 use crate::FolderSpec;
@@ -74,7 +74,7 @@ fn a_part_stays_open_to_its_owner_until_it_is_complete() {
                 partial.commit(3, digest(b"abc")).expect("whole");
                 assert_eq!(mode(&rig.path("a")), 0o440, "{op:?}");
             }
-            // Whoever finishes it does not know what was wished; the owner may write, and that is all.
+            // The store that finishes it does not know the requested mode: the owner may write, and that is all.
             Attached::Committed { .. } => assert_eq!(mode(&rig.path("a")), 0o640, "{op:?}"),
             other @ Attached::Present { .. } => panic!("{other:?}"),
         }

@@ -1,4 +1,4 @@
-//! A process that is killed at each of its system calls that change something, on a real disk; then another recovers.
+//! A process is killed at each system call that changes something, on a real disk; then another one recovers.
 
 use super::power::fast_folder;
 use super::sender::{Sender, flushed_twice, in_many_links};
@@ -104,7 +104,7 @@ impl Story {
         }
         sender.learn(&String::from_utf8_lossy(&stdout));
 
-        // Whoever looks under the name sees a whole file or none.
+        // A reader of the name sees a whole file or none.
         match fs::read(&path) {
             Ok(found) => assert!(Some(&*found) == self.old || found == sender.data, "half a file: {case}"),
             Err(_) => assert!(self.old.is_none() && !sender.done, "no file: {case}"),

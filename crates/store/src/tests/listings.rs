@@ -1,9 +1,10 @@
-//! How much memory listings take, and whose.
+//! How much memory listings take, and who is charged for it.
 
 use super::*;
 use crate::{Principal, Source};
 
-/// A folder whose listing takes the least, and one that takes three times as much; all of them may take so many bytes.
+/// A folder whose listing takes the least memory, and one that takes three times as much. All listings together may
+/// take this many bytes.
 fn with_folders(listings: usize) -> Rig {
     let rig = Rig::with(|config| config.listings = listings);
     fs::create_dir_all(rig.path("small")).expect("made");

@@ -1,4 +1,4 @@
-//! The store as its users see it, with a disk that fails when told to.
+//! The store as its users see it, on a disk that fails on command.
 
 mod attaching;
 mod clocks;
@@ -57,7 +57,7 @@ pub(crate) fn id(n: u8) -> TransferId {
     TransferId::from_bytes([n; 16])
 }
 
-/// Bytes of which no two pieces are alike.
+/// Bytes in which no two pieces are alike.
 pub(crate) fn content(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i / 251 + i) as u8 ^ (i / 65_536) as u8).collect()
 }
@@ -153,7 +153,7 @@ pub(crate) fn part(rig: &Rig) -> String {
     files(rig.dir.path()).into_iter().find(is_part).expect("a part")
 }
 
-/// A disk that says what it is told to.
+/// A disk that fails as it is told to.
 #[derive(Default)]
 pub(crate) struct Script {
     next: Mutex<Vec<(Op, io::ErrorKind)>>,

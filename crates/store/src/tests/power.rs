@@ -1,4 +1,4 @@
-//! The power goes at every step of every story, and the device keeps as little, or as much, as it may.
+//! The power fails at every step of every story, and the device keeps as little or as much as it may.
 
 mod device;
 
@@ -54,7 +54,7 @@ impl Story {
         let lost = device.lose_power(kept);
         let case = format!("{steps} steps, {kept:?}, {told:?}");
 
-        // Whoever looks under the name sees a whole file or none, at any time.
+        // At any time, a reader of the name sees a whole file or none.
         if let Ok(found) = fs::read(&path) {
             assert!(Some(&*found) == self.before || found == sender.data, "half a file: {case}");
         } else {

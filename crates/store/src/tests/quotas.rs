@@ -1,4 +1,4 @@
-//! What a principal may keep, and that it is nobody else's.
+//! How much a principal may keep, and that nobody else is charged for it.
 
 use super::*;
 use crate::{Principal, Quota};
@@ -291,7 +291,7 @@ fn what_is_unfinished_is_counted_for_all_together() {
     assert_eq!(rig.store.unfinished(), (23, 2));
     held.discard().expect("removed");
     assert_eq!(rig.store.unfinished(), (3, 1));
-    // Where nobody is counted for a quota, the disk is looked at.
+    // Where nothing is counted for a quota, the disk is read.
     assert_eq!(rig.other_process().unfinished(), (3, 1));
 }
 

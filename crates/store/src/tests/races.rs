@@ -1,4 +1,4 @@
-//! Two at once, in an order that a disk brings about which lets the other one go first.
+//! Two threads at once, in an order forced by a disk that lets the other one go first.
 
 use super::*;
 use std::sync::mpsc;
@@ -67,7 +67,7 @@ fn a_journal_that_another_process_made_meanwhile_is_not_overwritten() {
     assert_eq!(open(store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0))).1, 2);
 }
 
-/// Fails a synchronisation, but only when somebody has begun to take over.
+/// Fails a sync, but only after another holder has begun to take over.
 #[derive(Default)]
 struct FailsLate {
     old: Mutex<Option<(DiskStore, Partial)>>,
@@ -102,7 +102,7 @@ fn a_synchronisation_that_fails_during_a_takeover_fails_it() {
     assert_eq!(open(rig.store.attach(id(1), &spec("a", 9), attach(0, BOB), day(0))).1, 0);
 }
 
-/// Lets somebody take over while a holder detaches.
+/// Lets another holder take over while this one detaches.
 #[derive(Default)]
 struct TakenWhileDetaching {
     store: Mutex<Option<DiskStore>>,
@@ -139,7 +139,7 @@ fn who_detaches_late_does_not_end_the_one_who_took_over() {
     new.commit(6, digest(b"abcdef")).expect("whole");
 }
 
-/// Somebody who finishes, and removes the folder of staging that was made for somebody else.
+/// Another transfer finishes, and removes the staging folder that was just made for this one.
 struct Vanishing {
     shard: PathBuf,
     times: Mutex<u32>,

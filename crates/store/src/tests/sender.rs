@@ -1,4 +1,4 @@
-//! Who sends a file to a store, and remembers what it was told.
+//! The sender of a file to a store, which remembers what it was told.
 
 use super::*;
 
@@ -10,7 +10,7 @@ pub(super) struct Sender {
     pub(super) seen: u32,
     pub(super) safe: u64,
     pub(super) done: bool,
-    /// Whether it prints what it was told, for whoever outlives it.
+    /// Whether it prints what it was told, for the process that outlives it.
     pub(super) prints: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Two processes that both believe to hold a transfer, on a file system whose locks keep nobody out.
+//! Two processes that both believe that they hold a transfer, on a file system whose locks exclude nobody.
 
 use super::*;
 use crate::journal::{HEAD, SLOT};

@@ -257,7 +257,7 @@ fn takeovers_from_all_sides_leave_one_right_file() {
                             continue;
                         }
                     };
-                    // Each round a little more than the last, so that somebody reaches the end.
+                    // Each round goes a little further than the last, so that one of them reaches the end.
                     let stop = data.len().min(durable + 1_000 * (round + 1) * (usize::from(worker) + 1));
                     let mut fenced = false;
                     for at in (durable..stop).step_by(999) {

@@ -1,4 +1,4 @@
-//! Folders, walked through.
+//! Walks through folders.
 
 use super::*;
 use crate::{Found, LeftOut};

@@ -1,4 +1,4 @@
-//! Two `Transfers` with real files under them, joined in memory.
+//! Two `Transfers` on real files, joined in memory.
 
 mod belated;
 mod cancelled;
@@ -194,7 +194,7 @@ impl World {
         self.server.transfers.handle_timeout(self.now);
     }
 
-    /// Lets time pass until the sender knows that so many bytes are safe.
+    /// Runs until the sender knows that this many bytes are safe.
     fn run_until_safe(&mut self, bytes: u64) {
         for _ in 0..100_000 {
             if self.client.transfers.progress(ID).is_some_and(|progress| progress.durable == bytes) {

@@ -97,7 +97,7 @@ async fn whoever_says_nothing_of_tls_is_let_go_when_the_server_stops() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let _silent = TcpStream::connect(address).await.unwrap();
-    // Whoever is refused has come after that one.
+    // The connection that is refused came after that one.
     drop(TcpStream::connect(address).await.unwrap());
     let refused = async { while !matches!(events.recv().await.unwrap(), ServerEvent::Rejected { .. }) {} };
     timeout(Duration::from_secs(60), server.serve(listener, refused)).await.expect("in time").unwrap();

@@ -23,7 +23,7 @@ fn counter() -> (Arc<AtomicUsize>, Wake) {
 }
 
 impl Rig {
-    /// A session that takes so many messages.
+    /// A session with room for this many messages.
     fn new(room: usize) -> Self {
         let mut config = Config::default();
         config.replay.max_messages = room;
@@ -167,8 +167,7 @@ fn who_waits_for_a_keeper_that_is_gone_is_told() {
     assert_eq!(rig.wakes(), (0, 1));
 }
 
-/// The way back: a session with messages in it, as its peer brings them.
-/// A client for whom so many messages have come, which nobody has received.
+/// The other direction: a client with this many messages from its peer that the application has not yet received.
 fn filled(count: usize) -> Rig {
     let mut rig = Rig::new(1);
     let (link, mut server) = (LinkId(1), Sessions::new(SessionsConfig::default(), [2; 32], NOW));

@@ -1,4 +1,4 @@
-//! A sender whose earlier link is heard behind its later one.
+//! A sender whose older link is served after its newer one.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -86,7 +86,7 @@ fn come(house: &House) -> Pass {
 fn the_order_of_links_is_that_of_their_handshakes() {
     let (_dir, house) = house(ServerConfig::default());
     let (older, newer) = (come(&house), come(&house));
-    // Whoever serves the older one is slow.
+    // The server's thread for the older link is slow.
     let mut live = Link::offering(&house, newer);
     assert_eq!(live.heard(), Some(Ok(())));
     assert_eq!(Link::offering(&house, older).heard(), Some(Err(Code::Fenced)));

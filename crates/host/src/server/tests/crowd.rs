@@ -1,4 +1,4 @@
-//! Links that receive at once, which share what may wait in memory.
+//! Links that receive at the same time, and share the memory for waiting data.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -60,7 +60,7 @@ impl Link {
         }
     }
 
-    /// The client fetches the file that the server has, as far as it comes at once.
+    /// The client fetches the server's file, as much of it as arrives at once.
     fn fetch(&mut self, now: Instant, id: TransferId) {
         self.client.0.transfers_mut().request(now, id, SafeName::parse("served").unwrap()).unwrap();
         self.settle(now);

@@ -1,4 +1,4 @@
-//! How many of a server's places whoever has a name may take.
+//! How many of a server's places one principal may take.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{house, request, status};
 use crate::accept::Decision;
 use crate::server::{Access, Grant, House, Pass, Secret, ServerConfig};
 
-/// A server with so many places, that knows Alice by two tokens and Bob by one.
+/// A server with this many places that knows Alice by two tokens and Bob by one.
 fn server(max_connections: usize) -> (tempfile::TempDir, Arc<House>) {
     let grant = |name| Grant::to(Principal::named(name).unwrap());
     let access = Access::anybody(Grant::default())

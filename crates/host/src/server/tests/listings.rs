@@ -1,4 +1,4 @@
-//! Who is told what there is.
+//! Who may see a listing of the server's files.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +14,8 @@ fn name(text: &str) -> SafeName {
     SafeName::parse(text).unwrap()
 }
 
-/// Asks for a listing with this grant: how many jobs that makes, what the client hears, and what is told here.
+/// Asks for a listing with this grant. Returns how many jobs that makes, what the client hears, and what is reported
+/// here.
 fn asked(grant: Grant, wanted: Option<SafeName>) -> (usize, Option<String>, Vec<Option<SafeName>>) {
     let now = Instant::ZERO;
     let config = ServerConfig { access: Access::anybody(grant), ..ServerConfig::default() };

@@ -1,4 +1,4 @@
-//! A rate that a token allows, with real files and clients, in virtual time.
+//! The rate limit of a token, with real files and clients, in virtual time.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -20,7 +20,7 @@ use crate::server::{Access, Grant, House, Secret, Served, ServerConfig};
 const RATE: u64 = 50_000;
 const LEN: usize = 500_000;
 
-/// Jobs on files, to be done when nothing else is to be done.
+/// File jobs, to be run when nothing else is left to do.
 type Jobs = Arc<Mutex<VecDeque<Box<dyn FnOnce() + Send>>>>;
 /// What they have come to: for which link, and whether for its client.
 type Reports = Arc<Mutex<VecDeque<(usize, bool, Report)>>>;
@@ -147,12 +147,12 @@ impl World {
         }
     }
 
-    /// Lets time pass until so many transfers are done.
+    /// Runs until this many transfers are done.
     fn run(&mut self, count: usize) {
         self.run_for(600, count);
     }
 
-    /// The same, where that takes longer: so many seconds at most.
+    /// The same, with a limit of this many seconds, for slower cases.
     fn run_for(&mut self, seconds: u64, count: usize) {
         self.settle();
         while self.done.len() < count {
@@ -233,7 +233,7 @@ fn who_has_no_other_connection_under_way_has_the_whole_rate() {
 #[test]
 fn many_short_connections_are_not_faster_than_one() {
     let mut world = World::new();
-    // A quarter of a second's worth, which any connection may have at once if nobody was there before.
+    // A quarter of a second's worth: the burst that a connection may have if none was there before.
     fs::write(world.dir.path().join("file"), vec![7; RATE as usize / 4]).unwrap();
     for ticket in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] {
         world.fetch("alice", ticket);

@@ -1,8 +1,8 @@
 //! A model of a device.
 //!
-//! A synchronised file has its content, a synchronised folder its names. What was not synchronised may be there, may
-//! be missing, and may be there in part. Only a rename is all or nothing, as on every file system with a journal; and
-//! both names may be left when only one of two folders was synchronised.
+//! A synced file has its content, and a synced folder its names. Anything not synced may be there, missing, or there in
+//! part. Only a rename is all or nothing, as on every journaling file system; and both names may be left if only one of
+//! two folders was synced.
 
 use super::Story;
 use crate::fault::{Disk, Op};

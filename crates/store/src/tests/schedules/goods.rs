@@ -1,4 +1,4 @@
-//! The files that are to arrive, and what their users do about them.
+//! The files that should arrive, and what their users do about them.
 
 use super::host::Host;
 use crate::sys::model::Device;

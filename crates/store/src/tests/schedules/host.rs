@@ -100,8 +100,8 @@ impl Session {
         }
     }
 
-    /// Takes a message from the link. Says whether it is for somebody else, who would find it damaged: here are only
-    /// files.
+    /// Takes a message from the link. Returns whether it is not for transfers, which means that it was damaged: only
+    /// files are sent here.
     pub(super) fn receive(&mut self, now: Instant, message: Vec<u8>) -> bool {
         self.held.fetch_add(message.len(), Relaxed);
         let held = Held { message, held: Arc::clone(&self.held) };

@@ -1,7 +1,7 @@
 //! Random schedules of everything that can happen to two ends, with the real store on a device that forgets.
 //!
-//! Each schedule has a number. One that fails prints it, and `SCHEDULE=number` runs it alone; `SCHEDULES=many` runs so
-//! many of them, `SCHEDULES=from..to` those.
+//! Each schedule has a number. A failing one prints it, and `SCHEDULE=number` runs it alone. `SCHEDULES=many` runs that
+//! many of them, `SCHEDULES=from..to` that range.
 
 mod goods;
 mod host;
@@ -70,7 +70,7 @@ impl Schedule {
     fn fault(&mut self) {
         match self.below(16) {
             0 => self.0.cut(true),
-            // The link is half dead: the server goes on with what it has.
+            // The link is half dead: the server continues with what it has.
             1 | 2 => self.0.cut(false),
             3 => self.kill_client(),
             4 => self.kill_server(),

@@ -1,4 +1,5 @@
-//! What a receiver says is true: at each promise the power is cut on a twin of its device, which is then recovered.
+//! Checks that what a receiver reports is true: at each promise the power is cut on a twin of its device, which is then
+//! recovered.
 
 use super::goods::{Goods, read};
 use crate::sys::Folder;
@@ -62,7 +63,7 @@ impl Watch {
         }
     }
 
-    /// So many bytes are said to be safe.
+    /// This many bytes were reported as safe.
     fn check_promise(&mut self, offer: &wire::Offer, safe: u64, device: &Device, goods: &mut [Goods]) {
         let Some(good) = goods.iter_mut().find(|good| good.id == offer.id) else { return };
         if !good.has_changed() {
@@ -75,7 +76,7 @@ impl Watch {
             return;
         }
         match self.recover(offer, device, goods) {
-            // What was said when the file was not yet in its place may be heard when it is.
+            // A report from before the file was in its place may arrive after it is.
             Attached::Partial { .. } if self.is_replaced(device, offer.name.as_str()) => {}
             Attached::Partial { durable, prefix, .. } => {
                 assert!(durable >= safe, "{}: {safe} bytes were promised, {durable} are left", offer.name);
@@ -87,13 +88,13 @@ impl Watch {
         }
     }
 
-    /// With no trace of it left, whoever missed the confirmation replaces a finished file by itself, from the first
-    /// byte.
+    /// With no record of it left, a sender that missed the confirmation replaces a finished file with itself, from the
+    /// first byte.
     fn is_replaced(&self, device: &Device, name: &str) -> bool {
         self.config.overwrite && self.config.keep_committed.is_none() && read(device, name).is_some()
     }
 
-    /// It is said to be in its place.
+    /// The file was reported to be in its place.
     fn check_end(&mut self, offer: &wire::Offer, digest: Digest, device: &Device, goods: &[Goods]) {
         let twin = self.cut_power(device, goods);
         let found = read(&twin, offer.name.as_str()).map(|data| Digest::of(&data));

@@ -1,4 +1,4 @@
-//! Two ends, what is on its way between them, and one step after another.
+//! Two ends, the messages between them, and one step after another.
 
 use super::goods::{Goods, put};
 use super::host::{Host, Session};
@@ -30,7 +30,7 @@ pub(super) struct World {
     pub(super) was_read_only: bool,
     /// Whether locks keep an old server process from taking back late what a new one has.
     pub(super) has_locks: bool,
-    /// When there is to be a new link, if there is none.
+    /// When the next link comes up, if there is none.
     pub(super) relink: Option<Instant>,
     watch: Watch,
 }
@@ -306,7 +306,7 @@ impl World {
         for host in self.hosts() {
             for Session { transfers, .. } in &host.sessions {
                 let timeout = transfers.poll_timeout();
-                // Whoever waits for its own disk has no deadline.
+                // An end that waits for its own disk has no deadline.
                 let waits = is_linked && !transfers.is_empty() && !host.has_jobs();
                 assert!(timeout.is_some() || !waits, "waits without a deadline: {transfers:?}");
                 next = earliest(next, timeout);
@@ -318,7 +318,7 @@ impl World {
     }
 }
 
-/// A server hears that one of its links is gone; what its disk has to do goes on.
+/// A server learns that one of its links is gone. Its disk jobs continue.
 pub(super) fn hear_the_end(host: &mut Host, at: usize, now: Instant) {
     let mut session = host.sessions.remove(at);
     session.transfers.handle_link_down(now);

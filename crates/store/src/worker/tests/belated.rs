@@ -1,12 +1,12 @@
-//! What a sender said on a link that it has given up, and arrives when another link has the transfer.
+//! Frames from a link that the sender has given up, which arrive after another link has taken the transfer.
 
 use super::*;
 
-/// Gives the client another link, to a server of the same store. Returns the end of the old one, which has not noticed
-/// anything, and what the client had said there: it is still on its way.
+/// Gives the client another link to a server of the same store. Returns the server's end of the old one, which has not
+/// noticed anything, and the client's messages on it, which have not arrived yet.
 fn held_up(world: &mut World) -> (End, Vec<Bytes>) {
     world.link_up();
-    // What is of unknown length is offered when the server has said that it takes that.
+    // A file of unknown length is offered only after the server has said that it takes such files.
     step(&mut world.server, &mut world.client, Instant::ZERO);
     world.client.turn(Instant::ZERO);
     let said = std::iter::from_fn(|| world.client.transfers.poll_message(Instant::ZERO, 1));
@@ -72,7 +72,7 @@ fn after_a_belated_offer_the_next_link_goes_on() {
     world.offer(&contents(8_000_000));
     let (mut old, said) = held_up(&mut world);
     world.exchange_until_received(2_000_000);
-    // The second link is lost as well, and nobody has the transfer at the moment.
+    // The second link is lost as well, and at the moment nobody holds the transfer.
     world.client.transfers.handle_link_down(Instant::ZERO);
     world.server.transfers.handle_link_down(Instant::ZERO);
     world.server.settle(Instant::ZERO);
@@ -93,7 +93,7 @@ fn whoever_discards_what_another_sender_has_by_now_takes_nothing_from_it() {
     world.server.transfers.handle_link_down(Instant::ZERO);
     world.server.settle(Instant::ZERO);
     assert!(world.client.transfers.cancel(Instant::ZERO, ID, Leftover::Discard));
-    // Another process goes on with it, and only then the first one has a link again.
+    // Another process takes it over, and only then does the first one get a link again.
     let mut first = std::mem::replace(&mut world.client, End::new(Role::Client, world.from.path(), 3));
     world.offer_as_it_is();
     world.link_up();

@@ -1,4 +1,4 @@
-//! What is done for a transfer that has ended while its first job waited for a thread.
+//! Jobs of a transfer that ended while its first job was waiting for a thread.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Digests of what is sent: computed one stride at a time.
+//! Digests of what is sent, computed one stride at a time.
 
 use super::*;
 
@@ -63,7 +63,7 @@ fn nobody_hashes_a_source_that_is_dropped() {
     assert!(world.client.reports.try_recv().is_err());
 }
 
-/// A source of so many bytes, and jobs that wait to be run by hand.
+/// A source of this many bytes, and jobs that are run by hand.
 fn small(world: &mut World, len: usize) -> Jobs {
     let (spawn, jobs) = Jobs::new();
     world.client.spawn_by(&spawn);

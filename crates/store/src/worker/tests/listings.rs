@@ -1,4 +1,4 @@
-//! How long a listing may be, and how it goes on over another link.
+//! How long a listing may be, and how it continues over another link.
 
 use super::*;
 use bowline_core::transfer::Kind;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The longest that is taken.
 const LONGEST: u64 = 64 << 20;
 
-/// What a client says to a listing that claims to have so many bytes.
+/// A client's answer to a listing that claims this length.
 fn answer_to(length: Option<u64>) -> Result<(), String> {
     let mut world = World::new();
     let name = SafeName::parse("top").expect("safe");

@@ -65,12 +65,12 @@ enum Lost {
     Half,
 }
 
-/// What somebody writes, as the reader of it sees it.
+/// What the other end writes, as its reader sees it.
 struct Far(mpsc::Receiver<Vec<u8>>);
 
 impl std::io::Read for Far {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        // Whoever has gone has written everything.
+        // A writer that is gone has written everything.
         let piece = self.0.recv().unwrap_or_default();
         into[..piece.len()].copy_from_slice(&piece);
         Ok(piece.len())

@@ -1,4 +1,4 @@
-//! Offers of files that are there already: they are hashed for as long as somebody waits, and others come in between.
+//! Offers of files that exist already: they are hashed for as long as somebody waits, interleaved with other transfers.
 
 use super::*;
 
