@@ -65,8 +65,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// For files that this program fetches itself: there are no quotas, since nobody has to be limited; what has arrived
-    /// is kept until it is requested again; and the journal of a complete file is removed.
+    /// For files that this program fetches itself: there are no quotas, since nobody has to be limited; what has
+    /// arrived is kept until it is requested again; and the journal of a complete file is removed.
     pub fn fetching() -> Self {
         let quota = Quota { bytes: None, partials: None };
         Self { keep_committed: None, expire_after: None, max_age: None, quota, ..Self::default() }

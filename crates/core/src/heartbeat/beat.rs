@@ -22,8 +22,8 @@ pub enum Beat {
     /// Send an unsolicited Pong with an empty payload: it tells the peer and everything in between that we are here
     /// (RFC 6455 §5.5.3).
     Pong,
-    /// Somebody is [impatient](super::Heartbeat::set_impatient), and a ping has not been answered yet. Nothing has ended: a
-    /// slow peer may still answer. Repeated while nothing comes, after waits that double.
+    /// Somebody is [impatient](super::Heartbeat::set_impatient), and a ping has not been answered yet. Nothing has
+    /// ended: a slow peer may still answer. Repeated while nothing comes, after waits that double.
     Doubt {
         /// Time since the last byte from the peer.
         silent: Duration,

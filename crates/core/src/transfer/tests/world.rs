@@ -82,7 +82,7 @@ pub(super) fn plain_offer(id: TransferId, file: &str, length: u64) -> wire::Offe
     }
 }
 
-/// Bytes that differ from place to place and from seed to seed; by BLAKE3, which is optimised where a loop of ours is not.
+/// Bytes that differ by position and by seed. They come from BLAKE3, which is compiled with optimisation even in tests.
 pub(super) fn contents(seed: u8, len: usize) -> Vec<u8> {
     let mut bytes = std::vec![0; len];
     blake3::Hasher::new().update(&[seed]).finalize_xof().fill(&mut bytes);
