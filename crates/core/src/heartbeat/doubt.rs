@@ -43,9 +43,10 @@ impl Default for Doubt {
 }
 
 impl Doubt {
-    /// Since when somebody has been waiting, if anybody is.
-    fn impatient(&self) -> Option<Instant> {
-        (self.impatient < Instant::MAX).then_some(self.impatient)
+    /// Whether anybody is waiting.
+    #[inline]
+    fn is_possible(&self) -> bool {
+        self.impatient < Instant::MAX
     }
 
     /// There was a sign of life.
@@ -81,20 +82,36 @@ impl Heartbeat {
     }
 
     /// When silence calls for an early ping.
+    #[inline]
     pub(super) fn probe_at(&self) -> Option<Instant> {
-        let since = self.doubt.impatient().filter(|_| self.config.mode == Mode::Full)?;
-        let silence = self.beat_at(self.silent_from.max(since), PROBE_AFTER)?;
+        if self.doubt.is_possible() { self.next_probe() } else { None }
+    }
+
+    /// When the outstanding ping has waited long enough for a doubt, or for another one.
+    #[inline]
+    pub(super) fn doubt_at(&self) -> Option<Instant> {
+        if self.doubt.is_possible() { self.next_doubt() } else { None }
+    }
+
+    #[cold]
+    fn next_probe(&self) -> Option<Instant> {
+        if self.config.mode != Mode::Full {
+            return None;
+        }
+        let silence = self.beat_at(self.silent_from.max(self.doubt.impatient), PROBE_AFTER)?;
         let Some(left) = self.pings.newest_left() else { return Some(silence) };
         self.beat_at(left, PROBE_EVERY.min(self.config.interval)).map(|next| next.max(silence))
     }
 
-    /// When the outstanding ping has waited long enough for a doubt, or for another one.
-    pub(super) fn doubt_at(&self) -> Option<Instant> {
-        let since =
-            self.doubt.impatient().filter(|_| self.config.mode == Mode::Full && self.paused.is_none())?;
+    #[cold]
+    fn next_doubt(&self) -> Option<Instant> {
         let State::Probing { queued, .. } = self.state else { return None };
+        if self.config.mode != Mode::Full || self.paused.is_some() {
+            return None;
+        }
         let asked = self.pings.newest_left().unwrap_or(queued);
-        let begun = asked.max(self.silent_from).max(self.drained).max(since).max(self.doubt.last);
+        let signs = asked.max(self.silent_from).max(self.drained);
+        let begun = signs.max(self.doubt.impatient).max(self.doubt.last);
         let doublings = u32::from(self.doubt.raised) + u32::from(self.doubt.wrong);
         let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
         after(begun, DOUBT_AFTER.max(self.path()).saturating_mul(factor))
