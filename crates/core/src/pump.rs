@@ -46,9 +46,10 @@ pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
     }
     send(now, connection, session);
     let (in_flight, promised) = (session.transfers().in_flight(), session.transfers().promised());
+    let is_impatient = session.is_impatient(now);
     // A sender whose source has nothing to give says so, again and again.
-    connection.set_awaiting(now, in_flight > 0 || promised > 0);
-    connection.set_impatient(now, session.is_impatient(now));
+    connection.set_awaiting(now, in_flight > 0 || promised > 0 || is_impatient);
+    connection.set_impatient(now, is_impatient);
     connection.keep_places(promised > KEEP);
 }
 

@@ -202,12 +202,12 @@ impl Case<'_> {
 
     /// The silence that our own sending ended, if it was not answered. A silence in the middle of a frame does not
     /// count: the peer's system keeps retransmitting the rest, and no Pong can arrive before it.
-    fn broken(&self) -> Option<Gap> {
+    pub(super) fn broken(&self) -> Option<Gap> {
         self.traffic.broken().filter(|_| self.evidence.cut == Cut::Boundary)
     }
 
     /// The same, if it was long enough for an idle limit.
-    pub(super) fn long_broken(&self) -> Option<Gap> {
+    fn long_broken(&self) -> Option<Gap> {
         self.broken().filter(|broken| broken.lasted >= MIN_SILENCE)
     }
 

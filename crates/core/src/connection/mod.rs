@@ -293,7 +293,8 @@ impl Connection {
     /// Whether the peer's application owes an answer, which only this application knows. A silence during that time is
     /// not taken for an idle limit of the path: the path may have been cut under what was sent, or under the answer.
     ///
-    /// `pump` sets this while chunks of files are unacknowledged, or while more of them may arrive.
+    /// `pump` sets this while chunks of files are unacknowledged, while more of them may arrive, or while a client would
+    /// rather [open another connection](Self::set_impatient).
     pub fn set_awaiting(&mut self, now: Instant, awaiting: bool) {
         self.closing.set_awaiting(now, awaiting);
     }

@@ -29,6 +29,8 @@ pub(super) struct Doubt {
     /// When the outstanding ping would have been due without impatience, if it was early; otherwise zero. The verdict
     /// counts from then.
     pub(super) usual: Instant,
+    /// When the newest ping was requested.
+    pub(super) asked: Instant,
     /// How many doubts this silence has raised, and when the last one was.
     raised: u8,
     last: Instant,
@@ -38,7 +40,8 @@ pub(super) struct Doubt {
 
 impl Default for Doubt {
     fn default() -> Self {
-        Self { impatient: Instant::MAX, usual: Instant::ZERO, raised: 0, last: Instant::ZERO, wrong: 0 }
+        let never = Instant::ZERO;
+        Self { impatient: Instant::MAX, usual: never, asked: never, raised: 0, last: never, wrong: 0 }
     }
 }
 
@@ -99,8 +102,11 @@ impl Heartbeat {
             return None;
         }
         let silence = self.beat_at(self.silent_from.max(self.doubt.impatient), PROBE_AFTER)?;
-        let Some(left) = self.pings.newest_left() else { return Some(silence) };
-        self.beat_at(left, PROBE_EVERY.min(self.config.interval)).map(|next| next.max(silence))
+        if self.pings.queued() == 0 {
+            return Some(silence);
+        }
+        let distance = PROBE_EVERY.min(self.config.interval);
+        self.beat_at(self.doubt.asked, distance).map(|next| next.max(silence))
     }
 
     #[cold]

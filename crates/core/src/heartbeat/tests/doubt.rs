@@ -26,6 +26,8 @@ saying it again begins nothing anew
     1 hurry; 3 hurry; 4 T => Ping#1; 6 hurry | doubt@7
 there are no more pings than usual
     1 hurry; 4 T => Ping#1; 4.05 pong(1) => rtt=50; 13.999 T; 14 T => Ping#2 | doubt@17
+... also if the answer comes before the report that the ping has left
+    1 hurry; 3 block; 4 T => Ping#1; 5 pong(1); 6 tx | ping@14
 a byte is no reason for a ping
     1 hurry; 2 rx; 4.999 T; 5 T => Ping#1 | doubt@8
 long round trips are no reason for doubts
