@@ -54,10 +54,10 @@ impl Connection {
     }
 
     /// Ends the connection as the heartbeat would later, because another one takes its place. Returns false and changes
-    /// nothing unless it is [doubtful](Self::is_doubtful).
+    /// nothing unless it is [doubtful](Self::is_doubtful) and nobody has closed it.
     pub(crate) fn give_way(&mut self, now: Instant) -> bool {
         let now = self.at(now);
-        if !self.closing.wants_heartbeat() {
+        if !self.is_open() {
             return false;
         }
         let Some(Beat::Dead { ping, .. }) = self.heartbeat.give_up(now) else { return false };

@@ -75,8 +75,8 @@ impl Session {
     /// had been found dead, and [`Event::LinkDown`] reports that. Then call [`handle_link_up`](Self::handle_link_up),
     /// and continue with the other connection.
     ///
-    /// Returns false if this connection is no longer [doubtful](Connection::is_doubtful): then continue with it, and
-    /// close the other one.
+    /// Returns false if this connection is no longer [doubtful](Connection::is_doubtful), or is closing: then continue
+    /// with it, and close the other one.
     pub fn replace(&mut self, now: Instant, connection: &mut Connection) -> bool {
         let replaces = connection.give_way(now);
         self.beside.state = if replaces { State::Replaces } else { State::None };

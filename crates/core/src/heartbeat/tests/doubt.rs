@@ -36,6 +36,8 @@ who does not read cannot see the answer
     1 hurry; 4 T => Ping#1; 5 pause; 9 T; 10 T => Pong; 11 resume | doubt@14
 a delay of our own is not the peer's silence
     1 hurry; 4 T => Ping#1; 9.001 T => Stalled(2001), Ping#2 | doubt@12.001
+... but only once in a row
+    1 block; 1 hurry; 4 T => Ping#1; 9.001 T => Stalled(2001), Ping#2; 14.002 T => Doubt(14002) | doubt@20.002
 after a sleep, too, there are doubts
     1 hurry; 2 wake(60) => Resumed(60000), Ping#1; 5 T => Doubt(5000) | dead@7
 another interval does not make a probe late

@@ -146,6 +146,16 @@ fn a_link_that_speaks_again_is_kept() {
 }
 
 #[test]
+fn a_link_that_is_being_closed_is_not_replaced() {
+    let mut pair = Pair::new();
+    pair.begin();
+    pair.silence(10 * SECOND);
+    pair.client.0.close(pair.now, Close::normal()).expect("open");
+    assert!(!pair.replace());
+    assert!(!events(&mut pair.client.1).iter().any(|event| matches!(event, Event::LinkDown(_))));
+}
+
+#[test]
 fn a_link_that_has_carried_nothing_is_not_joined_by_others() {
     let mut pair = Pair::new();
     pair.client.1.transfers_mut().offer(pair.now, offer(1 << 20)).expect("new");
