@@ -305,7 +305,7 @@ impl World {
         for event in from..self.worker.told.len() {
             match &self.worker.told[event].1 {
                 session::Event::Dial | session::Event::DialBeside => {
-                    self.opening = Some(self.now + self.handshake)
+                    self.opening = Some(self.now + self.handshake);
                 }
                 session::Event::Waiting { .. } => self.opening = None,
                 session::Event::LinkDown(end) => {

@@ -303,7 +303,7 @@ impl Connection {
     /// this one. Meanwhile silence is probed early, and [`Event::Doubtful`] reports that the answer is late: see
     /// [`Heartbeat::set_impatient`].
     ///
-    /// `pump` sets this for a client's [`Session`](crate::Session), which then asks for another connection.
+    /// `pump` sets this for a client's `Session`, which then asks for another connection.
     pub fn set_impatient(&mut self, now: Instant, impatient: bool) {
         self.heartbeat.set_impatient(now, impatient);
     }
