@@ -255,6 +255,8 @@ impl Task {
     /// Whether a new link is needed: there is none, or the old one gives way to it.
     fn makes_way(&mut self, now: Instant) -> bool {
         let Some(driver) = &mut self.driver else { return true };
+        // What has come over the old one may be the answer that it was doubted for.
+        driver.drive(Some(Instant::ZERO));
         let makes_way = self.keeper.replace(now, driver.conn_mut());
         self.pass_on(now);
         makes_way

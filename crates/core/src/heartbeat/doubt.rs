@@ -4,8 +4,8 @@
 //! nothing by trying early: it keeps whichever of the two carries something.
 
 use super::deadlines::after;
-use super::{Beat, Heartbeat, Mode, State};
-use crate::Instant;
+use super::{Beat, Config, Heartbeat, Mode, State};
+use crate::{Instant, Rng};
 use core::time::Duration;
 
 /// How long a peer that somebody is waiting for may be silent before it is pinged.
@@ -36,16 +36,25 @@ pub(super) struct Doubt {
     last: Instant,
     /// How many times the peer turned out to be alive after doubts.
     wrong: u8,
-}
-
-impl Default for Doubt {
-    fn default() -> Self {
-        let never = Instant::ZERO;
-        Self { impatient: Instant::MAX, usual: never, asked: never, raised: 0, last: never, wrong: 0 }
-    }
+    /// How much longer than others this connection waits for its first doubt, in milliseconds: what makes many clients
+    /// doubt at once must not make them dial at once.
+    spread: u16,
 }
 
 impl Doubt {
+    /// Without doubts. The more jitter the pings have, the wider the doubts are spread: a second for the default of 10 %.
+    pub(super) fn new(config: &Config, rng: &mut Rng) -> Self {
+        let widest = Duration::from_millis(100) * u32::from(config.jitter_percent);
+        let never = Instant::ZERO;
+        let spread = rng.between(Duration::ZERO, widest).as_millis() as u16;
+        Self { impatient: Instant::MAX, usual: never, asked: never, raised: 0, last: never, wrong: 0, spread }
+    }
+
+    /// A new ping is out, or we read again: whether the peer is alive is open once more.
+    pub(super) fn drop(&mut self) {
+        self.raised = 0;
+    }
+
     /// Whether anybody is waiting.
     #[inline]
     fn is_possible(&self) -> bool {
@@ -65,16 +74,16 @@ impl Doubt {
 impl Heartbeat {
     /// Whether somebody is waiting for the peer who would rather open another connection than wait for the verdict.
     /// Then a silence of 3 s leads to a ping, if the last one is at least an interval (or 20 s) ago. If the answer
-    /// takes more than 3 s, and longer than round trips on this path explain, there is a [`Beat::Doubt`]. The verdict
+    /// takes more than 3 to 4 s, and longer than round trips on this path explain, there is a [`Beat::Doubt`]. The verdict
     /// comes no sooner. This needs [`Mode::Full`]. Default: nobody is waiting.
     pub fn set_impatient(&mut self, now: Instant, impatient: bool) {
         let now = self.advance(now);
         self.doubt.impatient = if impatient { self.doubt.impatient.min(now) } else { Instant::MAX };
     }
 
-    /// Whether there has been a [`Beat::Doubt`], and no sign of life since.
+    /// Whether there has been a [`Beat::Doubt`], and since then no sign of life and no reason of ours not to see one.
     pub fn is_doubtful(&self) -> bool {
-        self.doubt.raised > 0 && matches!(self.state, State::Probing { .. })
+        self.doubt.raised > 0 && self.paused.is_none() && matches!(self.state, State::Probing { .. })
     }
 
     /// Gives the verdict before its time, because the owner has another connection and drops this one. Returns `None`
@@ -120,7 +129,8 @@ impl Heartbeat {
         let begun = signs.max(self.doubt.impatient).max(self.doubt.last);
         let doublings = u32::from(self.doubt.raised) + u32::from(self.doubt.wrong);
         let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
-        after(begun, DOUBT_AFTER.max(self.path()).saturating_mul(factor))
+        let wait = DOUBT_AFTER.max(self.path()) + Duration::from_millis(self.doubt.spread.into());
+        after(begun, wait.saturating_mul(factor))
     }
 
     pub(super) fn doubt(&mut self, now: Instant) -> Beat {

@@ -161,10 +161,11 @@ enum State {
 impl Heartbeat {
     /// A heartbeat for a connection that opened at `now`. The jitter and the first ping's payload are drawn from `rng`.
     pub fn new(config: Config, rng: &mut Rng, now: Instant) -> Self {
+        let (config, pings) = (config.for_one_connection(rng), Pings::new(rng.next_u64()));
         Self {
-            config: config.for_one_connection(rng),
+            config,
             state: State::Quiet,
-            pings: Pings::new(rng.next_u64()),
+            pings,
             rtt: Rtt::default(),
             clock: now,
             clock_regressions: 0,
@@ -177,7 +178,7 @@ impl Heartbeat {
             paused: None,
             answered: 0,
             told_no_pong: false,
-            doubt: Doubt::default(),
+            doubt: Doubt::new(&config, rng),
         }
     }
 
@@ -240,6 +241,7 @@ impl Heartbeat {
             (true, Some(_)) => {
                 self.paused = None;
                 self.silent_from = now;
+                self.doubt.drop();
             }
             _ => {}
         }

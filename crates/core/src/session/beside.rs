@@ -8,14 +8,20 @@ use super::{Event, Session};
 use crate::{Connection, Instant, pump};
 use core::time::Duration;
 
-/// A link that had nothing to carry for this long after it opened has not been stuck from the beginning.
+/// If something waits for a link only this long after it opened, the link has not been stuck from the beginning.
 const QUIET: Duration = Duration::from_secs(10);
+
+/// A link that has replaced another may be replaced after this long: on a path that pauses again and again, each would look
+/// dead in turn.
+const STEADY: Duration = Duration::from_secs(30);
 
 /// What a session remembers about a second link.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Beside {
     /// When the current link opened.
     opened: Instant,
+    /// It has replaced another.
+    is_second: bool,
     /// Since when there has been something to carry, if there is.
     since: Option<Instant>,
     state: State,
@@ -31,9 +37,9 @@ enum State {
 }
 
 impl Beside {
-    /// A link is up.
-    pub(super) fn new(now: Instant) -> Self {
-        Self { opened: now, since: None, state: State::None }
+    /// A link is up, as a replacement of another or not.
+    pub(super) fn handle_link_up(&mut self, now: Instant) {
+        *self = Self { opened: now, is_second: self.replaces(), since: None, state: State::None };
     }
 
     /// The dial is over.
@@ -45,7 +51,7 @@ impl Beside {
         self.state == State::Replaces
     }
 
-    /// Whether the link had nothing to carry for a while after it opened.
+    /// Whether something began to wait only a while after the link opened.
     fn was_quiet(&self) -> bool {
         self.since.is_some_and(|since| since - self.opened >= QUIET)
     }
@@ -57,10 +63,14 @@ impl Session {
     /// That is not so if the link has had something to carry since it opened, and has carried nothing: more links would
     /// be stuck in the same way.
     pub(crate) fn is_impatient(&mut self, now: Instant) -> bool {
-        let is_busy = self.transfers.has_open() || self.speech.is_busy();
-        self.beside.since = is_busy.then(|| self.beside.since.unwrap_or(now));
-        let may_help = self.transfers.has_carried() || self.speech.has_carried() || self.beside.was_quiet();
-        is_busy && may_help && self.reconnect.is_some()
+        let is_busy = self.reconnect.is_some() && (self.transfers.has_open() || self.speech.is_busy());
+        if !is_busy {
+            self.beside.since = None;
+            return false;
+        }
+        self.beside.since.get_or_insert(now);
+        let is_steady = !self.beside.is_second || now - self.beside.opened >= STEADY;
+        is_steady && (self.transfers.has_carried() || self.speech.has_carried() || self.beside.was_quiet())
     }
 
     /// The heartbeat doubts that the link is alive.

@@ -167,7 +167,7 @@ impl Session {
             reconnect.handle_open(now);
         }
         (self.advice, self.close) = (None, None);
-        self.beside = Beside::new(now);
+        self.beside.handle_link_up(now);
         self.events.extend(self.learning.as_mut().and_then(|learning| learning.handle_link_up(now)));
         self.transfers.handle_link_up(now, rtt);
         self.speech.handle_link_up(now);

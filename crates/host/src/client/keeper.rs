@@ -118,6 +118,9 @@ impl<T> Keeper<T> {
     /// A dial has succeeded while this connection is up. Returns whether the new connection replaces it: if so, take all
     /// outputs, then call [`handle_link_up`](Self::handle_link_up); if not, close the new connection.
     pub fn replace(&mut self, now: Instant, connection: &mut Connection) -> bool {
+        if connection.is_doubtful() {
+            self.count_unanswered();
+        }
         let replaces = self.desk.session.replace(now, connection);
         self.handle_events(now);
         replaces
@@ -260,7 +263,7 @@ impl<T> Keeper<T> {
     fn handle_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Dial => self.dial(),
-            Event::DialBeside => self.outputs.push_back(Output::Dial),
+            Event::DialBeside if self.wanted != Wanted::Nothing => self.outputs.push_back(Output::Dial),
             Event::Waiting { until } if self.wanted != Wanted::Nothing => self.handle_waiting(now, until),
             Event::GaveUp(why) => self.give_up(now, why),
             Event::LinkDown(disconnect) => self.handle_link_down(disconnect),

@@ -1,5 +1,8 @@
 //! The task behind a client: it dials, carries bytes, and passes on what its keeper says.
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use bowline_core::transfer::{self, Traffic, TransferId};
 use bowline_core::{Close, Instant, connection};
 use bowline_handshake::client::Request;
@@ -82,7 +85,10 @@ impl Task {
             let (deadline, takes_commands) = (self.keeper.poll_timeout(), self.takes_commands());
             tokio::select! {
                 step = self.host.step(self.driver.as_mut(), deadline) => self.handle_step(step),
-                result = self.dialing.result() => self.handle_dialed(result),
+                result = self.dialing.result() => {
+                    self.read_on().await;
+                    self.handle_dialed(result);
+                }
                 command = self.commands.recv(), if takes_commands => {
                     if let Some(command) = command {
                         self.handle_command(command);
@@ -205,6 +211,16 @@ impl Task {
         }
         // Nobody may be listening.
         let _ = self.events.send(event);
+    }
+
+    /// Reads what has come over the link that is up: that may be the answer that it was doubted for.
+    async fn read_on(&mut self) {
+        let Some(driver) = &mut self.driver else { return };
+        poll_fn(|cx| {
+            let _ = driver.poll_drive(cx);
+            Poll::Ready(())
+        })
+        .await;
     }
 
     fn handle_dialed(&mut self, result: Result<Dialed<MaybeTlsStream>, DialError>) {

@@ -34,6 +34,8 @@ long round trips are no reason for doubts
     10 T => Ping#1; 12 pong(1) => rtt=2000; 12 hurry; 20 T => Ping#2 | doubt@38
 who does not read cannot see the answer
     1 hurry; 4 T => Ping#1; 5 pause; 9 T; 10 T => Pong; 11 resume | doubt@14
+... nor whether the doubt was right
+    1 hurry; 4 T => Ping#1; 7 T => Doubt(7000); 8 pause; 9 resume | doubt@12
 a delay of our own is not the peer's silence
     1 hurry; 4 T => Ping#1; 9.001 T => Stalled(2001), Ping#2 | doubt@12.001
 ... but only once in a row
@@ -63,6 +65,37 @@ pings come as ever
 ",
     );
     holds(config(Mode::Off), "\nnothing\n    1 hurry; 4 T; 10 T | none\n");
+}
+
+#[test]
+fn a_doubt_ends_where_we_could_not_have_heard_the_answer() {
+    for (step, ends) in [("flush", false), ("tx", false), ("pause", true), ("wake(60)", true), ("rx", true)] {
+        let mut bench = Bench::new(patient());
+        for (at, input) in [(1, "hurry"), (4, "T"), (7, "T"), (8, step)] {
+            bench.step(Instant::from_secs(at), input);
+        }
+        assert_eq!(!bench.heartbeat.is_doubtful(), ends, "{step}");
+    }
+}
+
+#[test]
+fn the_doubts_of_many_are_spread_as_their_pings_are() {
+    let first = |jitter_percent, seed| {
+        let config = Config { jitter_percent, ..patient() };
+        let mut heartbeat = Heartbeat::new(config, &mut Rng::from_seed([seed; 32]), Instant::ZERO);
+        heartbeat.set_impatient(Instant::ZERO, true);
+        heartbeat.handle_timeout(Instant::from_secs(3));
+        heartbeat.handle_ping_sent(Instant::from_secs(3));
+        heartbeat.poll_timeout().expect("a doubt").since_start()
+    };
+    assert!((0..64).all(|seed| first(0, seed) == Duration::from_secs(6)));
+    let spread: Vec<_> = (0..64).map(|seed| first(10, seed)).collect();
+    let (least, most) = (spread.iter().min().expect("some"), spread.iter().max().expect("some"));
+    assert!(
+        *least < Duration::from_millis(6100) && *most > Duration::from_millis(6900),
+        "{least:?} {most:?}"
+    );
+    assert!(*most < Duration::from_secs(7));
 }
 
 #[test]

@@ -28,22 +28,32 @@ impl Pair {
     fn begin(&mut self) {
         self.client.1.transfers_mut().offer(self.now, offer(1 << 20)).expect("new");
         self.settle();
-        let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None };
-        assert!(self.server.1.transfers_mut().answer(self.now, ID, answer));
-        self.settle();
-        let chunk = Bytes::from(alloc::vec![7; 4096]);
-        self.client.1.transfers_mut().provide(self.now, ID, 0, chunk);
-        self.settle();
-        self.server.1.transfers_mut().written(self.now, ID, 4096);
-        self.now += SECOND;
-        self.server.1.handle_timeout(self.now);
-        self.settle();
-        assert!(self.client.1.transfers().has_carried());
+        self.cross(0);
         // Another chunk leaves, of which nobody hears.
         let chunk = Bytes::from(alloc::vec![7; 4096]);
         self.client.1.transfers_mut().provide(self.now, ID, 4096, chunk);
         self.leave();
         events(&mut self.client.1);
+    }
+
+    /// A chunk of the file that was offered gets across.
+    fn cross(&mut self, from: u64) {
+        let prefix = Digest::of(&alloc::vec![7; from as usize]);
+        let answer = Answer::Take { from, prefix, epoch: 1, expires: None };
+        assert!(self.server.1.transfers_mut().answer(self.now, ID, answer));
+        self.settle();
+        for event in events(&mut self.client.1) {
+            if let Event::Transfer(transfer::Event::Hash { id, upto }) = event {
+                self.client.1.transfers_mut().provide_digest(self.now, id, upto, prefix);
+            }
+        }
+        self.client.1.transfers_mut().provide(self.now, ID, from, Bytes::from(alloc::vec![7; 4096]));
+        self.settle();
+        self.server.1.transfers_mut().written(self.now, ID, from + 4096);
+        self.now += SECOND;
+        self.server.1.handle_timeout(self.now);
+        self.settle();
+        assert!(self.client.1.transfers().has_carried());
     }
 
     /// What the client has to say leaves.
@@ -165,6 +175,27 @@ fn a_link_that_has_carried_nothing_is_not_joined_by_others() {
     assert!(told.iter().any(|(_, event)| matches!(event, Event::LinkDown(_))));
 }
 
+/// On a path that pauses again and again each link would look dead in turn.
+#[test]
+fn a_link_that_has_replaced_another_is_not_replaced_soon() {
+    for (lives, joined) in [(20, false), (30, true)] {
+        let mut pair = Pair::new();
+        pair.begin();
+        pair.silence(10 * SECOND);
+        assert!(pair.replace());
+        pair.settle();
+        pair.cross(4096);
+        let start = pair.now;
+        while pair.now - start < lives * SECOND {
+            pair.server.0.ping(pair.now, b"any byte").expect("room");
+            carry(pair.now, &mut pair.server.0, &mut pair.client.0);
+            pair.silence(SECOND);
+        }
+        let told = pair.silence(10 * SECOND);
+        assert_eq!(!wanted(&told, start).is_empty(), joined, "after {lives} s");
+    }
+}
+
 #[test]
 fn one_that_had_nothing_to_carry_for_a_while_is() {
     for (quiet, joined) in [(9, false), (11, true)] {
@@ -206,7 +237,7 @@ fn after_a_dial_that_failed_there_is_another_one_later_and_the_end_is_as_ever() 
         assert!(pair.now - since < DEAD);
     }
     let seconds: Vec<_> = tries.iter().map(Duration::as_secs).collect();
-    assert_eq!(seconds, [5, 11, 23]);
+    assert_eq!(seconds, [5, 12, 26]);
     let told: Vec<_> = end.into_iter().flatten().map(|(_, event)| event).collect();
     assert!(has_dialled(&told), "{told:?}");
 }
