@@ -186,9 +186,10 @@ impl Disconnect {
         self.record.is_owed
     }
 
-    /// The silence in both directions that our own sending ended, if nothing was received afterwards. A pause does not
-    /// count if it began while more than 16 KiB that we had sent were unanswered, because the path may have been cut
-    /// under them. Nor does one that began in the middle of a frame, or while the peer owed an answer
+    /// The silence in both directions that our own sending ended, if nothing was received afterwards, and it lasted for
+    /// 4 s or longer: no path forgets a connection sooner. A silence does not count if it began while more than 16 KiB
+    /// that we had sent were unanswered, because the path may have been cut under them. Nor does one that began in the
+    /// middle of a frame, or while the peer owed an answer
     /// ([`Connection::set_awaiting`](crate::Connection::set_awaiting)): the peer had more to say.
     pub fn unanswered_silence(&self) -> Option<Duration> {
         self.record.unanswered_silence

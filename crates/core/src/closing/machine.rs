@@ -160,7 +160,7 @@ impl Closing {
             idle: case.idle(),
             longest_silence: self.traffic.survived(),
             is_owed: case.is_owed(),
-            unanswered_silence: case.broken().map(|broken| broken.lasted),
+            unanswered_silence: case.unanswered_silence(),
             heartbeat: None,
             flaw: self.flaw,
             ignored: self.ignored,

@@ -20,6 +20,9 @@ const IN_USE: Duration = Duration::from_secs(40);
 /// Links younger than this do not end because of their age.
 const MIN_AGE: Duration = Duration::from_secs(10);
 
+/// No path forgets a connection after a shorter silence.
+const MIN_UNANSWERED: Duration = Duration::from_secs(4);
+
 /// Nobody limits messages to fewer bytes than this.
 const MIN_SIZE: u64 = 1024;
 
@@ -202,8 +205,13 @@ impl Case<'_> {
 
     /// The silence that our own sending ended, if it was not answered. A silence in the middle of a frame does not
     /// count: the peer's system keeps retransmitting the rest, and no Pong can arrive before it.
-    pub(super) fn broken(&self) -> Option<Gap> {
+    fn broken(&self) -> Option<Gap> {
         self.traffic.broken().filter(|_| self.evidence.cut == Cut::Boundary)
+    }
+
+    /// The same, unless it was a pause in a conversation, or broken by a ping that came early because somebody waits.
+    pub(super) fn unanswered_silence(&self) -> Option<Duration> {
+        self.broken().map(|broken| broken.lasted).filter(|lasted| *lasted >= MIN_UNANSWERED)
     }
 
     /// The same, if it was long enough for an idle limit.

@@ -63,7 +63,7 @@ impl Session {
     /// That is not so if the link has had something to carry since it opened, and has carried nothing: more links would
     /// be stuck in the same way.
     pub(crate) fn is_impatient(&mut self, now: Instant) -> bool {
-        let is_busy = self.reconnect.is_some() && (self.transfers.has_open() || self.speech.is_busy());
+        let is_busy = self.reconnect.is_some() && (self.transfers.is_owed() || self.speech.is_busy());
         if !is_busy {
             self.beside.since = None;
             return false;

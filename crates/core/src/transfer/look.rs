@@ -79,9 +79,10 @@ impl Transfers {
         self.link.as_ref().is_some_and(|link| link.moved > 0 || link.ahead.ended() > 0)
     }
 
-    /// Whether anything is open on this link: offered, asked for, or under way.
-    pub(crate) fn has_open(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.opened().any())
+    /// Whether the peer owes something on this link: an acknowledgement, more bytes, or an answer to a request.
+    pub(crate) fn is_owed(&self) -> bool {
+        let is_asked = self.link.as_ref().is_some_and(|link| link.opened().wanted > 0);
+        is_asked || self.in_flight() > 0 || self.promised() > 0
     }
 
     /// Since when something waits for the peer over this link, which has said nothing of it since: an answer, an

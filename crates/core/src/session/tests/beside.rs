@@ -126,7 +126,7 @@ fn a_link_that_falls_silent_under_a_transfer_is_replaced_in_seconds() {
     let text = ended.to_string();
     assert!(
         text.contains(
-            "replaced by a new connection; no close frame received; nothing received for 11.0 s, ping unanswered for 8.0 s"
+            "replaced by a new connection; no close frame received; nothing received for 11.0 s, ping unanswered for 7.0 s"
         ),
         "{text}"
     );
@@ -175,6 +175,21 @@ fn a_link_that_has_carried_nothing_is_not_joined_by_others() {
     assert!(told.iter().any(|(_, event)| matches!(event, Event::LinkDown(_))));
 }
 
+#[test]
+fn what_is_paused_waits_for_nobody() {
+    let mut pair = Pair::new();
+    pair.begin();
+    pair.client.1.transfers_mut().pause(pair.now, ID);
+    pair.settle();
+    pair.server.1.transfers_mut().written(pair.now, ID, 8192);
+    pair.now += SECOND;
+    pair.server.1.handle_timeout(pair.now);
+    pair.settle();
+    let told = pair.silence(DEAD);
+    assert_eq!(wanted(&told, pair.now), []);
+    assert!(told.iter().any(|(_, event)| matches!(event, Event::LinkDown(_))));
+}
+
 /// On a path that pauses again and again each link would look dead in turn.
 #[test]
 fn a_link_that_has_replaced_another_is_not_replaced_soon() {
@@ -191,6 +206,8 @@ fn a_link_that_has_replaced_another_is_not_replaced_soon() {
             carry(pair.now, &mut pair.server.0, &mut pair.client.0);
             pair.silence(SECOND);
         }
+        pair.client.1.transfers_mut().provide(pair.now, ID, 8192, Bytes::from(alloc::vec![7; 4096]));
+        pair.leave();
         let told = pair.silence(10 * SECOND);
         assert_eq!(!wanted(&told, start).is_empty(), joined, "after {lives} s");
     }
@@ -237,7 +254,7 @@ fn after_a_dial_that_failed_there_is_another_one_later_and_the_end_is_as_ever() 
         assert!(pair.now - since < DEAD);
     }
     let seconds: Vec<_> = tries.iter().map(Duration::as_secs).collect();
-    assert_eq!(seconds, [5, 12, 26]);
+    assert_eq!(seconds, [6, 13, 27]);
     let told: Vec<_> = end.into_iter().flatten().map(|(_, event)| event).collect();
     assert!(has_dialled(&told), "{told:?}");
 }
