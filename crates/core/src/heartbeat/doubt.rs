@@ -5,7 +5,7 @@
 
 use super::deadlines::after;
 use super::{Beat, Config, Heartbeat, Mode, State};
-use crate::{Instant, Rng};
+use crate::Instant;
 use core::time::Duration;
 
 /// How long a peer that somebody is waiting for may be silent before it is pinged.
@@ -43,10 +43,10 @@ pub(super) struct Doubt {
 
 impl Doubt {
     /// Without doubts. The more jitter the pings have, the wider the doubts are spread: a second for the default of 10 %.
-    pub(super) fn new(config: &Config, rng: &mut Rng) -> Self {
-        let widest = Duration::from_millis(100) * u32::from(config.jitter_percent);
+    pub(super) fn new(config: &Config, random: u64) -> Self {
+        let widest = 100 * u64::from(config.jitter_percent);
         let never = Instant::ZERO;
-        let spread = rng.between(Duration::ZERO, widest).as_millis() as u16;
+        let spread = (random % (widest + 1)) as u16;
         Self { impatient: Instant::MAX, usual: never, asked: never, raised: 0, last: never, wrong: 0, spread }
     }
 

@@ -161,11 +161,11 @@ enum State {
 impl Heartbeat {
     /// A heartbeat for a connection that opened at `now`. The jitter and the first ping's payload are drawn from `rng`.
     pub fn new(config: Config, rng: &mut Rng, now: Instant) -> Self {
-        let (config, pings) = (config.for_one_connection(rng), Pings::new(rng.next_u64()));
+        let (config, base) = (config.for_one_connection(rng), rng.next_u64());
         Self {
             config,
             state: State::Quiet,
-            pings,
+            pings: Pings::new(base),
             rtt: Rtt::default(),
             clock: now,
             clock_regressions: 0,
@@ -178,7 +178,7 @@ impl Heartbeat {
             paused: None,
             answered: 0,
             told_no_pong: false,
-            doubt: Doubt::new(&config, rng),
+            doubt: Doubt::new(&config, base),
         }
     }
 

@@ -95,7 +95,7 @@ fn the_doubts_of_many_are_spread_as_their_pings_are() {
         *least < Duration::from_millis(6100) && *most > Duration::from_millis(6900),
         "{least:?} {most:?}"
     );
-    assert!(*most < Duration::from_secs(7));
+    assert!(*most <= Duration::from_secs(7));
 }
 
 #[test]
