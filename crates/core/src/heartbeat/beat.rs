@@ -73,7 +73,7 @@ impl Heartbeat {
         }
         let news = news.or_else(|| self.missing_pongs());
         let usual = self.silent_from + self.config.interval;
-        self.doubt.drop();
+        self.doubt.withdraw();
         self.doubt.asked = now;
         self.doubt.usual = if usual > now { usual } else { Instant::ZERO };
         self.state = State::Probing {

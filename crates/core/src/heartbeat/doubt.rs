@@ -51,7 +51,7 @@ impl Doubt {
     }
 
     /// A new ping is out, or we read again: whether the peer is alive is open once more.
-    pub(super) fn drop(&mut self) {
+    pub(super) fn withdraw(&mut self) {
         self.raised = 0;
     }
 

@@ -241,7 +241,7 @@ impl Heartbeat {
             (true, Some(_)) => {
                 self.paused = None;
                 self.silent_from = now;
-                self.doubt.drop();
+                self.doubt.withdraw();
             }
             _ => {}
         }
@@ -271,16 +271,12 @@ impl Heartbeat {
         if let Some(late) = overdue(self.ping_at(), now) {
             return Some(self.ping(now, self.stall(late)));
         }
-        if let Some(late) = overdue(self.dead_at(), now) {
+        let dead = overdue(self.dead_at(), now);
+        if let Some(late) = dead.or_else(|| overdue(self.doubt_at(), now)) {
             return Some(match (self.state, self.stall(late)) {
                 // The delay is ours, not the peer's silence: ask again, but only once in a row.
                 (State::Probing { resume: false, .. }, Some(stalled)) => self.ping(now, Some(stalled)),
-                _ => self.die(now),
-            });
-        }
-        if let Some(late) = overdue(self.doubt_at(), now) {
-            return Some(match (self.state, self.stall(late)) {
-                (State::Probing { resume: false, .. }, Some(stalled)) => self.ping(now, Some(stalled)),
+                _ if dead.is_some() => self.die(now),
                 _ => self.doubt(now),
             });
         }
