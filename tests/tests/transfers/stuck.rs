@@ -72,6 +72,7 @@ pub(crate) fn a_link_that_carries_nothing_more_is_replaced_before_it_is_found_de
     assert!(disconnect.to_string().contains("replaced by a new connection"), "{disconnect}");
     let is_doubt = |event: &LinkEvent| matches!(event, LinkEvent::Notice(Event::Doubtful { .. }));
     assert!(told.iter().any(is_doubt), "{told:?}");
+    assert!(told.iter().any(|event| matches!(event, LinkEvent::DialingBeside)), "{told:?}");
     let next = client.event();
     assert!(matches!(next, LinkEvent::Up { link: 2 }), "{next:?}");
     let sent = transfer.finished().expect("sent");

@@ -166,6 +166,16 @@ impl Story {
             LinkEvent::DialFailed { disconnect, .. } => {
                 self.turn(Kind::Failure, format!("not reachable: {disconnect}"));
             }
+            LinkEvent::DialingBeside => {
+                self.turn(Kind::Dial, format!("connection {} is silent: dials a second one", self.links));
+            }
+            LinkEvent::DialBesideFailed { disconnect } => {
+                self.turn(Kind::Failure, format!("the second one is not reachable: {disconnect}"));
+            }
+            LinkEvent::Kept => {
+                let text = format!("connection {} carries again: the second one is closed", self.links);
+                self.turn(Kind::Up, text);
+            }
             LinkEvent::Up { link } => self.up(*link),
             LinkEvent::Down { disconnect } => self.down(disconnect),
             LinkEvent::Waiting { delay, .. } => {

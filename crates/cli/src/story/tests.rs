@@ -56,6 +56,27 @@ fn each_turn_is_a_line_and_each_connection_has_its_record() {
 }
 
 #[test]
+fn a_second_connection_beside_a_silent_one_is_told_with_what_came_of_it() {
+    let mut story = story();
+    let failed = Disconnect::connect_failed(Obstacle::Refused, "nothing is listening at h:80".to_owned());
+    story.link(&LinkEvent::Up { link: 3 });
+    story.link(&LinkEvent::DialingBeside);
+    story.link(&LinkEvent::DialBesideFailed { disconnect: failed });
+    story.link(&LinkEvent::DialingBeside);
+    story.link(&LinkEvent::Kept);
+    let text = text(&story);
+    let told: Vec<_> = text.lines().filter_map(|line| line.split_once(" s  ")).map(|(_, told)| told).collect();
+    let expected = [
+        "connection 3 is up",
+        "connection 3 is silent: dials a second one",
+        "the second one is not reachable: nothing is listening at h:80",
+        "connection 3 is silent: dials a second one",
+        "connection 3 carries again: the second one is closed",
+    ];
+    assert_eq!(told[..5], expected, "{text}");
+}
+
+#[test]
 fn of_many_connections_the_last_are_kept() {
     let mut story = story();
     for link in 1..=400 {

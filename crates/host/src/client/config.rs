@@ -184,6 +184,16 @@ pub enum LinkEvent {
         /// Whose fault it was, what kind of failure, and what to do.
         disconnect: Disconnect,
     },
+    /// It is up, but silent, and something is waiting for it: a second one is being dialled beside it. Whichever carries
+    /// something first is kept: [`Down`](Self::Down) and [`Up`](Self::Up) follow if that is the second.
+    DialingBeside,
+    /// The second link was not opened. The first one is still up, and may be dead or not.
+    DialBesideFailed {
+        /// Whose fault it was, and what kind of failure.
+        disconnect: Disconnect,
+    },
+    /// The second link is open, but the first one is no longer in doubt: it is kept, and the second one closed.
+    Kept,
     /// The next dial comes after this time.
     Waiting {
         /// The number of that attempt in this outage, from 1.

@@ -123,14 +123,17 @@ impl<T> Keeper<T> {
         }
         let replaces = self.desk.session.replace(now, connection);
         self.handle_events(now);
+        if !replaces && connection.is_open() {
+            self.tell(LinkEvent::Kept);
+        }
         replaces
     }
 
     /// A dial has failed.
     pub fn handle_dial_failed(&mut self, now: Instant, disconnect: Disconnect) {
         if self.turns.is_up() {
-            // That was a second link, beside the one that is up.
-            return self.desk.session.handle_dial_failed(now, disconnect.retry());
+            self.desk.session.handle_dial_failed(now, disconnect.retry());
+            return self.tell(LinkEvent::DialBesideFailed { disconnect });
         }
         let (event, retry) = self.turns.handle_dial_failed(disconnect);
         self.tell(event);
@@ -263,7 +266,10 @@ impl<T> Keeper<T> {
     fn handle_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Dial => self.dial(),
-            Event::DialBeside if self.wanted != Wanted::Nothing => self.outputs.push_back(Output::Dial),
+            Event::DialBeside if self.wanted != Wanted::Nothing => {
+                self.tell(LinkEvent::DialingBeside);
+                self.outputs.push_back(Output::Dial);
+            }
             Event::Waiting { until } if self.wanted != Wanted::Nothing => self.handle_waiting(now, until),
             Event::GaveUp(why) => self.give_up(now, why),
             Event::LinkDown(disconnect) => self.handle_link_down(disconnect),

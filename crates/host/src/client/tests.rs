@@ -1,5 +1,6 @@
 //! The keeper alone: its time is made up, and what it says is looked at.
 
+mod beside;
 mod reconnecting;
 mod strangers;
 
