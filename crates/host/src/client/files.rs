@@ -78,8 +78,8 @@ pub fn offer_of(path: &Path, name: SafeName, id: TransferId) -> Result<(Offer, S
     Ok((offer, source))
 }
 
-/// Where a file goes that is fetched to this path: a store for nothing but that, and what is to be fetched into
-/// it, with whether an earlier process has begun. Waits for the disk.
+/// A store that only serves a fetch to this path, the download to fetch into it, and whether an earlier process has
+/// begun it. Waits for the disk.
 ///
 /// # Errors
 /// The path does not name a file, or the folder cannot be written to.

@@ -1,4 +1,4 @@
-//! What a keeper says, and what its adapter asks a dial.
+//! What a keeper asks its adapter to do, and whether a dial reached the right server.
 
 use bowline_core::Disconnect;
 use bowline_core::closing::Obstacle;
@@ -9,29 +9,29 @@ use crate::dial::Dialed;
 use crate::error::DialError;
 use crate::transfer::{Finished, TransferError, TransferProgress};
 
-/// What an adapter is to do, or to pass on.
+/// What an adapter has to do, or to pass on.
 #[derive(Debug)]
 pub enum Output<T> {
-    /// Dial, perhaps while a link is up; [`spoken`] says what is to become of it.
+    /// Dial, perhaps while a link is up. Pass the result through [`spoken`].
     Dial,
-    /// Give up the dial that may be under way.
+    /// Give up any dial under way.
     Abandon,
-    /// The link is up to something else.
+    /// The state of the link has changed.
     State(LinkState),
-    /// Something has happened to it.
+    /// Something has happened to the link.
     Link(LinkEvent),
-    /// It has ended: let go of it, after its last words.
+    /// The link has ended: send what is still queued for it, then drop it.
     LetGo,
-    /// A transfer is over: complete, with its last progress, or not.
+    /// A transfer has ended: it is complete, with its last progress, or it has failed.
     Ended {
-        /// Who is to hear of it.
+        /// The ticket that was passed in with it, to report this to.
         ticket: T,
-        /// Which one it was.
+        /// Its id.
         id: TransferId,
-        /// What has come of it.
+        /// How it ended.
         result: Result<(TransferProgress, Finished), TransferError>,
     },
-    /// Something else has happened to a transfer, for logs.
+    /// Another event of a transfer, for logs.
     Transfer(transfer::Event),
 }
 
@@ -45,10 +45,10 @@ impl From<GaveUp> for TransferError {
     }
 }
 
-/// A stream over which the protocol of the transfers is spoken, or why there is none.
+/// The stream, if the server chose the transfer protocol on it; otherwise, why there is no link.
 ///
 /// # Errors
-/// The dial has failed, or the server speaks something else.
+/// The dial has failed, or the server does not support the protocol.
 pub fn spoken<S>(dialed: Result<Dialed<S>, DialError>) -> Result<Dialed<S>, Disconnect> {
     match dialed {
         Ok(dialed) if dialed.subprotocol.as_deref() == Some(SUBPROTOCOL) => Ok(dialed),

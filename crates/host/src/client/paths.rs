@@ -1,4 +1,4 @@
-//! What clients know about their paths, shared and kept.
+//! What clients know about their paths, which they share, and which can be stored.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,8 +9,8 @@ use bowline_core::adapt::BadLine;
 /// What is known about the paths to servers: how long a silence each of them allows. Clones share it, so give the same
 /// one to all clients of a program.
 ///
-/// A client reads from it what is known when it starts, and adds what each end of a link has taught. To keep it between
-/// two runs, store its text somewhere, and read it at the next start:
+/// A client reads what is known when it starts, and adds what it learns from the end of each link. To keep that between
+/// two runs, store the text of this, and read it at the next start:
 ///
 /// ```
 /// use bowline_host::client::{ClientConfig, Paths};
@@ -52,7 +52,7 @@ impl Paths {
         }
     }
 
-    /// Everything, as it is now.
+    /// A copy of everything that is known at the moment.
     pub fn snapshot(&self) -> adapt::Paths {
         self.lock().clone()
     }

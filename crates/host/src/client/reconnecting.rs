@@ -1,4 +1,4 @@
-//! A connection to any server that is made again whenever it is lost.
+//! A connection to any server that is re-established whenever it is lost.
 //!
 //! ```text
 //!                        handle_up                    handle_down
@@ -35,29 +35,29 @@ pub struct ReconnectingConfig {
     /// How the interval of the heartbeat follows from what is learned of the path. Default: [`adapt::Mode::Learn`]; it
     /// shrinks as far as the path requires.
     pub learning: adapt::Mode,
-    /// What is known of paths, and where to put what is learned. Default: nothing, and what is learned is forgotten
-    /// with the WebSocket.
+    /// What is known about paths, and where to store what is learned. Default: nothing is known, and what is learned is
+    /// forgotten with the WebSocket.
     pub paths: Paths,
-    /// Which path this is. Name the network too if you know it: another one has other limits. Default: host and port of
-    /// the server.
+    /// The key of this path. Include the network if you know it, because another network has other limits. Default:
+    /// host and port of the server.
     pub path: Option<String>,
     /// When to reconnect, and when to give up.
     pub reconnect: reconnect::Config,
-    /// How long one dial may take, and by which way it connects.
+    /// How long one dial may take, and how it connects.
     pub dial: dial::Config,
     /// A file with a token that is sent as `Authorization: Bearer` and read at each dial. If the file cannot be read,
     /// the token of the request is used. Default: none.
     pub token_file: Option<PathBuf>,
 }
 
-/// Why there will be no other connection, in one sentence.
+/// Why there will be no further connection, in one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum GaveUp {
-    /// The server has refused, or the last end says that trying again would be of no use.
+    /// The server has refused, or the last end says that trying again would not help.
     #[error("{0}")]
     Refused(String),
-    /// The attempts that the settings allow have failed.
+    /// All the attempts that the settings allow have failed.
     #[error("{0}")]
     Unreachable(String),
     /// It was closed on this side.
@@ -65,19 +65,19 @@ pub enum GaveUp {
     Closed,
 }
 
-/// Decides when a client of any server dials, and with which settings it connects. The adapter dials while it is
-/// [`Dialing`](LinkState::Dialing), drives the connection while it is [`Up`](LinkState::Up), tells what happens by the
-/// `handle_*` methods, and passes on what [`poll_event`](Self::poll_event) says.
+/// Decides when a client of any server dials, and with which settings it connects. The adapter dials while the state is
+/// [`Dialing`](LinkState::Dialing), drives the connection while it is [`Up`](LinkState::Up), reports what happens
+/// through the `handle_*` methods, and passes on the events of [`poll_event`](Self::poll_event).
 ///
-/// Every end of a connection teaches how much silence the path allows, and is explained by what came before it.
+/// Each end of a connection teaches how much silence the path allows, and is explained by what came before it.
 #[derive(Debug)]
 pub struct Reconnecting {
     config: ReconnectingConfig,
     reconnect: Reconnect,
-    /// Somebody has waited for a connection.
+    /// Whether the application has asked for a connection yet.
     is_wanted: bool,
     adapt: Adapt,
-    /// What the wall clock showed when the time was `start`.
+    /// The wall clock's time at `start`.
     unix: u64,
     start: Instant,
     turns: Turns,
@@ -88,8 +88,8 @@ pub struct Reconnecting {
 }
 
 impl Reconnecting {
-    /// A connection to the server that this request asks. It is dialled at the first [`handle_timeout`](Self::handle_timeout),
-    /// whenever that is: whatever has a limit of time has it from then on.
+    /// A connection to the server of this request. The first [`handle_timeout`](Self::handle_timeout) dials it,
+    /// whenever that is. Time limits start then.
     ///
     /// # Errors
     /// [`StartError::Random`].
@@ -118,7 +118,7 @@ impl Reconnecting {
 
     // ----- facts -----
 
-    /// A dial has succeeded, and a connection with [these settings](Self::connection) runs over it.
+    /// A dial has succeeded, and a connection with [these settings](Self::connection) runs on it.
     pub fn handle_up(&mut self, now: Instant) {
         if self.ended.is_some() {
             return;
@@ -147,7 +147,7 @@ impl Reconnecting {
 
     /// The connection has ended.
     pub fn handle_down(&mut self, now: Instant, mut disconnect: Disconnect) {
-        // Of a message in pieces the rest does not follow.
+        // The rest of an incomplete message will never arrive.
         self.joiner = Joiner::default();
         let change = self.adapt.record(self.unix(now), &mut disconnect);
         self.config.paths.note(self.adapt.path());
@@ -161,7 +161,7 @@ impl Reconnecting {
         }
     }
 
-    /// The network has changed: another interface, another address. What waits is dialled soon.
+    /// The network has changed: another interface, another address. A dial that was waiting happens soon.
     pub fn handle_network_change(&mut self, now: Instant) {
         if self.ended.is_none() {
             self.turns.handle_network_change();
@@ -182,15 +182,16 @@ impl Reconnecting {
         }
     }
 
-    /// The connection [has survived](Connection::poll_survived) such a silence, which may allow another heartbeat.
+    /// The connection [has survived](Connection::poll_survived) a silence of this length, which may allow another
+    /// heartbeat.
     pub fn handle_survived(&mut self, now: Instant, silence: Duration, connection: &mut Connection) {
         if let Some(change) = self.adapt.handle_survived(self.unix(now), silence) {
             connection.set_heartbeat_interval(now, change.to, change.why);
         }
     }
 
-    /// Dial now, whatever was decided: somebody has pressed the button, or knows better than the last end. Changes nothing while a
-    /// connection is up or a dial under way, nor after [`close`](Self::close).
+    /// Dials now, whatever was decided before: for a user who asks for it, or an application that knows better. Changes
+    /// nothing while a connection is up or a dial is under way, nor after [`close`](Self::close).
     pub fn dial(&mut self, now: Instant) {
         if self.ended != Some(GaveUp::Closed) {
             self.ended = None;
@@ -199,21 +200,21 @@ impl Reconnecting {
         }
     }
 
-    /// Nothing is dialled any more. A connection that is still up should be closed.
+    /// Stops dialling. A connection that is still up should be closed.
     pub fn close(&mut self) {
         self.end(GaveUp::Closed);
-        // What was about to be done is not.
+        // A dial that was announced will not happen.
         self.events.retain(|event| !matches!(event, LinkEvent::Dialing { .. } | LinkEvent::Waiting { .. }));
     }
 
     // ----- outputs -----
 
-    /// What to tell next.
+    /// The next event to report.
     pub fn poll_event(&mut self) -> Option<LinkEvent> {
         self.events.pop_front()
     }
 
-    /// The message that comes, or is whole, with this event: for whoever takes messages only.
+    /// The message that arrives, or is completed, with this event: for applications that want only messages.
     pub fn message(&mut self, event: LinkEvent) -> Option<Message> {
         match event {
             LinkEvent::Notice(connection::Event::Message(message)) => Some(message),
@@ -227,24 +228,24 @@ impl Reconnecting {
         if self.ended.is_some() { None } else { self.reconnect.poll_timeout() }
     }
 
-    // ----- looks -----
+    // ----- state -----
 
-    /// What the link is doing.
+    /// The state of the link.
     pub fn state(&self) -> &LinkState {
         &self.state
     }
 
-    /// Why there will be no other connection, if that is so.
+    /// Why there will be no further connection; `None` while there may be one.
     pub fn ended(&self) -> Option<&GaveUp> {
         self.ended.as_ref()
     }
 
-    /// The interval of the heartbeat of a connection that begins now.
+    /// The heartbeat interval of a connection that starts now.
     pub fn heartbeat_interval(&self, now: Instant) -> Duration {
         self.adapt.interval_at(self.unix(now))
     }
 
-    /// The settings of a connection that begins now.
+    /// The settings of a connection that starts now.
     pub fn connection(&self, now: Instant) -> connection::Config {
         let mut config = self.config.connection.clone();
         config.heartbeat.interval = self.heartbeat_interval(now);
@@ -252,14 +253,15 @@ impl Reconnecting {
         config
     }
 
-    /// The settings of a dial that begins now: after one that timed out it may [take longer](dial::Config::longest_timeout).
+    /// The settings of a dial that starts now: after one that timed out, it may [take
+    /// longer](dial::Config::longest_timeout).
     pub fn dial_config(&self) -> dial::Config {
         self.turns.dial(&self.config.dial)
     }
 
     // ----- inside -----
 
-    /// What a dial may take has changed, perhaps.
+    /// Call it whenever the time that a dial may take may have changed.
     fn renew_dial_time(&mut self) {
         self.reconnect.set_connect_timeout(self.dial_config().overdue());
     }
@@ -289,7 +291,7 @@ impl Reconnecting {
     }
 }
 
-/// Between two connections there is none that could tell.
+/// Between two connections, the change is reported in the connection's stead.
 fn learned(adapt::Change { from, to, why, .. }: adapt::Change) -> LinkEvent {
     LinkEvent::Notice(connection::Event::HeartbeatChanged { from, to, why })
 }

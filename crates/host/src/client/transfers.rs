@@ -1,4 +1,4 @@
-//! The transfers of a client: what its application asks for, and what becomes of it.
+//! The transfers of a client: what its application requests, and how they end.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use bowline_store::DiskStore;
 use super::{Download, Feed, Keeper, LinkEvent, Output};
 use crate::transfer::{Done, Tracked, TransferError, TransferProgress, Verb};
 
-/// How often progress is told.
+/// How often progress is reported.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 impl<T> Keeper<T> {
-    /// Sends what this offer says.
+    /// Sends the file or folder of this offer.
     pub fn upload(&mut self, now: Instant, offer: Offer, feed: Feed, ticket: T) {
         let (id, name) = (offer.id, offer.name.clone());
         self.begin(now, id, name, ticket, |keeper| {
@@ -44,7 +44,7 @@ impl<T> Keeper<T> {
         });
     }
 
-    /// Does this with a transfer; what has ended takes no notice.
+    /// Applies this command to a transfer. One that has ended ignores it.
     pub fn tell_transfer(&mut self, now: Instant, id: TransferId, verb: Verb) {
         verb.apply(now, self.desk.session.transfers_mut(), id);
         if let (Verb::Cancel(Leftover::Discard), Some((store, _))) = (verb, self.places.get(&id)) {
@@ -52,17 +52,18 @@ impl<T> Keeper<T> {
         }
     }
 
-    /// Whether it is time to tell what the links carry, and the [progress](Self::progress) of the transfers under way.
+    /// Whether it is time to report the links' [traffic](Self::traffic), and the [progress](Self::progress) of the
+    /// transfers.
     pub fn is_due(&self, now: Instant) -> bool {
         self.due <= now
     }
 
-    /// What the links carry. Worth telling when it [is time](Self::is_due), and before a transfer or a link ends.
+    /// What the links carry. Report it when it is [due](Self::is_due), and before the end of a transfer or a link.
     pub fn traffic(&self) -> Traffic {
         self.desk.session.transfers().traffic()
     }
 
-    /// What is to be told of the transfers under way, if it is time for that.
+    /// The transfers whose progress is to be reported, if it is time for that.
     pub fn progress(&mut self, now: Instant) -> impl Iterator<Item = (&mut T, TransferProgress)> {
         let is_due = self.is_due(now);
         if is_due {
@@ -147,7 +148,8 @@ impl<T> Keeper<T> {
         }
     }
 
-    /// The link ends, or has ended: it has carried an offer or a request, too, that nobody has answered.
+    /// The link ends, or has ended. It also counts for each transfer whose offer or request it carried without an
+    /// answer.
     pub(super) fn count_unanswered(&mut self) {
         let transfers = self.desk.session.transfers();
         for (id, tracked) in &mut self.tracked {
