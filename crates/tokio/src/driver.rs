@@ -30,27 +30,27 @@ use crate::clock::Clock;
 use alarm::Alarm;
 use turn::Turns;
 
-/// A machine takes longer than this to fall asleep and to wake up, and its clock runs meanwhile: whoever has looked at that
-/// a shorter time ago has missed no sleep.
+/// A machine takes longer than this to fall asleep and wake up, and its clock runs meanwhile. So if the clock was last
+/// read less than this ago, the machine has not slept in between.
 const AWAKE: Duration = Duration::from_millis(5);
 
-/// How late a deadline may be found while something comes all the time: little beside any that there are.
+/// How late a deadline may be noticed while input keeps arriving: little compared with any deadline that there is.
 const LATE: Duration = Duration::from_millis(5);
 
 /// One WebSocket connection on a stream, polled by its owner.
 ///
 /// This is the level below [`WebSocket`](crate::WebSocket), for owners that want the [`Connection`] itself: to run a
-/// session over it, to send files, to handle events that are no messages. It reads, writes and keeps the time; what
-/// to say and when to give up is up to the connection.
+/// session over it, to send files, to handle events other than messages. It reads, writes and keeps the time; the
+/// connection decides what to send and when to give up.
 ///
-/// Take all events, send what there is room for, and then drive; when that comes back, begin again:
+/// Take all events, send what there is room for, and then drive. When that returns, start again:
 ///
 /// ```
 /// use bowline_core::{Disconnect, connection::Event};
 /// use bowline_tokio::Driver;
 /// # use tokio::io::{AsyncRead, AsyncWrite};
 ///
-/// /// Counts the bytes that come until the end.
+/// /// Counts the bytes that arrive until the end.
 /// async fn count<S: AsyncRead + AsyncWrite + Unpin>(mut driver: Driver<S>) -> (usize, Disconnect) {
 ///     let mut bytes = 0;
 ///     loop {
@@ -66,10 +66,10 @@ const LATE: Duration = Duration::from_millis(5);
 /// }
 /// ```
 ///
-/// Pings leave on time only while it is driven: an owner that goes away for minutes keeps its peer waiting. Where that
-/// cannot be excluded, give the driver a task of its own.
+/// Pings leave on time only while it is driven: an owner that goes away for minutes keeps its peer waiting. If that may
+/// happen, give the driver a task of its own.
 pub struct Driver<S> {
-    /// Until the end.
+    /// `None` after the end.
     stream: Option<S>,
     valve: Option<Valve<S>>,
     conn: Connection,
@@ -77,28 +77,28 @@ pub struct Driver<S> {
     watch: SleepWatch,
     alarm: Alarm,
     writing: Writing,
-    /// Whether the stream took bytes that it may still hold back.
+    /// Whether the stream has accepted bytes that it may still hold back.
     unflushed: bool,
     turn: Turn,
-    /// What the clock showed when it was last looked at to drive. It is not looked at in vain: one that is driven again and
-    /// finds nothing to do does without.
+    /// When the clock was last read to drive. It is not read needlessly: a driver that is polled again and finds
+    /// nothing to do manages without.
     driven: Instant,
-    /// What it had shown when the deadlines were looked at.
+    /// The value of `driven` when the deadlines were last checked.
     checked: Instant,
-    /// Whether the last bytes came in small numbers; so will the next.
+    /// Whether the last read returned few bytes; the next one probably will, too.
     expects_little: bool,
     turns: Turns,
 }
 
-/// The way out.
+/// The state of the writing side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Writing {
     Open,
-    /// The stream takes no more for now, and the connection knows.
+    /// The stream accepts no more for now, and the connection knows.
     Blocked,
-    /// We ended it: all has left.
+    /// We ended it, and everything has left.
     Ended,
-    /// It broke: what waited is lost.
+    /// It failed, and what was queued is lost.
     Failed,
 }
 
@@ -108,14 +108,14 @@ impl Writing {
     }
 }
 
-/// Where the owner stands.
+/// What the owner was last told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
-    /// It drives for the first time; there may be events from before.
+    /// Nothing: it drives for the first time, and there may be earlier events.
     First,
-    /// It was told that something happened.
+    /// That something happened.
     Busy,
-    /// It was told to wait, perhaps for very long.
+    /// To wait, perhaps for a very long time.
     Waiting,
 }
 
@@ -140,19 +140,19 @@ impl<S> Driver<S> {
         }
     }
 
-    /// The end that dialled, on a stream after the opening handshake. `leftover` is what came behind the answer.
+    /// The end that dialled, on a stream after the opening handshake. `leftover` is what arrived after the answer.
     ///
     /// # Errors
-    /// If the system gives no random bytes.
+    /// If the system provides no random bytes.
     pub fn client(stream: S, leftover: &[u8], config: connection::Config, clock: Clock) -> io::Result<Self> {
         let conn = Connection::client(config, seed()?, clock.now());
         Ok(Self::new(stream, conn, clock).with_leftover(leftover))
     }
 
-    /// The end that accepted, on a stream after the opening handshake. `leftover` is what came behind the request.
+    /// The end that accepted, on a stream after the opening handshake. `leftover` is what arrived after the request.
     ///
     /// # Errors
-    /// If the system gives no random bytes.
+    /// If the system provides no random bytes.
     pub fn server(stream: S, leftover: &[u8], config: connection::Config, clock: Clock) -> io::Result<Self> {
         let conn = Connection::server(config, seed()?, clock.now());
         Ok(Self::new(stream, conn, clock).with_leftover(leftover))
@@ -165,9 +165,9 @@ impl<S> Driver<S> {
         self
     }
 
-    /// Calls `set` with how many unsent bytes the system may hold for this stream, whenever that changes; see [`Valve`]. For
-    /// a socket that was [tuned](crate::tcp::tune), whose bytes `set` tells the system by
-    /// [`set_unsent`](crate::tcp::set_unsent). What dials or serves here does so by itself.
+    /// Calls `set` with how many unsent bytes the system may hold for this stream, whenever that changes; see
+    /// [`Valve`]. For a [tuned](crate::tcp::tune) socket, `set` is [`set_unsent`](crate::tcp::set_unsent), which tells
+    /// the system. Whatever this crate dials or serves has done both.
     #[must_use]
     pub fn with_valve(self, set: fn(&S, u32)) -> Self {
         Self { valve: Some(Valve::new(set)), ..self }
@@ -178,17 +178,17 @@ impl<S> Driver<S> {
         &self.conn
     }
 
-    /// The connection, to send, to close and to take events. Drive afterwards.
+    /// The connection, to send, to close and to take events. Drive it afterwards.
     pub fn conn_mut(&mut self) -> &mut Connection {
         &mut self.conn
     }
 
-    /// The time, as the connection is told it.
+    /// The time as the connection sees it.
     pub fn now(&self) -> Instant {
         self.clock.now()
     }
 
-    /// The time for one message more: the clock is not looked at for each of many.
+    /// The time for the next message to send: the clock is not read for each of many.
     pub(crate) fn time_to_send(&self) -> Instant {
         self.conn.time_to_send().unwrap_or_else(|| self.now())
     }
@@ -203,8 +203,8 @@ impl<S> Driver<S> {
         self.stream.as_ref()
     }
 
-    /// Whether the stream has been dropped. The last event, [`Event::Closed`](connection::Event::Closed), was taken or
-    /// waits to be.
+    /// Whether the stream has been dropped. The last event, [`Event::Closed`](connection::Event::Closed), has been
+    /// taken or is waiting.
     pub fn is_over(&self) -> bool {
         self.stream.is_none()
     }
@@ -218,19 +218,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         poll_fn(|cx| self.poll_drive(cx)).await;
     }
 
-    /// Reads what there is, reports the time, and writes what there is, in this order.
+    /// Reads what has arrived, reports the time, and writes what is queued, in this order.
     ///
-    /// Ready when something came, a deadline was reached, there is room again where there was none, or it has moved
-    /// enough for one turn; then look at the connection, and call again. Pending when nothing can be done, or when it is the
-    /// turn of others on this thread: the task is woken when that changes. Ready at once when [all is over](Self::is_over),
-    /// and at the first call.
+    /// Ready when something arrived, a deadline was reached, there is room again where there was none, or enough bytes
+    /// have moved for one turn; then look at the connection, and call again. Pending when nothing can be done, or when
+    /// it is the turn of others on this thread: the task is woken when that changes. Ready at once when [all is
+    /// over](Self::is_over), and at the first call.
     pub fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.turns.poll_begin(cx));
         let turn = std::mem::replace(&mut self.turn, Turn::Busy);
 
         let came = self.poll_read(cx).is_ready();
         let mut is_news = came || turn == Turn::First;
-        // Whoever has seen all news and finds no more is told by the timer when something is due.
+        // An owner that has seen all news, on a turn without any, learns from the timer when something is due.
         if came || turn == Turn::Waiting || self.wants_write() {
             is_news |= !came && self.look();
             if !came || self.driven - self.checked >= LATE {
@@ -238,7 +238,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             is_news |= self.poll_write(cx, self.driven).is_ready();
         }
-        // What it took of the last words is all that it gets.
+        // Last bytes that the stream has not accepted by now are given up.
         if self.conn.transport() == Transport::Drop {
             self.stream = None;
             self.alarm = Alarm::default();
@@ -249,10 +249,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Poll::Ready(())
     }
 
-    /// Writes what there is to the last byte, and waits for no more than that. Ready when all of it is on its way, or
-    /// cannot be any more.
+    /// Writes everything that is queued, and waits for nothing else. Ready when all of it is on its way, or can no
+    /// longer be sent.
     ///
-    /// Nothing is read meanwhile and no deadline is kept: after this, [drive](Self::poll_drive).
+    /// Meanwhile nothing is read and no deadline is kept, so [drive](Self::poll_drive) afterwards.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_flush_at(cx, self.clock.now())
     }
@@ -268,8 +268,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Writes what the stream takes at once. For an owner that calls nothing else for a while it also reads, and looks at the
-    /// deadlines: the peer's pings are answered, and ours leave.
+    /// Writes what the stream accepts at once. For an owner that calls nothing else for a while, it also reads and
+    /// checks the deadlines, so that the peer's pings are answered and ours leave.
     pub(crate) fn poll_offer(&mut self, cx: &mut Context<'_>, now: Instant) {
         if now - self.driven < DEAF {
             let _ = self.poll_flush_at(cx, now);
@@ -279,9 +279,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Looks at the clock, and tells the connection if the machine slept since the last time: before what has come
-    /// meanwhile, so that an end that is found after a sleep is not taken for the work of a silence. Says whether it
-    /// slept.
+    /// Reads the clock, and tells the connection if the machine has slept since the last time. The connection must
+    /// learn that before it learns of what arrived meanwhile; otherwise it would blame a silence for an end that is
+    /// found after a sleep. Returns whether the machine slept.
     fn look(&mut self) -> bool {
         let now = self.clock.now();
         let before = std::mem::replace(&mut self.driven, now);
@@ -292,10 +292,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         slept.is_some()
     }
 
-    /// Tells the connection that the deadline `due` was reached; says whether it was.
+    /// Tells the connection if the deadline `due` was reached; returns whether it was.
     fn expire(&mut self, due: Option<Instant>) -> bool {
         self.checked = self.driven;
-        // A task that has used up its budget could not read, and must not judge silence. It is called again at once.
+        // A task that has used up its budget could not read, so it must not judge silence. It is called again at once.
         let is_due = has_budget_remaining() && due.is_some_and(|due| due <= self.driven);
         if is_due {
             self.look();
@@ -304,7 +304,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         is_due
     }
 
-    /// Sets the timer. Ready when something was due.
+    /// Sets the timer. Ready when a deadline was reached, or the machine slept.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(due) = self.conn.poll_timeout() {
             if self.expire(Some(due)) {

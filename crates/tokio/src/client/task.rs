@@ -1,4 +1,4 @@
-//! The task behind a client: it dials, carries bytes, and passes on what its keeper says.
+//! The task behind a client: it dials, carries bytes, and passes on what its keeper reports.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -28,16 +28,16 @@ pub(super) struct Task {
     keeper: Keeper<Ticket>,
     driver: Option<Driver<MaybeTlsStream>>,
     commands: mpsc::UnboundedReceiver<Command>,
-    /// Nobody commands any more.
+    /// No handle of the client is left, so no more commands will arrive.
     released: bool,
     state: watch::Sender<LinkState>,
     traffic: watch::Sender<Traffic>,
     events: broadcast::Sender<LinkEvent>,
     pings: Pings,
-    /// Numbers the pings: no two carry the same.
+    /// Numbers the pings, so that each has a payload of its own.
     pinged: u64,
     closing: Vec<oneshot::Sender<()>>,
-    /// The application has said something, or has room for more.
+    /// Signals that the application has queued something, or has room for more.
     stir: Stir,
 }
 
@@ -74,7 +74,7 @@ impl Task {
 
     pub(super) async fn run(mut self) {
         loop {
-            // What was said before a dial holds for it.
+            // Commands given before a dial apply to it.
             while let Some(command) = self.poll_command() {
                 self.handle_command(command);
             }
@@ -107,7 +107,7 @@ impl Task {
         }
     }
 
-    /// What the application has said by now.
+    /// The next command that the application has already given.
     fn poll_command(&mut self) -> Option<Command> {
         if self.takes_commands() { self.commands.try_recv().ok() } else { None }
     }
@@ -116,7 +116,7 @@ impl Task {
         !self.released && self.closing.is_empty()
     }
 
-    /// Moves what can move without waiting, and passes on what there is to tell.
+    /// Does what can be done without waiting, and passes on what there is to report.
     fn work_off(&mut self) {
         let now = self.host.clock.now();
         if let Some(driver) = &mut self.driver {
@@ -161,7 +161,7 @@ impl Task {
             Command::Tell(id, verb) => self.keeper.tell_transfer(now, id, verb),
             Command::Ping(waiter) => self.ping(waiter),
             Command::Volatile(message, done) => {
-                // Nobody may be waiting for the answer.
+                // The caller may have stopped waiting.
                 let _ = done.send(self.keeper.send_volatile(now, message));
             }
             Command::Confirm(receipt) => self.keeper.confirm(now, receipt),
@@ -176,7 +176,7 @@ impl Task {
 
     fn handle_output(&mut self, output: Output<Ticket>) {
         if let Output::Ended { .. } | Output::LetGo = output {
-            // Whoever hears of an end finds all that was carried until then.
+            // Whoever learns of an end must find all the traffic up to it.
             self.traffic.send_replace(self.keeper.traffic());
         }
         match output {
@@ -213,7 +213,7 @@ impl Task {
         let _ = self.events.send(event);
     }
 
-    /// Reads what has come over the link that is up: that may be the answer that it was doubted for.
+    /// Reads what has arrived on the current link: it may be the answer whose absence raised the doubt.
     async fn read_on(&mut self) {
         let Some(driver) = &mut self.driver else { return };
         poll_fn(|cx| {
@@ -246,7 +246,7 @@ impl Task {
         }
     }
 
-    /// Whether a new link is needed: there is none, or the old one gives way to it.
+    /// Whether a new link is needed: either there is none, or the current one gives way to it.
     fn makes_way(&mut self, now: Instant) -> bool {
         let Some(driver) = &mut self.driver else { return true };
         let makes_way = self.keeper.replace(now, driver.conn_mut());
@@ -255,7 +255,7 @@ impl Task {
     }
 
     fn ping(&mut self, waiter: Waiter) {
-        // Without a link the waiter is dropped, which says so.
+        // Without a link the waiter is dropped, which tells the caller.
         let Some(driver) = &mut self.driver else { return };
         self.pinged += 1;
         pings::ask(&mut self.pings, driver, &self.pinged.to_be_bytes(), waiter);
