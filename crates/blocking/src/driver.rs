@@ -26,25 +26,25 @@ use crate::wait::{Interest, Wakened, wait_for};
 use patience::Patience;
 use read::Flow;
 
-/// After so many bytes in one direction the other one, and the owner, get a turn.
+/// After this many bytes in one direction, the other direction and the owner get a turn.
 const TURN: usize = 1 << 20;
-/// Where no messages have come for so long, the connection gives back what it holds for more. 1 s: no flow pauses for longer
-/// and is one.
+/// If no messages have arrived for this long, the connection frees the memory it holds for more. 1 s: a flow that
+/// pauses for longer is no longer a flow.
 const LULL: Duration = Duration::from_secs(1);
 
-/// One WebSocket connection on a stream, driven by whoever calls.
+/// One WebSocket connection on a stream, driven by its owner's calls.
 ///
-/// This is the level below [`WebSocket`](crate::WebSocket), for owners that want the [`Connection`] itself. It reads, writes
-/// and keeps the time; what to say and when to give up is up to the connection. It never waits for the stream alone, but
-/// always for the connection's next deadline as well, in both directions.
+/// This is the level below [`WebSocket`](crate::WebSocket), for owners that want the [`Connection`] itself. It reads,
+/// writes and keeps the time; the connection decides what to send and when to give up. It never waits for the stream
+/// alone: in both directions, a wait ends at the connection's next deadline.
 ///
-/// Take all events, send what there is room for, and then drive; when that comes back, begin again:
+/// Take all events, send what there is room for, and then drive. When that returns, start again:
 ///
 /// ```
 /// use bowline_blocking::{Driver, Stream};
 /// use bowline_core::{Disconnect, connection::Event};
 ///
-/// /// Counts the bytes that come until the end.
+/// /// Counts the bytes that arrive until the end.
 /// fn count<S: Stream>(mut driver: Driver<S>) -> (usize, Disconnect) {
 ///     let mut bytes = 0;
 ///     loop {
@@ -60,38 +60,39 @@ const LULL: Duration = Duration::from_secs(1);
 /// }
 /// ```
 ///
-/// Pings leave on time only while it is driven: an owner that goes away for minutes keeps its peer waiting. Where that
-/// cannot be excluded, give the driver a thread of its own.
+/// Pings leave on time only while it is driven: an owner that goes away for minutes keeps its peer waiting. If that may
+/// happen, give the driver a thread of its own.
 pub struct Driver<S> {
-    /// Until the end.
+    /// `None` after the end.
     stream: Option<S>,
     valve: Option<Valve<S>>,
     conn: Connection,
     clock: Clock,
     watch: SleepWatch,
-    /// When it was read last, or would have been if the connection wanted input.
+    /// When it was last read, or would have been if the connection had wanted input.
     looked: Instant,
     writing: Writing,
-    /// Whether the stream took bytes that it may still hold back.
+    /// Whether the stream has accepted bytes that it may still hold back.
     unflushed: bool,
     flow: Flow,
-    /// Whether the last read left nothing to read. Since then something may have come.
+    /// Whether the last read took everything there was. Something may have arrived since then.
     is_drained: bool,
-    /// When more than a ping or a pong came last, if the connection holds what may serve for more.
+    /// When something other than a ping or a pong last arrived, while the connection holds memory that more of it could
+    /// use.
     came: Option<Instant>,
     patience: Patience,
     wakened: Option<Wakened>,
 }
 
-/// The way out.
+/// The state of the writing side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Writing {
     Open,
-    /// The stream takes no more for now, and the connection knows.
+    /// The stream accepts no more for now, and the connection knows.
     Blocked,
-    /// We ended it: all has left.
+    /// We ended it, and everything has left.
     Ended,
-    /// It broke: what waited is lost.
+    /// It failed, and what was queued is lost.
     Failed,
 }
 
@@ -101,24 +102,24 @@ impl Writing {
     }
 }
 
-/// Why [`Driver::drive`] came back.
+/// Why [`Driver::drive`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Driven {
     /// Something happened: look at the connection.
     Busy,
-    /// The time that was given has passed.
+    /// The given time has passed.
     TimedOut,
 }
 
 impl<S: Stream> Driver<S> {
     /// Drives a connection over a stream, with the clock that tells the connection the time.
     ///
-    /// The socket is the driver's from here on: whether calls wait for it is up to the driver, and so it is for its
-    /// duplicates (`try_clone`). One serves to shut the socket down, but not to read or write.
+    /// From now on the driver controls the socket: whether calls block is up to the driver, also for duplicates of the
+    /// socket (`try_clone`). A duplicate can shut the socket down, but must not read or write.
     ///
     /// # Errors
-    /// If the stream cannot be told not to wait.
+    /// If the stream cannot be made non-blocking.
     pub fn new(stream: S, conn: Connection, clock: Clock) -> io::Result<Self> {
         stream.set_nonblocking()?;
         Ok(Self {
@@ -138,19 +139,19 @@ impl<S: Stream> Driver<S> {
         })
     }
 
-    /// The end that dialled, on a stream after the opening handshake. `leftover` is what came behind the answer.
+    /// The end that dialled, on a stream after the opening handshake. `leftover` is what arrived after the answer.
     ///
     /// # Errors
-    /// If the system gives no random bytes, or the stream cannot be told not to wait.
+    /// If the system provides no random bytes, or the stream cannot be made non-blocking.
     pub fn client(stream: S, leftover: &[u8], config: connection::Config, clock: Clock) -> io::Result<Self> {
         let conn = Connection::client(config, seed()?, clock.now());
         Ok(Self::new(stream, conn, clock)?.with_leftover(leftover))
     }
 
-    /// The end that accepted, on a stream after the opening handshake. `leftover` is what came behind the request.
+    /// The end that accepted, on a stream after the opening handshake. `leftover` is what arrived after the request.
     ///
     /// # Errors
-    /// If the system gives no random bytes, or the stream cannot be told not to wait.
+    /// If the system provides no random bytes, or the stream cannot be made non-blocking.
     pub fn server(stream: S, leftover: &[u8], config: connection::Config, clock: Clock) -> io::Result<Self> {
         let conn = Connection::server(config, seed()?, clock.now());
         Ok(Self::new(stream, conn, clock)?.with_leftover(leftover))
@@ -165,22 +166,23 @@ impl<S: Stream> Driver<S> {
         self
     }
 
-    /// Lets calls from other threads end a wait.
+    /// Lets other threads end a wait by a call.
     pub(crate) fn set_wakened(&mut self, wakened: Wakened) {
         self.wakened = Some(wakened);
     }
 
-    /// Reads what there is, reports the time, and writes what there is, in this order; and waits if there was nothing to
-    /// do. Comes back when something happened: bytes came, a deadline was reached, there is room again where there was none,
-    /// all has left that had to wait, or the stream is gone; at the latest at `until`, if one is given. When
-    /// [all is over](Self::is_over), at once.
+    /// Reads what has arrived, reports the time, and writes what is queued, in this order; waits if there was nothing
+    /// to do. Returns when something happened: bytes arrived, a deadline was reached, there is room again where there
+    /// was none, everything has left that had to wait, or the stream is gone. Returns at `until` at the latest, if it
+    /// is given, and at once when [all is over](Self::is_over).
     pub fn drive(&mut self, until: Option<Instant>) -> Driven {
-        // A wait tells what has come since the last read, and costs less than a read in vain and a wait.
+        // A wait also tells whether anything has arrived since the last read. That costs less than a vain read and then
+        // a wait.
         let mut reads = !self.is_drained || until.is_some_and(|until| until <= self.clock.now());
         loop {
             let now = self.clock.now();
             if self.step(now, reads) || self.is_over() {
-                // Whoever only writes, and never waits, reads every other time.
+                // An owner that only writes, and never waits, reads every other time.
                 self.is_drained &= reads;
                 return Driven::Busy;
             }
@@ -199,14 +201,14 @@ impl<S: Stream> Driver<S> {
     /// Waits until another thread calls, and for nothing else.
     pub(crate) fn wait_for_call(&self) {
         if let Some(wakened) = &self.wakened {
-            // If it cannot wait, whoever is called looks in vain.
+            // If waiting fails, the caller checks for calls in vain.
             let _ = wakened.wait(None);
         }
     }
 
-    /// Drives on until all is said whose end is known, if the peer takes it soon.
+    /// Drives on until everything is sent that is left to say after a known end, if the peer accepts it soon.
     pub(crate) fn say_last_words(&mut self) {
-        // Calls are for whoever goes on; one that is answered here is lost to him.
+        // Calls are for whoever waits next: one that ended a wait here would be lost to them.
         self.wakened = None;
         let until = self.now() + LAST_WORDS;
         while !self.is_over() && self.now() < until {
@@ -214,8 +216,8 @@ impl<S: Stream> Driver<S> {
         }
     }
 
-    /// Writes what the stream takes at once. For an owner that calls nothing else for a while it also reads, and looks at the
-    /// deadlines: the peer's pings are answered, and ours leave.
+    /// Writes what the stream accepts at once. For an owner that calls nothing else for a while, it also reads and
+    /// checks the deadlines, so that the peer's pings are answered and ours leave.
     pub(crate) fn offer(&mut self, now: Instant) {
         if now - self.looked < DEAF {
             self.write(now);
@@ -224,9 +226,9 @@ impl<S: Stream> Driver<S> {
         }
     }
 
-    /// Does what can be done without waiting; says whether the owner has something to look at.
+    /// Does what can be done without waiting; returns whether there is something for the owner to look at.
     fn step(&mut self, now: Instant, reads: bool) -> bool {
-        // Nothing is held against a peer before all is read that it has said.
+        // Before the connection judges its peer, everything that the peer has sent must have been read.
         let reads = reads || self.is_due(now);
         let came = reads && self.read(now);
         self.rest(now);
@@ -234,17 +236,17 @@ impl<S: Stream> Driver<S> {
         self.follow(now) || came || is_late
     }
 
-    /// Does what follows from what has been read; says whether the owner has something to look at.
+    /// Does what follows from a read; returns whether there is something for the owner to look at.
     fn follow(&mut self, now: Instant) -> bool {
         let is_news = self.write(now);
-        // What it took of the last words is all that it gets.
+        // Last bytes that the stream has not accepted by now are given up.
         if self.conn.transport() == Transport::Drop {
             self.stream = None;
         }
         is_news
     }
 
-    /// Lets the connection give memory back if nothing has come for a while.
+    /// Lets the connection free memory if nothing has arrived for a while.
     fn rest(&mut self, now: Instant) {
         if self.came.is_some_and(|came| now - came >= LULL) {
             self.came = None;
@@ -252,7 +254,7 @@ impl<S: Stream> Driver<S> {
         }
     }
 
-    /// Tells the connection that a deadline was reached; says whether one was.
+    /// Tells the connection if a deadline was reached; returns whether one was.
     fn expire(&mut self, now: Instant) -> bool {
         let is_due = self.is_due(now);
         if is_due {
@@ -265,7 +267,8 @@ impl<S: Stream> Driver<S> {
         self.conn.poll_timeout().is_some_and(|due| due <= now)
     }
 
-    /// Waits for what can be done next, at most for so long; says whether the owner has something to look at.
+    /// Waits for what can be done next, but no longer than this; returns whether there is something for the owner to
+    /// look at.
     fn pause(&mut self, time: Option<Duration>) -> bool {
         if let Some(came) = self.read_patiently(time) {
             return came;
@@ -275,8 +278,8 @@ impl<S: Stream> Driver<S> {
         called
     }
 
-    /// Tells the connection if the machine slept while we waited: before what has come, so that an end that is found after a
-    /// sleep is not taken for the work of a silence.
+    /// Tells the connection if the machine slept while we waited. The connection must learn that before it learns of
+    /// what arrived meanwhile; otherwise it would blame a silence for an end that is found after a sleep.
     fn notice_sleep(&mut self) {
         if let Some(slept) = self.watch.slept() {
             self.conn.handle_wake(self.clock.now(), slept);
@@ -290,19 +293,19 @@ impl<S: Stream> Driver<S> {
         }
     }
 
-    /// Waits for the stream, a call, or the time; says whether somebody has called.
+    /// Waits for the stream, a call, or the time; returns whether somebody has called.
     fn wait(&mut self, time: Option<Duration>) -> bool {
         let Some(stream) = &self.stream else { return false };
         wait_for(stream, self.interest(), self.wakened.as_ref(), time).unwrap_or_else(|_| {
-            // Without a way to wait there is none to go on.
+            // Without a way to wait, it cannot go on.
             self.conn.handle_end(self.clock.now(), End::ReadFailed);
             false
         })
     }
 
-    /// Calls `set` with how many unsent bytes the system may hold for this stream, whenever that changes; see [`Valve`]. For
-    /// a socket that was [tuned](crate::tcp::tune), whose bytes `set` tells the system by
-    /// [`set_unsent`](crate::tcp::set_unsent). What dials or serves here does so by itself.
+    /// Calls `set` with how many unsent bytes the system may hold for this stream, whenever that changes; see
+    /// [`Valve`]. For a [tuned](crate::tcp::tune) socket, `set` is [`set_unsent`](crate::tcp::set_unsent), which tells
+    /// the system. Whatever this crate dials or serves has done both.
     #[must_use]
     pub fn with_valve(self, set: fn(&S, u32)) -> Self {
         Self { valve: Some(Valve::new(set)), ..self }
@@ -313,17 +316,17 @@ impl<S: Stream> Driver<S> {
         &self.conn
     }
 
-    /// The connection, to send, to close and to take events. Drive afterwards.
+    /// The connection, to send, to close and to take events. Drive it afterwards.
     pub fn conn_mut(&mut self) -> &mut Connection {
         &mut self.conn
     }
 
-    /// The time, as the connection is told it.
+    /// The time as the connection sees it.
     pub fn now(&self) -> Instant {
         self.clock.now()
     }
 
-    /// The time for one message more: the clock is not looked at for each of many.
+    /// The time for the next message to send: the clock is not read for each of many.
     pub(crate) fn time_to_send(&self) -> Instant {
         self.conn.time_to_send().unwrap_or_else(|| self.now())
     }
@@ -338,8 +341,8 @@ impl<S: Stream> Driver<S> {
         self.stream.as_ref()
     }
 
-    /// Whether the stream has been dropped. The last event, [`Event::Closed`](connection::Event::Closed), was taken or
-    /// waits to be.
+    /// Whether the stream has been dropped. The last event, [`Event::Closed`](connection::Event::Closed), has been
+    /// taken or is waiting.
     pub fn is_over(&self) -> bool {
         self.stream.is_none()
     }

@@ -1,4 +1,4 @@
-//! The work behind a client: it dials, carries bytes, and passes on what its keeper says.
+//! The work behind a client: it dials, carries bytes, and passes on what its keeper reports.
 
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -28,14 +28,14 @@ use crate::watch::{Audience, Teller};
 /// How many threads work on the files of a client: reading, hashing, writing and syncing overlap.
 const FILES: usize = 4;
 
-/// The work behind a client, done by whoever calls.
+/// The work behind a client, done inside the caller's calls.
 #[derive(Debug)]
 pub(super) struct Task {
     dialing: Dialing,
     clock: Clock,
     keeper: Keeper<Ticket>,
     driver: Option<Driver<MaybeTlsStream>>,
-    /// How many dials were begun, and whether what comes of the last one is wanted.
+    /// How many dials were started; the last one is still wanted while `is_dialing`.
     dials: u64,
     is_dialing: bool,
     post: Post<Letter>,
@@ -44,10 +44,10 @@ pub(super) struct Task {
     traffic: Teller<Traffic>,
     events: Arc<Audience<LinkEvent>>,
     pings: Pings,
-    /// Numbers the pings: no two carry the same.
+    /// Numbers the pings, so that each has a payload of its own.
     pinged: u64,
     closing: Vec<mpsc::Sender<()>>,
-    /// The jobs on files.
+    /// The jobs on files that are under way.
     jobs: Count,
 }
 
@@ -64,7 +64,7 @@ impl Task {
         let (clock, jobs) = (Clock::start(), Count::default());
         let token_file = config.token_file.clone();
         let reports = post.clone();
-        // Whoever has ended needs no reports.
+        // A client that has ended needs no reports.
         let deliver: Deliver = Arc::new(move |report| {
             reports.send(Letter::Report(report));
         });
@@ -106,7 +106,7 @@ impl Task {
         !self.keeper.is_over()
     }
 
-    /// Waits until there is more to do, at the latest until then.
+    /// Waits until there is more to do, but no longer than this.
     pub(super) fn wait(&mut self, until: Option<Instant>) {
         let due = [self.keeper.poll_timeout(), until].into_iter().flatten().min();
         let due = if self.post.may_wait() { due } else { Some(Instant::ZERO) };
@@ -116,19 +116,19 @@ impl Task {
         }
         let time = due.map(|due| due - self.clock.now());
         if self.wakened.wait(time).is_err() {
-            // Whoever cannot wait for all of it waits for a moment.
+            // If waiting is impossible, pause for a moment.
             thread::sleep(PAUSE);
         }
     }
 
-    /// Brings the files to rest, and tells those who have waited for the end.
+    /// Waits for the jobs on files, then tells those who wait for the end.
     pub(super) fn end(mut self) {
         self.keeper.rest(self.clock.now());
         self.jobs.wait();
         let closing = std::mem::take(&mut self.closing);
         drop(self);
         for done in closing {
-            // Nobody may be waiting any more.
+            // The caller may have stopped waiting.
             let _ = done.send(());
         }
     }
@@ -137,7 +137,7 @@ impl Task {
         self.clock.now()
     }
 
-    /// Moves what can move, and passes on what there is to tell.
+    /// Does what can be done without waiting, and passes on what there is to report.
     fn work_off(&mut self) {
         let now = self.clock.now();
         if let Some(driver) = &mut self.driver {
@@ -167,7 +167,7 @@ impl Task {
             }
             Letter::Tell(id, verb) => self.keeper.tell_transfer(now, id, verb),
             Letter::Volatile(message, done) => {
-                // Nobody may be waiting for the answer.
+                // The caller may have stopped waiting.
                 let _ = done.send(self.keeper.send_volatile(now, message));
             }
             Letter::Confirm(receipt) => self.keeper.confirm(now, receipt),
@@ -182,7 +182,7 @@ impl Task {
             Letter::Dialed(number, result) if self.is_dialing && number == self.dials => {
                 self.handle_dialed(now, result);
             }
-            // Nobody waits for that one any more.
+            // The result of a dial that was given up.
             Letter::Dialed(..) => {}
             Letter::Report(report) => self.keeper.handle_report(now, report),
         }
@@ -190,7 +190,7 @@ impl Task {
 
     fn handle_output(&mut self, now: Instant, output: Output<Ticket>) {
         if let Output::Ended { .. } | Output::LetGo = output {
-            // Whoever hears of an end finds all that was carried until then.
+            // Whoever learns of an end must find all the traffic up to it.
             self.traffic.tell(self.keeper.traffic());
         }
         match output {
@@ -214,13 +214,13 @@ impl Task {
         }
     }
 
-    /// Dials on another thread: that may take long, and what is told meanwhile is to be heard.
+    /// Dials on another thread, since it may take long, and letters must be handled meanwhile.
     fn dial(&mut self, now: Instant) {
         self.dials += 1;
         self.is_dialing = true;
         let (number, post) = (self.dials, self.post.clone());
         let dialing = self.dialing.start(self.keeper.dial_config(), move |result| {
-            // Whoever has ended needs no connection.
+            // A client that has ended needs no connection.
             post.send(Letter::Dialed(number, result));
         });
         if let Err(disconnect) = dialing {
@@ -252,10 +252,10 @@ impl Task {
         }
     }
 
-    /// Whether a new link is needed: there is none, or the old one gives way to it.
+    /// Whether a new link is needed: either there is none, or the current one gives way to it.
     fn makes_way(&mut self, now: Instant) -> bool {
         let Some(driver) = &mut self.driver else { return true };
-        // What has come over the old one may be the answer that it was doubted for.
+        // What has arrived on the current link may be the answer whose absence raised the doubt.
         driver.drive(Some(Instant::ZERO));
         let makes_way = self.keeper.replace(now, driver.conn_mut());
         self.pass_on(now);
@@ -268,7 +268,7 @@ impl Task {
     }
 
     fn ping(&mut self, waiter: Waiter) {
-        // Without a link the waiter is dropped, which says so.
+        // Without a link the waiter is dropped, which tells the caller.
         let Some(driver) = &mut self.driver else { return };
         self.pinged += 1;
         pings::ask(&mut self.pings, driver, &self.pinged.to_be_bytes(), waiter);
@@ -276,8 +276,8 @@ impl Task {
 }
 
 impl Drop for Task {
-    /// Also of one that nobody has closed, or that has panicked: whoever waits for it is told, and what comes later is
-    /// not kept.
+    /// Also runs for a client that nobody has closed, or that has panicked: those who wait for it are told, and later
+    /// letters are not kept.
     fn drop(&mut self) {
         drop(self.post.close());
         self.events.leave();
