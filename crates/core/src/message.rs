@@ -15,16 +15,16 @@ use bytes::{Bytes, BytesMut};
 use core::fmt;
 use core::ops::Deref;
 
-/// A binary message in up to three pieces, so that a header and a checksum can stand around a body that nobody copied.
+/// A binary message in up to three pieces, so that a header and a checksum can surround a body without copying it.
 ///
 /// On the wire it is one message: the bytes of `head`, `body` and `tail` in this order.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Parts {
-    /// What comes before the body.
+    /// The bytes before the body.
     pub head: Bytes,
-    /// The bulk.
+    /// The bulk of the message.
     pub body: Bytes,
-    /// What comes after the body.
+    /// The bytes after the body.
     pub tail: Bytes,
 }
 
@@ -34,7 +34,7 @@ impl Parts {
         self.head.len() + self.body.len() + self.tail.len()
     }
 
-    /// Whether the message has no bytes at all.
+    /// Whether the message is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -77,10 +77,10 @@ impl From<Bytes> for Parts {
     }
 }
 
-/// A message, whole.
+/// A whole message.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Message {
-    /// Text, which is UTF-8.
+    /// UTF-8 text.
     Text(Text),
     /// Bytes.
     Binary(Bytes),

@@ -209,7 +209,7 @@ impl Case<'_> {
         self.traffic.broken().filter(|_| self.evidence.cut == Cut::Boundary)
     }
 
-    /// The same, unless it was a pause in a conversation, or broken by a ping that came early because somebody waits.
+    /// The same, unless it was too short for a path to forget a connection.
     pub(super) fn unanswered_silence(&self) -> Option<Duration> {
         self.broken().map(|broken| broken.lasted).filter(|lasted| *lasted >= MIN_UNANSWERED)
     }

@@ -38,10 +38,11 @@ pub enum Event {
         /// As reported to [`handle_wake`](super::Connection::handle_wake).
         slept: Duration,
     },
-    /// Somebody is [impatient](super::Connection::set_impatient), and a ping has not been answered yet: the path may be
-    /// dead. Nothing has ended, and the peer may still answer. Repeated while nothing comes, after waits that double.
+    /// The application is [impatient](super::Connection::set_impatient), and a ping has not been answered yet: the path
+    /// may be dead. Nothing has ended, and the peer may still answer. Repeated while nothing arrives, after waits that
+    /// double.
     Doubtful {
-        /// How long nothing has come.
+        /// How long nothing has arrived.
         silent: Duration,
     },
     /// The peer answers pings with data, if at all, but never with a Pong. Reported once. Such a peer will seem dead as

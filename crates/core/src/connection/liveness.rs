@@ -53,8 +53,8 @@ impl Connection {
         }
     }
 
-    /// Ends the connection as the heartbeat would later, because another one takes its place. Returns false and changes
-    /// nothing unless it is [doubtful](Self::is_doubtful) and nobody has closed it.
+    /// Ends the connection as the heartbeat would do later, because another one takes its place. Returns false and
+    /// changes nothing unless the connection is [doubtful](Self::is_doubtful) and nobody has closed it.
     pub(crate) fn give_way(&mut self, now: Instant) -> bool {
         let now = self.at(now);
         if !self.is_open() {

@@ -117,7 +117,7 @@ impl Connection {
         self.unfinished
     }
 
-    /// Whether the heartbeat has reported a [doubt](super::Event::Doubtful), and nothing has come since.
+    /// Whether the heartbeat has reported a [doubt](super::Event::Doubtful), and nothing has arrived since.
     pub fn is_doubtful(&self) -> bool {
         self.heartbeat.is_doubtful()
     }

@@ -8,12 +8,12 @@
 //!                     └─────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! The host reads and writes and looks at the clock, in this order each time it wakes up: read what there is
+//! The host reads, writes and looks at the clock. Each time it wakes up, it follows this order: read what has arrived
 //! ([`handle_input`](Connection::handle_input), or [`input`](Connection::input) and
 //! [`handle_read`](Connection::handle_read)), report the time ([`handle_timeout`](Connection::handle_timeout)), take
-//! all events ([`poll_event`](Connection::poll_event)), write what there is ([`output`](Connection::output),
+//! all events ([`poll_event`](Connection::poll_event)), write what is queued ([`output`](Connection::output),
 //! [`handle_written`](Connection::handle_written)), and sleep until [`poll_timeout`](Connection::poll_timeout) or until
-//! the transport is ready. Events come before writing, because taking one may put an answer into the output. The
+//! the transport is ready. Events come before writing, because taking one may queue an answer. The
 //! [manual](crate::manual::embedding) shows this as programs.
 
 mod clock;
@@ -293,15 +293,15 @@ impl Connection {
     /// Whether the peer's application owes an answer, which only this application knows. A silence during that time is
     /// not taken for an idle limit of the path: the path may have been cut under what was sent, or under the answer.
     ///
-    /// `pump` sets this while chunks of files are unacknowledged, while more of them may arrive, or while a client would
-    /// rather [open another connection](Self::set_impatient).
+    /// `pump` sets this while chunks of files are unacknowledged, while more of them may arrive, or while a client
+    /// would rather [open another connection](Self::set_impatient).
     pub fn set_awaiting(&mut self, now: Instant, awaiting: bool) {
         self.closing.set_awaiting(now, awaiting);
     }
 
-    /// Whether somebody is waiting for the peer who would rather open another connection than wait for the verdict on
-    /// this one. Meanwhile silence is probed early, and [`Event::Doubtful`] reports that the answer is late: see
-    /// [`Heartbeat::set_impatient`].
+    /// Whether the application is impatient: it waits for the peer, and would rather open another connection than wait
+    /// until this one is found dead. Meanwhile, silence is probed early, and [`Event::Doubtful`] reports a late answer:
+    /// see [`Heartbeat::set_impatient`].
     ///
     /// `pump` sets this for a client's `Session`, which then asks for another connection.
     pub fn set_impatient(&mut self, now: Instant, impatient: bool) {

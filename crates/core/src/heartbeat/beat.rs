@@ -1,4 +1,4 @@
-//! What a heartbeat asks for, and the news that a ping may carry.
+//! What a heartbeat asks for, and the news that a ping may bring.
 
 use super::{Heartbeat, State};
 use crate::Instant;
@@ -16,14 +16,14 @@ pub enum Beat {
     Ping {
         /// The application data of the frame; a Pong will repeat it.
         payload: [u8; 8],
-        /// What the application should learn on this occasion.
+        /// What the application should learn with it.
         news: Option<News>,
     },
-    /// Send an unsolicited Pong with an empty payload: it tells the peer and everything in between that we are here
+    /// Send an unsolicited Pong with an empty payload: it tells the peer, and everything in between, that we are here
     /// (RFC 6455 §5.5.3).
     Pong,
-    /// Somebody is [impatient](super::Heartbeat::set_impatient), and a ping has not been answered yet. Nothing has
-    /// ended: a slow peer may still answer. Repeated while nothing comes, after waits that double.
+    /// The owner is [impatient](super::Heartbeat::set_impatient), and a ping has not been answered yet. Nothing has
+    /// ended: a slow peer may still answer. Repeated while nothing arrives, after waits that double.
     Doubt {
         /// Time since the last byte from the peer.
         silent: Duration,
@@ -41,7 +41,7 @@ pub enum Beat {
     },
 }
 
-/// Why a ping was sent, if not only because it was time.
+/// Why a ping was sent, if not just because it was due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum News {
@@ -66,7 +66,7 @@ impl Heartbeat {
     }
 
     pub(super) fn ping(&mut self, now: Instant, news: Option<News>) -> Beat {
-        // Behind a full transport a Pong may be many intervals late, and what arrives meanwhile answers nothing.
+        // Behind a full transport, a Pong may be many intervals late, and what arrives meanwhile answers nothing.
         let at_once = |left| left > self.drained && !self.blocked;
         if self.state == State::Quiet && self.pings.newest_left().is_some_and(at_once) {
             self.answered = self.answered.saturating_add(1);

@@ -8,23 +8,23 @@ use super::{Beat, Config, Heartbeat, Mode, State};
 use crate::Instant;
 use core::time::Duration;
 
-/// How long a peer that somebody is waiting for may be silent before it is pinged.
+/// How long a peer may be silent before it is pinged, while the owner is impatient.
 const PROBE_AFTER: Duration = Duration::from_secs(3);
 
 /// Early pings keep this distance, or the interval if that is shorter, because a peer may limit how often it is pinged.
 const PROBE_EVERY: Duration = Duration::from_secs(20);
 
-/// How long the answer may take before the first doubt: a packet that is lost, and lost again when it is retransmitted,
-/// takes three seconds.
+/// How long the answer may take before the first doubt: a packet that is lost, and then lost again when it is
+/// retransmitted, takes three seconds.
 const DOUBT_AFTER: Duration = Duration::from_secs(3);
 
-/// How often the wait for the first doubt is doubled at most, after doubts that were wrong.
+/// How often the wait for the first doubt can be doubled after wrong doubts.
 const MOST_WRONG: u8 = 3;
 
 /// What the heartbeat remembers about doubts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Doubt {
-    /// Since when somebody has been waiting who could open another connection; the end of time if nobody is.
+    /// Since when the owner has been impatient; the end of time while it is not.
     impatient: Instant,
     /// When the outstanding ping would have been due without impatience, if it was early; otherwise zero. The verdict
     /// counts from then.
@@ -36,13 +36,14 @@ pub(super) struct Doubt {
     last: Instant,
     /// How many times the peer turned out to be alive after doubts.
     wrong: u8,
-    /// How much longer than others this connection waits for its first doubt, in milliseconds: what makes many clients
-    /// doubt at once must not make them dial at once.
+    /// How much longer this connection waits for its first doubt than others may, in milliseconds: what makes many
+    /// clients doubt at once must not make them dial at once.
     spread: u16,
 }
 
 impl Doubt {
-    /// Without doubts. The more jitter the pings have, the wider the doubts are spread: a second for the default of 10 %.
+    /// No doubts yet. The more jitter the pings have, the wider the doubts are spread: over a second with the default
+    /// of 10 %.
     pub(super) fn new(config: &Config, random: u64) -> Self {
         let widest = 100 * u64::from(config.jitter_percent);
         let never = Instant::ZERO;
@@ -50,12 +51,12 @@ impl Doubt {
         Self { impatient: Instant::MAX, usual: never, asked: never, raised: 0, last: never, wrong: 0, spread }
     }
 
-    /// A new ping is out, or we read again: whether the peer is alive is open once more.
+    /// A new ping is out, or reading has resumed: whether the peer is alive is an open question again.
     pub(super) fn withdraw(&mut self) {
         self.raised = 0;
     }
 
-    /// Whether anybody is waiting.
+    /// Whether the owner is impatient.
     #[inline]
     fn is_possible(&self) -> bool {
         self.impatient < Instant::MAX
@@ -72,34 +73,35 @@ impl Doubt {
 }
 
 impl Heartbeat {
-    /// Whether somebody is waiting for the peer who would rather open another connection than wait for the verdict.
-    /// Then a silence of 3 s leads to a ping, if the last one is at least an interval (or 20 s) ago. If the answer
-    /// takes more than 3 to 4 s, and longer than round trips on this path explain, there is a [`Beat::Doubt`]. The verdict
-    /// comes no sooner. This needs [`Mode::Full`]. Default: nobody is waiting.
+    /// Whether the owner is impatient: it waits for the peer, and would rather open another connection than wait until
+    /// this one is found dead. Then a silence of 3 s leads to a ping, unless another ping was sent within the last
+    /// interval, or within the last 20 s if that is shorter. If the answer takes more than 3 to 4 s, and longer than
+    /// round trips on this path explain, there is a [`Beat::Doubt`]. The verdict does not come any sooner. This needs
+    /// [`Mode::Full`]. Default: not impatient.
     pub fn set_impatient(&mut self, now: Instant, impatient: bool) {
         let now = self.advance(now);
         self.doubt.impatient = if impatient { self.doubt.impatient.min(now) } else { Instant::MAX };
     }
 
-    /// Whether there has been a [`Beat::Doubt`], and since then no sign of life and no reason of ours not to see one.
+    /// Whether there was a [`Beat::Doubt`], and since then neither a sign of life nor a reason of ours to miss one.
     pub fn is_doubtful(&self) -> bool {
         self.doubt.raised > 0 && self.paused.is_none() && matches!(self.state, State::Probing { .. })
     }
 
-    /// Gives the verdict before its time, because the owner has another connection and drops this one. Returns `None`
-    /// and changes nothing unless the peer is [in doubt](Self::is_doubtful).
+    /// Gives the verdict early, because the owner has another connection and drops this one. Returns `None` and changes
+    /// nothing unless the peer is [in doubt](Self::is_doubtful).
     pub fn give_up(&mut self, now: Instant) -> Option<Beat> {
         let now = self.advance(now);
         self.is_doubtful().then(|| self.die(now))
     }
 
-    /// When silence calls for an early ping.
+    /// When silence leads to an early ping.
     #[inline]
     pub(super) fn probe_at(&self) -> Option<Instant> {
         if self.doubt.is_possible() { self.next_probe() } else { None }
     }
 
-    /// When the outstanding ping has waited long enough for a doubt, or for another one.
+    /// When the unanswered ping leads to a doubt, or to another one.
     #[inline]
     pub(super) fn doubt_at(&self) -> Option<Instant> {
         if self.doubt.is_possible() { self.next_doubt() } else { None }

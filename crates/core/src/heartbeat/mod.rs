@@ -24,8 +24,17 @@
 //! [`handle_wake`](Heartbeat::handle_wake) and [`handle_timeout`](Heartbeat::handle_timeout);
 //! [`set_interval`](Heartbeat::set_interval) changes its interval.
 //!
-//! An owner that has something to send and can open another connection need not wait for the verdict: after
-//! [`set_impatient`](Heartbeat::set_impatient), silence leads to an early ping, and a late answer to a doubt.
+//! An owner that waits for its peer and can open another connection need not wait for the verdict. After
+//! [`set_impatient`](Heartbeat::set_impatient), silence leads to an early ping, a late answer to a doubt, and
+//! [`give_up`](Heartbeat::give_up) to an early verdict:
+//!
+//! ```text
+//!          silent for 3 s: Ping           no answer for 3 s: Doubt            give_up: Dead
+//!   Quiet ──────────────────────▶ Probing ─────────────────────────▶ doubtful ──────────────▶ Dead
+//!     ▲                              │                                │  │ ▲
+//!     └───────────── a byte ─────────┴────────────────────────────────┘  └─┘ still no answer:
+//!                                                                            another Doubt
+//! ```
 
 mod beat;
 mod config;

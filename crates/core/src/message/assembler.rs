@@ -1,56 +1,57 @@
-//! Messages from frames, whole.
+//! Assembles whole messages from frames.
 
 use super::Message;
 use crate::frame::{Decoder, FrameError, Header, Limits, MAX_SHORT_FRAME, Opcode, ShortFrame, held};
 use crate::utf8::{Utf8Error, Validator};
 use core::fmt;
 
-/// Messages up to this length can be lent to the application. A decoder copies what is shorter in any case, and each to
-/// memory of its own; a read of them that waits is in one place instead, and costs half as much.
+/// Messages up to this length can be lent to the application. The decoder copies such short messages in any case. If
+/// they are not lent, each gets memory of its own; if they are, all that arrived in one read wait in one place, which
+/// costs half as much.
 const MAX_SHORT: u64 = 1 << 10;
 
-/// Puts messages together from frames, within limits, and checks text as it arrives.
+/// Assembles messages from frames, within limits, and checks text as it arrives.
 ///
-/// Show it the frame at hand after each call of [`Decoder::decode`]: [`handle_arrived`](Self::handle_arrived) while
-/// the frame is not whole, [`handle_frame`](Self::handle_frame) once it is. Control frames are none of its business.
+/// Show it the current frame after each call of [`Decoder::decode`]: [`handle_arrived`](Self::handle_arrived) while the
+/// frame is incomplete, [`handle_frame`](Self::handle_frame) once it is complete. It does not handle control frames.
 ///
-/// A message stays in the decoder until it is whole. Fragments are joined there as they arrive.
+/// A message stays in the decoder until it is complete. Fragments are joined there as they arrive.
 #[derive(Default)]
 pub struct Assembler {
     limits: Limits,
-    /// The message at hand, if it comes in fragments and one has come, or a part of one.
+    /// The current message, if it is fragmented and at least a part of a fragment has arrived.
     begun: Option<Begun>,
-    /// The text of the message so far.
+    /// Checks the text of the message so far.
     utf8: Validator,
-    /// How many bytes of the frame at hand, which is not whole, have been looked at, or taken if it is a fragment.
+    /// How many bytes of the current, incomplete frame have been checked, or joined if it is a fragment.
     seen: usize,
 }
 
-/// A message that lies in the decoder, whole.
+/// A complete message that lies in the decoder.
 #[derive(Clone, Copy)]
 pub(crate) enum Short<'a> {
     Text(&'a str),
     Binary(&'a [u8]),
 }
 
-/// A message of which a fragment has come, or a part of one.
+/// A message of which at least a part of a fragment has arrived.
 struct Begun {
     text: bool,
-    /// Of how many bytes, which are joined in the decoder.
+    /// How many bytes of it have been joined in the decoder.
     bytes: u64,
-    /// How many of its fragments are whole.
+    /// How many of its fragments are complete.
     fragments: u32,
 }
 
 impl Assembler {
-    /// An assembler that takes messages within these limits.
+    /// An assembler that accepts messages within these limits.
     pub fn new(mut limits: Limits) -> Self {
         limits.message = Some(held(limits.message));
         Self { limits, ..Self::default() }
     }
 
-    /// Looks at the data frame in the decoder, of which only a part has arrived, so that a message too long or a text that
-    /// is not UTF-8 is refused before the rest comes. What has arrived of a fragment is taken.
+    /// Checks the incomplete data frame in the decoder, so that a message that is too long, or a text that is not
+    /// UTF-8, is refused before the rest arrives. What has arrived of a fragment is joined.
     ///
     /// # Errors
     /// What is wrong with the message; nothing more can be assembled then.
@@ -67,8 +68,8 @@ impl Assembler {
         Ok(())
     }
 
-    /// The message that lies in the decoder, if it is short and has only the frame at hand, which is whole. Otherwise
-    /// [`handle_frame`](Self::handle_frame) takes it.
+    /// The message that lies in the decoder, if it is short and consists of the current frame alone, which is complete.
+    /// Otherwise, [`handle_frame`](Self::handle_frame) takes it.
     pub(crate) fn short_message<'a>(
         &mut self,
         decoder: &'a Decoder,
@@ -84,8 +85,8 @@ impl Assembler {
         }))
     }
 
-    /// The message that is this frame, in this place; `None` if anything is wrong with it, which
-    /// [`handle_frame`](Self::handle_frame) will tell.
+    /// The message in this frame, unmasked into this place; `None` if anything is wrong with it, which
+    /// [`handle_frame`](Self::handle_frame) will report.
     #[inline]
     pub(crate) fn short_frame<'a>(
         &self,
@@ -97,7 +98,7 @@ impl Assembler {
         if frame.is_text { utf8(payload).ok().map(Short::Text) } else { Some(Short::Binary(payload)) }
     }
 
-    /// Takes the whole data frame that lies in the decoder. Returns the message if this completes one.
+    /// Takes the complete data frame that lies in the decoder. Returns the message if this completes one.
     ///
     /// # Errors
     /// What is wrong with the message; nothing more can be assembled then.
@@ -119,24 +120,24 @@ impl Assembler {
         }
     }
 
-    /// The bytes so far of a message that is not finished, in whole fragments.
+    /// The bytes so far of an incomplete message, in complete fragments.
     pub fn unfinished(&self) -> Option<u64> {
         self.arrived().map(|bytes| bytes.saturating_sub(self.seen as u64))
     }
 
-    /// The same, with those of the fragment that is not whole.
+    /// The same, including those of the incomplete fragment.
     pub(crate) fn arrived(&self) -> Option<u64> {
         self.begun.as_ref().map(|begun| begun.bytes)
     }
 
-    /// The text that is one frame: checked in one go, whatever has been looked at while it came.
+    /// The text in a single frame. It is checked in one go, no matter how much was checked while it arrived.
     fn whole_text<'a>(&mut self, decoder: &'a Decoder) -> Result<&'a str, FrameError> {
         self.utf8 = Validator::new();
         self.seen = 0;
         utf8(decoder.payload())
     }
 
-    /// Takes what has arrived of a fragment.
+    /// Joins what has arrived of a fragment.
     fn join(&mut self, header: &Header, decoder: &mut Decoder) -> Result<(), FrameError> {
         let text = header.opcode == Opcode::Text;
         let begun = self.begun.get_or_insert(Begun { text, bytes: 0, fragments: 0 });

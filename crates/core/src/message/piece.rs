@@ -1,12 +1,12 @@
-//! Messages in pieces, for those that are larger than memory or not known to their end.
+//! Messages in pieces, for those that are larger than memory, or whose end is not known yet.
 
 use super::{Message, Text};
 use bytes::Bytes;
 
-/// A part of a message: what has come of it by now, or what is to be sent of it next.
+/// A part of a message: what has arrived of it by now, or what is to be sent of it next.
 ///
-/// All pieces of a message are of one kind, and the last one says so. A message is its pieces, one behind the other;
-/// where they were cut means nothing.
+/// All pieces of a message are of one kind, and the last one is marked. Joined, they are the message; where it was cut
+/// has no meaning.
 ///
 /// ```
 /// use bowline_core::message::Piece;
@@ -16,19 +16,19 @@ use bytes::Bytes;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// The bytes, or the text, which is cut between two characters. It may be empty.
+    /// The bytes or the text, which is never cut inside a character. It may be empty.
     pub part: Message,
-    /// Whether the message ends with this.
+    /// Whether it is the last piece of its message.
     pub is_last: bool,
 }
 
 /// How received messages are handed to the application.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Delivery {
-    /// Each message whole, once its last byte has come.
+    /// Whole, once the last byte has arrived.
     #[default]
     Whole,
-    /// Each message in pieces, as they arrive.
+    /// In pieces, as they arrive.
     Pieces,
 }
 
@@ -43,17 +43,17 @@ enum Kind {
 }
 
 impl Piece {
-    /// A piece of text, and not the last one.
+    /// A piece of text that is not the last one.
     pub fn text(text: impl Into<Text>) -> Self {
         Self { part: Message::text(text), is_last: false }
     }
 
-    /// A piece of a binary message, and not the last one.
+    /// A piece of a binary message that is not the last one.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self { part: Message::binary(bytes), is_last: false }
     }
 
-    /// The same as the last piece of its message.
+    /// The same piece, as the last one of its message.
     #[must_use]
     pub fn last(self) -> Self {
         Self { is_last: true, ..self }
@@ -95,7 +95,7 @@ impl Unfinished {
         self.0.is_none_or(|kind| kind == piece.kind())
     }
 
-    /// This piece was the next one.
+    /// Records that this piece was the next one.
     pub fn push(&mut self, piece: &Piece) {
         self.0 = (!piece.is_last).then_some(piece.kind());
     }

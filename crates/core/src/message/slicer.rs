@@ -1,14 +1,14 @@
-//! Pieces of messages from frames, as they arrive.
+//! Turns frames into pieces of messages as they arrive.
 
 use super::{Message, Piece, Text};
 use crate::frame::{Decoder, FrameError, Header, Limits, Opcode};
 use crate::utf8::Validator;
 use alloc::string::String;
 
-/// Hands on messages piece by piece as their frames arrive, within limits, and checks text on the way.
+/// Returns messages piece by piece as their frames arrive, within limits, and checks text on the way.
 ///
-/// Show it the frame at hand after each call of [`Decoder::decode`], whole or not. Nothing is held back but a character
-/// that is not complete.
+/// Show it the current frame after each call of [`Decoder::decode`], complete or not. Nothing is held back except an
+/// incomplete character.
 #[derive(Debug, Default)]
 pub struct Slicer {
     limits: Limits,
@@ -16,25 +16,26 @@ pub struct Slicer {
     utf8: Validator,
 }
 
-/// A message of which something has come.
+/// A message of which something has arrived.
 #[derive(Clone, Copy, Debug)]
 struct Begun {
     text: bool,
-    /// Bytes of its whole frames.
+    /// The bytes of its complete frames.
     bytes: u64,
     fragments: u32,
-    /// Bytes of the frame that is not whole.
+    /// The bytes that have arrived of its incomplete frame.
     arrived: u64,
 }
 
 impl Slicer {
-    /// One that takes messages within these limits. They count for messages as a whole; no memory depends on them.
+    /// A slicer that accepts messages within these limits. They apply to whole messages; memory use does not depend on
+    /// them.
     pub fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
     }
 
-    /// Takes what has arrived of the data frame that lies in the decoder. Returns it as a piece, unless that were empty
-    /// and not the last; what was good before something bad is returned, too.
+    /// Takes what has arrived of the data frame in the decoder. Returns it as a piece, unless the piece would be empty
+    /// and not the last. Text before an error is returned as well.
     ///
     /// # Errors
     /// What is wrong with the message; nothing more can be made of it then.
@@ -59,7 +60,7 @@ impl Slicer {
             (Message::Binary(decoder.take_arrived()), Ok(()))
         };
         if result.is_err() {
-            // How much of it has come besides depends on how it was read.
+            // How much more of the frame has arrived depends on how it was read.
             begun.arrived = 0;
         } else if is_whole {
             begun.bytes = begun.bytes.saturating_add(header.len);
@@ -71,17 +72,17 @@ impl Slicer {
         ((is_last || !part.is_empty()).then_some(Piece { part, is_last }), result)
     }
 
-    /// The bytes so far of a message that is not finished; those of whole frames only, once something was wrong.
+    /// The bytes so far of an incomplete message; after an error, only those of complete frames.
     pub fn unfinished(&self) -> Option<u64> {
         self.begun.map(|begun| begun.bytes.saturating_add(begun.arrived))
     }
 
-    /// The bytes so far of a message that is not finished, in whole frames.
+    /// The bytes so far of an incomplete message, in complete frames.
     pub(crate) fn whole(&self) -> u64 {
         self.begun.map_or(0, |begun| begun.bytes)
     }
 
-    /// The characters that are whole by now.
+    /// The characters that are complete by now.
     fn text(&mut self, bytes: &[u8], is_last: bool) -> (Text, Result<(), FrameError>) {
         let mut text = String::new();
         let mut result = self.utf8.decode(bytes, &mut text);

@@ -1,4 +1,4 @@
-//! What is kept: small, since a server has many connections.
+//! What is recorded. It is small, because a server has many connections.
 
 use crate::connection::Lesson;
 use crate::{CloseCode, End, Instant};
@@ -11,17 +11,17 @@ pub(crate) enum What {
     Stalled(Range),
     /// The machine slept.
     Slept(Range),
-    /// A time was given that lay before another one by this much.
+    /// The given time was before an earlier one by this much.
     ClockBack(Range),
-    /// The transport took nothing although there was something to write.
+    /// The transport accepted nothing for this long although there was something to write.
     Full(Range),
-    /// ... and does not take anything.
+    /// ... and still does not accept anything.
     StillFull,
-    /// Nobody read the transport.
+    /// Nobody read from the transport for this long.
     Deaf(Range),
-    /// ... nor does anybody now.
+    /// ... and still nobody does.
     StillDeaf,
-    /// Nothing has come for this long, and a ping has not been answered.
+    /// Nothing has arrived for this long, and a ping has not been answered.
     Doubtful(Millis),
     PeerDoesNotPong,
     Heartbeat {
@@ -29,23 +29,23 @@ pub(crate) enum What {
         to: Millis,
         why: Lesson,
     },
-    /// A ping of the heartbeat left, and nothing has come since.
+    /// A heartbeat ping left, and nothing has arrived since.
     PingLeft,
-    /// A ping of the heartbeat was queued, and could not leave.
+    /// A heartbeat ping was queued, and could not leave.
     PingWaits,
-    /// Our application closes.
+    /// Our application closed the connection.
     Asked(CloseCode),
-    /// We cannot go on.
+    /// We could not continue.
     Failed(CloseCode),
     CloseSent(CloseCode),
     CloseReceived(CloseCode),
     TransportEnded(End),
-    /// This many bytes of messages were waiting to leave when all was over.
+    /// This many bytes of messages were still queued at the end.
     NotLeft(u64),
     GaveUp(GaveUp),
-    /// Another connection takes the place of this one.
+    /// Another connection took the place of this one.
     GaveWay,
-    /// It goes on; this is when somebody looked.
+    /// It continues; this is when the timeline was read.
     Now(Standing),
 }
 
@@ -59,14 +59,14 @@ pub(crate) enum GaveUp {
     BothClosed,
 }
 
-/// How a connection is that has not ended.
+/// The state of a connection that has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Open { round_trip: Option<Micros> },
     Closing,
 }
 
-/// Milliseconds, of which a connection of seven weeks has as many as fit.
+/// Milliseconds, up to seven weeks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Millis(u32);
 
@@ -74,14 +74,14 @@ pub(crate) struct Millis(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Micros(u32);
 
-/// The least and the most of some durations.
+/// The shortest and the longest of some durations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
     pub(super) least: Millis,
     pub(super) most: Millis,
 }
 
-/// Something remarkable, and when; or several of its kind in a row.
+/// A remarkable event and its time, or several of the same kind in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Note {
     pub(super) first: Instant,
@@ -99,7 +99,7 @@ pub(super) struct Routine {
     pub(super) round_trips: RoundTrips,
 }
 
-/// The shortest and the longest of some round trips; the shortest is the longer one while there are none.
+/// The shortest and the longest of some round trips. While there are none, the shortest is greater than the longest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RoundTrips {
     pub(super) least: Micros,
@@ -128,7 +128,7 @@ pub(crate) struct Counts {
 }
 
 impl What {
-    /// What both are in one, if they are of a kind that comes in numbers.
+    /// Both as one, if they are of a kind that recurs.
     fn merged(self, other: Self) -> Option<Self> {
         Some(match (self, other) {
             (Self::Stalled(a), Self::Stalled(b)) => Self::Stalled(a.with(b)),
@@ -146,7 +146,7 @@ impl Note {
         Self { first: at, last: at, times: 1, what }
     }
 
-    /// How long it had been going on when it was noted, at most.
+    /// How long it had lasted when it was noted, at most.
     pub(super) fn lasted(&self) -> Duration {
         match self.what {
             What::Stalled(lasted) | What::Slept(lasted) | What::Full(lasted) | What::Deaf(lasted) => {
@@ -156,7 +156,7 @@ impl Note {
         }
     }
 
-    /// Takes in another one if it is of the same kind; says whether it did.
+    /// Merges another one into this if it is of the same kind; returns whether it did.
     pub(super) fn take(&mut self, at: Instant, what: What) -> bool {
         let merged = self.what.merged(what);
         if let Some(what) = merged {
@@ -167,7 +167,7 @@ impl Note {
 }
 
 impl Counts {
-    /// What has come on top of `earlier`.
+    /// What was counted since `earlier`.
     pub(super) fn since(&self, earlier: &Self) -> Self {
         Self {
             bytes_sent: self.bytes_sent - earlier.bytes_sent,

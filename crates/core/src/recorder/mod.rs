@@ -1,8 +1,8 @@
 //! The flight recorder of a connection: the last things that happened to it, and when.
 //!
-//! Remarkable things are noted one by one, or together if they are of a kind; what crosses between two of them is only
-//! summed up. So a connection that has been pinged for hours owns no memory for this, and one to which much happens owns
-//! a few KiB. There are no payloads in it, nor anything else that is not to be shown around.
+//! Remarkable events are noted one by one, or together if they recur; the traffic between two of them is only summed
+//! up. So a connection that has only pinged for hours owns no memory for this, and one with many events owns a few KiB.
+//! The record contains no payloads, and nothing else that must stay private.
 
 mod entry;
 mod timeline;
@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use entry::{Entry, Millis, Note, RoundTrips, Routine};
 
-/// So many entries are kept.
+/// How many entries are kept.
 const KEPT: usize = 64;
 
 /// What happened to one connection.
@@ -30,9 +30,9 @@ pub(crate) struct Recorder {
     opening: Opening,
     /// Oldest first.
     entries: Vec<Entry>,
-    /// How many older ones there were.
+    /// How many older ones were dropped.
     dropped: u32,
-    /// What had been counted when the newest entry was made.
+    /// The counts when the newest entry was made.
     counted: Counts,
     /// The round trips since then.
     round_trips: RoundTrips,
@@ -65,8 +65,8 @@ impl Recorder {
         self.round_trips = self.round_trips.with(rtt);
     }
 
-    /// Something remarkable happened. `crossed` is when the last byte crossed before it, and `counts` is what has been
-    /// counted until now.
+    /// Something remarkable happened. `crossed` is when the last byte before it crossed, and `counts` are the counts so
+    /// far.
     pub(crate) fn note(&mut self, now: Instant, what: What, counts: Counts, crossed: Instant) {
         let newest = self.entries.iter_mut().rev().find_map(|entry| match entry {
             Entry::Note(note) => Some(note),
@@ -79,7 +79,7 @@ impl Recorder {
         self.push(Entry::Note(Note::new(now, what)));
     }
 
-    /// All of it; `open` is what has begun and not ended, with its times.
+    /// The whole record; `open` is what has begun and not ended, with its times.
     pub(crate) fn timeline(
         &self,
         open: impl Iterator<Item = (Instant, What)>,
@@ -98,7 +98,7 @@ impl Recorder {
         self.entries.capacity() * size_of::<Entry>()
     }
 
-    /// Ends the routine since the newest entry.
+    /// Adds an entry for the routine traffic since the newest entry.
     fn sum_up(&mut self, counts: Counts, crossed: Instant) {
         let sums = counts.since(&self.counted);
         if sums != Counts::default() {

@@ -1,4 +1,4 @@
-//! What a recorder has kept, to be read.
+//! The record of a connection, for people to read.
 
 use super::Recorder;
 use super::entry::Entry;
@@ -10,15 +10,15 @@ use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 use core::time::Duration;
 
-/// A gap without a byte is shown from this length on.
+/// Gaps of at least this length without a byte are shown.
 const SILENCE: Duration = Duration::from_secs(10);
-/// Times are told in seconds up to this one; beyond, hours and minutes are easier to read.
+/// Times up to this one are written in seconds. Beyond it, hours and minutes are easier to read.
 const LONG: Duration = Duration::from_secs(10_000);
 
-/// What happened on a connection, in the order of time: at most the last 64 things, and what was routine in sums.
+/// What happened on a connection, in chronological order: at most the last 64 entries, with routine traffic summed up.
 ///
-/// `Display` prints a line for each, with the time since the connection was opened; two dots before a time mean "until
-/// then". There are no payloads, masks, tokens or reasons of Close frames in it, so it can be put into a bug report.
+/// `Display` prints a line for each entry, with the time since the connection was opened; two dots before a time mean
+/// "until then". It contains no payloads, masks, tokens or reasons of Close frames, so it can go into a bug report.
 ///
 /// ```
 /// use bowline_core::connection::{Config, Connection};
@@ -42,11 +42,11 @@ const LONG: Duration = Duration::from_secs(10_000);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeline(Recorder);
 
-/// A line, before it is written.
+/// A line to print.
 struct Row {
-    /// When it began, for the silence before it. A sum may have begun any time.
+    /// When it began, to show the silence before it; `None` for a sum, whose beginning is unknown.
     from: Option<Instant>,
-    /// The time it tells.
+    /// The time that is printed.
     at: Instant,
     is_sum: bool,
     text: String,
@@ -65,7 +65,7 @@ impl Timeline {
         rows
     }
 
-    /// The time of a row, to be put in front of it.
+    /// The time to print in front of a row.
     fn label(&self, row: &Row, is_long: bool) -> String {
         let dots = if row.is_sum { ".. " } else { "" };
         let millis = (row.at - self.0.opening.at).as_millis();
@@ -95,7 +95,7 @@ impl fmt::Display for Timeline {
         let rows = self.rows();
         let is_long = rows.last().is_some_and(|row| row.at - self.0.opening.at >= LONG);
         let labels: Vec<_> = rows.iter().map(|row| self.label(row, is_long)).collect();
-        // At least as wide as the labels of most timelines, so that they look alike.
+        // At least as wide as most timelines need, so that they look alike.
         let width = labels.iter().map(String::len).max().unwrap_or(0).max(11) + 2;
         let mut heard = Some(self.0.opening.at);
         for (index, (row, label)) in rows.iter().zip(&labels).enumerate() {
@@ -114,7 +114,7 @@ impl fmt::Display for Timeline {
             if index == 0 && self.0.dropped > 0 {
                 let dropped = Count(self.0.dropped.into(), "older line");
                 writeln!(f, "{:width$}  ... {dropped} not kept ...", "")?;
-                // Who knows what they were.
+                // What was dropped is unknown, so a silence after it is, too.
                 heard = None;
             }
         }

@@ -1,4 +1,4 @@
-//! What was kept, in words.
+//! The record in words.
 
 use super::Opening;
 use super::entry::{Counts, Entry, GaveUp, Note, Range, RoundTrips, Routine, Standing, What};
@@ -7,8 +7,8 @@ use crate::words::{Count, Secs, Size, Span};
 use crate::{End, Role};
 use core::fmt;
 
-/// A control frame is at most this long, with its header and mask. One that was not counted was a Close, of which another
-/// entry tells.
+/// A control frame is at most this long, with its header and mask. One that was not counted was a Close, which has an
+/// entry of its own.
 pub(crate) const CONTROL: u64 = 131;
 
 impl fmt::Display for Opening {
@@ -37,7 +37,7 @@ impl fmt::Display for Routine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { bytes_sent, bytes_received, messages_sent, messages_received, .. } = self.sums;
         let Counts { pings, pongs, pings_received, .. } = self.sums;
-        // Where messages are long, parts of them cross as well.
+        // More bytes than the control frames account for are parts of messages.
         let controls = 1 + u64::from(pings) + u64::from(pongs) + u64::from(pings_received);
         let has_parts = |bytes| bytes > CONTROL * controls;
         let mut list = List { f, is_begun: false };
@@ -76,7 +76,7 @@ impl List<'_, '_> {
 
     fn crossed(&mut self, verb: &str, bytes: u64, messages: u32) -> fmt::Result {
         if bytes == 0 {
-            // Nothing of it has left.
+            // None of it has left.
             return write!(self.f, "{} to send", Count(messages.into(), "message"));
         }
         write!(self.f, "{verb} {}", Size(bytes, 1))?;
@@ -109,7 +109,7 @@ impl fmt::Display for Range {
     }
 }
 
-/// From the one to the other, if they are told in different words.
+/// A range, or a single value if both ends read the same.
 struct Ends {
     least: Span,
     most: Span,
@@ -128,7 +128,7 @@ impl fmt::Display for Ends {
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // One of a kind is told when it was over, and lasted until then.
+        // A single stall or sleep is dated when it was over, and lasted until then.
         let recurring = |f: &mut fmt::Formatter<'_>, what: &str, lasted: Range| match self.times {
             1 => write!(f, "{what} for {lasted}"),
             times => write!(f, "{what} {times} times, for {lasted}"),

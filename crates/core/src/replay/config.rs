@@ -1,10 +1,10 @@
-//! How much is kept for a peer, and how soon it hears what has arrived.
+//! How much is kept until the peer acknowledges it, and how soon the peer's messages are acknowledged.
 
 use core::time::Duration;
 
-/// So many bytes owe an acknowledgement at once.
+/// This many bytes are acknowledged at once.
 const LATE: u32 = 64 << 10;
-/// The longest message of a session does not wait for the acknowledgement of what came before it: that may be late.
+/// So that the longest message of a session need not wait for earlier ones to be acknowledged, which may be late.
 const ROOM: u32 = (1 << 20) + LATE;
 
 /// When a message counts as arrived.
@@ -14,7 +14,8 @@ pub enum AckOn {
     /// When it was handed to the application.
     #[default]
     Delivery,
-    /// When the application says so by [`confirm`](super::Replay::confirm): it has written it down, or passed it on.
+    /// When the application says so by [`confirm`](super::Replay::confirm), because it has stored the message or passed
+    /// it on.
     Confirmation,
 }
 
@@ -22,39 +23,39 @@ pub enum AckOn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// How many bytes of messages may wait for an acknowledgement; a single longer one is taken when nothing else waits.
-    /// Default: 1 MiB and 64 KiB, some seconds of a talkative application; the longest message of a
-    /// session finds room behind as much as its receiver may acknowledge late.
+    /// How many bytes of messages may be unacknowledged; a single longer message is accepted when no other is. Default:
+    /// 1 MiB and 64 KiB, which takes a talkative application some seconds. The longest message of a session still fits
+    /// behind as much as its receiver may acknowledge late.
     pub max_bytes: usize,
-    /// How many messages may. Default: 1024. 0 counts as 1.
+    /// How many messages may be unacknowledged. Default: 1024. 0 counts as 1.
     pub max_messages: usize,
-    /// After so many messages their arrival is acknowledged at once, or after half of the window, if that is less. Default:
-    /// 32, so that acknowledgements cost little beside them.
+    /// After how many messages their arrival is acknowledged at once, or after half of the window if that is less.
+    /// Default: 32, so that acknowledgements cost little in comparison.
     pub ack_messages: u64,
-    /// After so many bytes, too, or half of the window. Default: 64 KiB, a small part of what a peer keeps.
+    /// After how many bytes, or half of the window if that is less. Default: 64 KiB, a small part of what a peer keeps.
     pub ack_bytes: usize,
-    /// And after this time. Default: 200 ms; what a peer keeps for longer is hardly ever needed.
+    /// After how much time. Default: 200 ms; a peer hardly ever needs what it has kept for longer.
     pub ack_after: Duration,
     /// When a message counts as arrived. Default: when it was handed to the application.
     pub ack_on: AckOn,
-    /// What may come from the peer and wait for its confirmation. Default: as much as is kept for the peer.
+    /// How much the peer may send unacknowledged. Default: as much as is kept for the peer.
     pub window: Window,
 }
 
-/// How much one end takes that it has not acknowledged; a single longer message is taken when nothing else waits.
+/// How much one end accepts unacknowledged; a single longer message is accepted when no other is unacknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// So many messages; 0 counts as 1.
+    /// How many messages; 0 counts as 1.
     pub messages: u32,
-    /// So many bytes.
+    /// How many bytes.
     pub bytes: u32,
 }
 
 impl Window {
-    /// No limit worth the name: for a peer that has not named one.
+    /// Practically no limit: for a peer that has not set one.
     pub const MAX: Self = Self { messages: u32::MAX, bytes: u32::MAX };
 
-    /// Whether a message of so many bytes fits behind others.
+    /// Whether a message of this length fits behind the unacknowledged ones.
     pub(super) fn admits(self, messages: usize, bytes: usize, len: usize) -> bool {
         messages == 0
             || (messages < self.messages as usize && bytes.saturating_add(len) <= self.bytes as usize)
@@ -68,15 +69,15 @@ impl Default for Window {
 }
 
 impl Config {
-    /// The same, as far as a message can cross with it.
+    /// The same settings, raised where nothing could cross with them.
     pub(crate) fn usable(mut self) -> Self {
         self.max_messages = self.max_messages.max(1);
         self.window.messages = self.window.messages.max(1);
         self
     }
 
-    /// Whether so many messages, of so many bytes, are acknowledged at once. A peer that is given little room must not wait
-    /// for the time of an acknowledgement whenever it has used that up.
+    /// Whether this many messages and bytes are acknowledged at once. A peer with little room must not have to wait for
+    /// `ack_after` whenever it has used it up.
     pub(super) fn is_much(&self, messages: u64, bytes: usize) -> bool {
         let Window { messages: room, bytes: room_bytes } = self.window;
         messages >= self.ack_messages.min(u64::from(room).div_ceil(2))

@@ -1,22 +1,22 @@
-//! What has arrived, and what the peer knows of that.
+//! What has arrived, and how much of it the peer knows to have arrived.
 
 use super::{AckOn, Arrival, Config, Fault};
 use crate::{Instant, Message};
 use alloc::collections::VecDeque;
 
-/// The numbers of what has arrived: each is taken once, and none before the one before it.
+/// The numbers of arrived messages: each is accepted once, and in order.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
     /// The highest number that was delivered.
     delivered: u64,
     /// The highest number that may be acknowledged.
     done: u64,
-    /// The highest number that was acknowledged on the link of the day.
+    /// The highest number that was acknowledged on the current link.
     told: u64,
-    /// The lengths of those that were delivered and may not be acknowledged, and their sum.
+    /// The lengths of those that were delivered but may not be acknowledged yet, and their sum.
     held: VecDeque<usize>,
     held_bytes: usize,
-    /// Bytes that may be acknowledged and are not, and since when that is owed.
+    /// How many bytes may be acknowledged but are not yet, and since when.
     bytes: usize,
     since: Option<Instant>,
     duplicates: u64,
@@ -34,7 +34,7 @@ impl Incoming {
             self.duplicates = self.duplicates.saturating_add(1);
             return Arrival::Duplicate;
         }
-        // Within one link nothing is lost, so nothing is put in order either.
+        // Nothing is lost within one link, so nothing needs to be reordered.
         let expected = self.delivered.saturating_add(1);
         if number != expected {
             return Arrival::Fault(Fault::Gap { expected, got: number });
@@ -63,18 +63,18 @@ impl Incoming {
         }
     }
 
-    /// The number up to which everything is there. It is told now.
+    /// The number up to which everything may be acknowledged. This counts as acknowledging it.
     pub(super) fn acknowledge(&mut self) -> u64 {
         (self.bytes, self.since, self.told) = (0, None, self.done);
         self.done
     }
 
-    /// Whether there is something to acknowledge.
+    /// Whether anything is to be acknowledged.
     pub(super) fn is_owed(&self) -> bool {
         self.since.is_some()
     }
 
-    /// When an acknowledgement is due; at once, if there is much to acknowledge.
+    /// When an acknowledgement is due: at once, if there is much to acknowledge.
     pub(super) fn due(&self, config: &Config) -> Option<Instant> {
         let since = self.since?;
         let is_much = config.is_much(self.done - self.told, self.bytes);

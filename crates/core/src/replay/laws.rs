@@ -16,7 +16,7 @@ enum Frame {
     Ack(u64),
 }
 
-/// One end, and what is on its way to it.
+/// One end, and the frames on their way to it.
 struct Side {
     replay: Replay,
     arriving: VecDeque<Frame>,
@@ -24,11 +24,11 @@ struct Side {
     to_send: VecDeque<Message>,
 }
 
-/// Two ends and the link of the day.
+/// Two ends and the current link.
 struct World {
     now: Instant,
     sides: [Side; 2],
-    /// How many frames have arrived on this link.
+    /// How many frames have arrived on the current link.
     passed: usize,
 }
 
@@ -55,7 +55,7 @@ impl World {
         }
     }
 
-    /// What is on its way is lost.
+    /// Frames on their way are lost.
     fn link_down(&mut self) {
         for side in &mut self.sides {
             side.arriving.clear();
@@ -63,7 +63,7 @@ impl World {
         }
     }
 
-    /// The application of this side says what it can.
+    /// The application of this side sends as much as it can.
     fn say(&mut self, side: usize) {
         let Side { replay, to_send, .. } = &mut self.sides[side];
         while let Some(message) = to_send.pop_front() {
@@ -123,7 +123,7 @@ impl World {
         }
     }
 
-    /// Everything has arrived, once and in order, and nothing is kept any more.
+    /// Everything has arrived, once and in order, and nothing is kept any longer.
     fn assert_whole(&self, counts: [usize; 2]) {
         for (side, count) in counts.into_iter().enumerate() {
             assert_eq!(messages(side, count), self.sides[1 - side].got, "of side {side}");
@@ -137,7 +137,7 @@ fn config(max_messages: usize, ack_messages: u64, ack_on: AckOn) -> Config {
     Config { max_messages, ack_messages, ack_on, ..Config::default() }
 }
 
-/// The first link is cut after so many frames, the second after so many more, and so on.
+/// The first link is cut after this many frames, the second after this many more, and so on.
 fn lossy(config: Config, counts: [usize; 2], cuts: &[usize]) -> World {
     let mut world = World::new(config, counts);
     for frames in cuts {
@@ -230,7 +230,7 @@ fn any_call() -> impl Strategy<Value = Call> {
 }
 
 proptest! {
-    /// Exactly once and in order, whatever the schedule, and wherever links are cut.
+    /// Exactly once and in order, whatever the schedule is and wherever links are cut.
     #[test]
     fn everything_arrives_once_and_in_order(
         counts in [0..40_usize, 0..40_usize], max_messages in 1..12_usize, ack_messages in 1..6_u64,
@@ -255,7 +255,7 @@ proptest! {
         world.assert_whole(counts);
     }
 
-    /// Nothing panics, numbers that make no sense change nothing, and the buffer keeps its limits.
+    /// Nothing panics, nonsensical numbers change nothing, and the buffer keeps its limits.
     #[test]
     fn whatever_a_peer_says_nothing_breaks(calls in vec((any_call(), 0..300_u64), 0..100), confirms in any::<bool>()) {
         let ack_on = if confirms { AckOn::Confirmation } else { AckOn::Delivery };

@@ -1,8 +1,8 @@
 //! Messages that arrive once and in order, however many links it takes.
 //!
-//! Each message gets a number, and is kept until the peer has acknowledged it. When a link is lost, both ends tell each
-//! other on the next one which number has arrived last, and continue from there: what had arrived is dropped here, the
-//! rest is sent again, and duplicates are recognised by their numbers.
+//! Each message gets a number, and is kept until the peer has acknowledged it. When a link is lost, the two ends tell
+//! each other on the next one which number arrived last, and continue from there: what has arrived is dropped at the
+//! sender, the rest is sent again, and duplicates are recognised by their numbers.
 //!
 //! ```text
 //!              handle_link_up: tell the peer our number      handle_resumed: its number has come
@@ -13,13 +13,13 @@
 //!      └──────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! It moves by [`handle_link_up`](Replay::handle_link_up), [`handle_resumed`](Replay::handle_resumed),
+//! Its inputs are [`handle_link_up`](Replay::handle_link_up), [`handle_resumed`](Replay::handle_resumed),
 //! [`handle_message`](Replay::handle_message), [`handle_ack`](Replay::handle_ack),
 //! [`handle_link_down`](Replay::handle_link_down) and [`reset`](Replay::reset).
 //!
-//! What is promised: within a session, each message is delivered exactly once and in the order of sending. When a
-//! session is lost, because one end has forgotten it, each message was delivered at most once, and those whose fate is
-//! unknown come back to the sender.
+//! The promise: within a session, each message is delivered exactly once and in the order of sending. When a session is
+//! lost, because one end has forgotten it, each message was delivered at most once, and those whose fate is unknown are
+//! returned to the sender.
 
 mod config;
 mod incoming;
@@ -38,7 +38,7 @@ use incoming::Incoming;
 use outgoing::Outgoing;
 use thiserror::Error;
 
-/// One end of a session of messages.
+/// One end of a message session.
 ///
 /// ```
 /// use bowline_core::replay::{Arrival, Config, Replay};
@@ -46,17 +46,18 @@ use thiserror::Error;
 ///
 /// let now = Instant::ZERO;
 /// let (mut here, mut there) = (Replay::new(Config::default()), Replay::new(Config::default()));
-/// // Sent before there is a link: it is kept.
+/// // Sent before there is a link, so it is kept.
 /// here.send(Message::text("hello"))?;
 ///
-/// // A link comes up. Both say how far they have come.
+/// // A link comes up. Both ends say how far they have got.
 /// let (ours, theirs) = (here.handle_link_up(now), there.handle_link_up(now));
 /// here.handle_resumed(now, theirs)?;
 /// there.handle_resumed(now, ours)?;
 /// let (number, message) = here.poll_message().unwrap();
 /// assert_eq!(there.handle_message(now, number, message), Arrival::Deliver(Message::text("hello")));
 ///
-/// // It is lost before the acknowledgement has left. The next one tells what is known: nothing is sent twice.
+/// // It is lost before the acknowledgement has left. On the next one, both say what they have:
+/// // nothing is sent twice.
 /// here.handle_link_down(now);
 /// there.handle_link_down(now);
 /// let (ours, theirs) = (here.handle_link_up(now), there.handle_link_up(now));
@@ -70,7 +71,7 @@ pub struct Replay {
     config: Config,
     link: Link,
     now: Instant,
-    /// What the peer takes.
+    /// How much the peer accepts.
     window: Window,
     outgoing: Outgoing,
     incoming: Incoming,
@@ -79,57 +80,57 @@ pub struct Replay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
     Down,
-    /// The peer has not said how far it has come.
+    /// The peer has not yet said how far it has got.
     Resuming,
     Up,
 }
 
-/// What happened to a message that came.
+/// What to do with a message that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// It is the next one: for the application.
+    /// It is the next one: hand it to the application.
     Deliver(Message),
-    /// It had come before, on an earlier link.
+    /// It had already arrived, on an earlier link.
     Duplicate,
-    /// The peer does not follow the protocol. Close the link with 1002.
+    /// The peer violates the protocol. Close the link with 1002.
     Fault(Fault),
 }
 
-/// What a peer must not do. Close the link with 1002; nothing was changed by it.
+/// A violation by the peer. Close the link with 1002; nothing was changed by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// A number was left out; within one link that cannot happen by itself.
+    /// A number was left out, which cannot happen by itself within one link.
     #[error("gap: expected {expected}, got {got}")]
     Gap {
-        /// The number that is next.
+        /// The number that was due.
         expected: u64,
-        /// The number that came.
+        /// The number that arrived.
         got: u64,
     },
-    /// Something was acknowledged that was never sent.
+    /// A number was acknowledged that was never sent.
     #[error("ack of unsent: {acked}, but {sent} was the last one sent")]
     AckOfUnsent {
-        /// What was acknowledged.
+        /// The number that was acknowledged.
         acked: u64,
-        /// The last that was sent.
+        /// The last number that was sent.
         sent: u64,
     },
-    /// More came than is accepted before it is acknowledged.
+    /// More arrived than is accepted unacknowledged.
     #[error("more than the window allows: {messages} messages of {bytes} bytes are already waiting")]
     Flood {
-        /// How many wait.
+        /// How many messages are unacknowledged.
         messages: usize,
         /// How many bytes they have.
         bytes: usize,
     },
-    /// It came before the peer had said what has arrived there.
+    /// It arrived before the peer had said which messages had arrived there.
     #[error("a message or ack before the session was resumed")]
     TooEarly,
 }
 
-/// The two ends do not remember the same session: less has arrived at the peer than it had acknowledged, or more than
-/// was ever sent. Call [`Replay::reset`].
+/// The two ends do not remember the same session: the peer says that less has arrived than it had acknowledged, or more
+/// than was ever sent. Call [`Replay::reset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the peer does not know this session: it says that {last} was the last message it received")]
 #[non_exhaustive]
@@ -138,22 +139,22 @@ pub struct Lost {
     pub last: u64,
 }
 
-/// A message that is not known to have arrived when its session was lost.
+/// A message that may not have arrived when its session was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unacknowledged {
     /// The message.
     pub message: Message,
-    /// Whether it was handed to a link, so that it may have arrived.
+    /// Whether it was handed to a link, so it may have arrived.
     pub maybe_delivered: bool,
 }
 
-/// A message that was not accepted: too many wait for their acknowledgement.
+/// A message that was not accepted: too many are unacknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("no room: too many messages are waiting to be acknowledged")]
 pub struct Full(pub Message);
 
 impl Replay {
-    /// The end of a session that begins, without a link.
+    /// One end of a new session, without a link.
     pub fn new(config: Config) -> Self {
         Self {
             config: config.usable(),
@@ -167,14 +168,15 @@ impl Replay {
 
     // Facts.
 
-    /// A link is up. Tell the peer this number, the last that has arrived here, before anything else.
+    /// A link is up. Before anything else, tell the peer this number: the last that has arrived here.
     pub fn handle_link_up(&mut self, now: Instant) -> u64 {
         self.at(now);
         self.link = Link::Resuming;
         self.incoming.acknowledge()
     }
 
-    /// The peer has said which number was the last to arrive there. What comes after it is sent again, before all else.
+    /// The peer has said which number was the last to arrive there. The messages after it are sent again, before all
+    /// others.
     ///
     /// # Errors
     /// The peer remembers another session. Nothing was changed.
@@ -190,12 +192,12 @@ impl Replay {
         Ok(())
     }
 
-    /// The peer has said how much it accepts unacknowledged. Until it does, everything is handed over.
+    /// The peer has said how much it accepts unacknowledged. Until then, there is no limit.
     pub fn handle_window(&mut self, window: Window) {
         self.window = window;
     }
 
-    /// A message came with this number.
+    /// A message with this number arrived.
     pub fn handle_message(&mut self, now: Instant, number: u64, message: Message) -> Arrival {
         let now = self.at(now);
         if self.link != Link::Up {
@@ -213,7 +215,7 @@ impl Replay {
         self.outgoing.handle_ack(last).err()
     }
 
-    /// The link is lost. What is not acknowledged is kept for the next one.
+    /// The link is lost. Unacknowledged messages are kept for the next one.
     pub fn handle_link_down(&mut self, now: Instant) {
         self.at(now);
         self.link = Link::Down;
@@ -224,20 +226,20 @@ impl Replay {
     /// Accepts a message, with or without a link, and returns its number.
     ///
     /// # Errors
-    /// If too many wait for their acknowledgement; the message comes back.
+    /// If too many are unacknowledged; the message is returned.
     pub fn send(&mut self, message: Message) -> Result<u64, Full> {
         self.outgoing.send(&self.config, message).map_err(Full)
     }
 
-    /// The application has taken care of everything up to this number, so it may be acknowledged: for
+    /// The application has processed everything up to this number, so it may be acknowledged: for
     /// [`AckOn::Confirmation`].
     pub fn confirm(&mut self, now: Instant, last: u64) {
         let now = self.at(now);
         self.incoming.confirm(now, last);
     }
 
-    /// The session is over, and a new one begins: on the current link, if there is one. Returns what is not known to
-    /// have arrived, in order.
+    /// The session is over, and a new one begins: on the current link, if there is one. Returns the messages that may
+    /// not have arrived, in order.
     pub fn reset(&mut self) -> Vec<Unacknowledged> {
         if self.link == Link::Resuming {
             self.link = Link::Up;
@@ -253,19 +255,19 @@ impl Replay {
         if self.link == Link::Up { self.outgoing.next(self.window) } else { None }
     }
 
-    /// The number to acknowledge, if it is time.
+    /// The number to acknowledge, if an acknowledgement is due.
     pub fn poll_ack(&mut self, now: Instant) -> Option<u64> {
         let now = self.at(now);
         self.poll_timeout().filter(|due| *due <= now)?;
         Some(self.incoming.acknowledge())
     }
 
-    /// The number to acknowledge, if there is something to acknowledge: to go along with what is being written anyway.
+    /// The number to acknowledge, if there is anything to acknowledge: to send along with something else.
     pub fn ack_along(&mut self) -> Option<u64> {
         (self.link == Link::Up && self.incoming.is_owed()).then(|| self.incoming.acknowledge())
     }
 
-    /// The number to write into a frame that has a place for it. This acknowledges it.
+    /// The number for a frame that has a field for it. This counts as acknowledging it.
     pub fn acknowledge(&mut self) -> u64 {
         self.incoming.acknowledge()
     }
@@ -277,32 +279,32 @@ impl Replay {
 
     // Looking.
 
-    /// Whether a message may be written.
+    /// Whether there is a message to write.
     pub fn has_message(&self) -> bool {
         self.link == Link::Up && self.outgoing.has_next(self.window)
     }
 
-    /// How many messages wait for their acknowledgement.
+    /// How many messages are unacknowledged.
     pub fn unacknowledged(&self) -> usize {
         self.outgoing.len()
     }
 
-    /// How many bytes they have.
+    /// How many bytes they have in total.
     pub fn unacknowledged_bytes(&self) -> usize {
         self.outgoing.bytes()
     }
 
-    /// How many messages are handed to this link for the second time, and not yet.
+    /// How many messages still have to be handed to this link although an earlier one had them.
     pub fn repeats(&self) -> u64 {
         self.outgoing.repeats()
     }
 
-    /// How many messages came twice.
+    /// How many messages arrived twice.
     pub fn duplicates(&self) -> u64 {
         self.incoming.duplicates()
     }
 
-    /// The latest time seen: one that steps back stands still.
+    /// The latest time seen: if the time steps back, it stands still.
     fn at(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.now

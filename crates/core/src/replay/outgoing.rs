@@ -1,27 +1,27 @@
-//! What was sent, until it is known to have arrived.
+//! Messages that were sent, until they are known to have arrived.
 
 use super::{Config, Fault, Unacknowledged, Window};
 use crate::Message;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// Messages with ascending numbers: acknowledged ones are gone, the others wait.
+/// Messages with ascending numbers. Acknowledged ones are dropped.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
-    /// Those that wait for an acknowledgement, in order. The first has the number after `acked`.
+    /// The unacknowledged messages, in order. The number of the first is `acked` + 1.
     waiting: VecDeque<Message>,
     bytes: usize,
     /// The highest number that is known to have arrived.
     acked: u64,
     /// The highest number that was ever handed to a link.
     handed: u64,
-    /// The highest number that was handed to the link of the day, and the bytes of those that are not acknowledged.
+    /// The highest number that was handed to the current link, and how many bytes of those are unacknowledged.
     told: u64,
     told_bytes: usize,
 }
 
 impl Outgoing {
-    /// Takes a message, if there is room for it, and gives it its number.
+    /// Accepts a message if there is room for it, and returns its number.
     pub(super) fn send(&mut self, config: &Config, message: Message) -> Result<u64, Message> {
         let bytes = self.bytes.saturating_add(message.len());
         if self.waiting.len() >= config.max_messages || (bytes > config.max_bytes && !self.waiting.is_empty())
@@ -34,7 +34,7 @@ impl Outgoing {
         Ok(number)
     }
 
-    /// The next one for the link of the day, if the peer takes it.
+    /// The next message for the current link, if the peer accepts it.
     pub(super) fn next(&mut self, window: Window) -> Option<(u64, Message)> {
         let message = self.admitted(window)?.clone();
         self.told += 1;
@@ -48,12 +48,12 @@ impl Outgoing {
             return Err(Fault::AckOfUnsent { acked: last, sent: self.handed });
         }
         self.drop_until(last);
-        // What is confirmed late need not be sent again.
+        // A message that is acknowledged late need not be sent again.
         self.told = self.told.max(self.acked);
         Ok(())
     }
 
-    /// A new link: everything after `last` is to be handed over again. False if that cannot be done.
+    /// There is a new link, and everything after `last` must be handed over again. Returns false if that is impossible.
     pub(super) fn resume(&mut self, last: u64) -> bool {
         if last < self.acked || last > self.handed {
             return false;
@@ -63,7 +63,7 @@ impl Outgoing {
         true
     }
 
-    /// Gives back what is not known to have arrived, and starts anew.
+    /// Returns the messages that may not have arrived, and starts again.
     pub(super) fn reset(&mut self) -> Vec<Unacknowledged> {
         let Self { waiting, acked, handed, .. } = core::mem::take(self);
         let numbers = acked + 1..;
@@ -71,22 +71,22 @@ impl Outgoing {
         left.map(|(message, number)| Unacknowledged { message, maybe_delivered: number <= handed }).collect()
     }
 
-    /// How many messages wait for an acknowledgement.
+    /// How many messages are unacknowledged.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// How many bytes they have.
+    /// How many bytes they have in total.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Whether there is one for the link of the day that the peer takes.
+    /// Whether there is a message for the current link that the peer accepts.
     pub(super) fn has_next(&self, window: Window) -> bool {
         self.admitted(window).is_some()
     }
 
-    /// How many were handed to an earlier link and are to be handed to this one.
+    /// How many messages were handed to an earlier link and must still be handed to this one.
     pub(super) fn repeats(&self) -> u64 {
         self.handed - self.told
     }

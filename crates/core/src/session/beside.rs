@@ -8,11 +8,11 @@ use super::{Event, Session};
 use crate::{Connection, Instant, pump};
 use core::time::Duration;
 
-/// If something waits for a link only this long after it opened, the link has not been stuck from the beginning.
+/// If something begins to wait only this long after the link opened, the link was not stuck from the beginning.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// A link that has replaced another may be replaced after this long: on a path that pauses again and again, each would look
-/// dead in turn.
+/// A link that has replaced another can itself be replaced only after this long: on a path that pauses again and again,
+/// each link in turn would look dead.
 const STEADY: Duration = Duration::from_secs(30);
 
 /// What a session remembers about a second link.
@@ -20,9 +20,9 @@ const STEADY: Duration = Duration::from_secs(30);
 pub(super) struct Beside {
     /// When the current link opened.
     opened: Instant,
-    /// It has replaced another.
+    /// Whether it replaced another link.
     is_second: bool,
-    /// Since when there has been something to carry, if there is.
+    /// Since when something has been waiting, if anything is.
     since: Option<Instant>,
     state: State,
 }
@@ -32,12 +32,12 @@ enum State {
     #[default]
     None,
     Dialing,
-    /// The second link replaces the first.
+    /// The second link is replacing the first.
     Replaces,
 }
 
 impl Beside {
-    /// A link is up, as a replacement of another or not.
+    /// A link is up, whether it replaces another or not.
     pub(super) fn handle_link_up(&mut self, now: Instant) {
         *self = Self { opened: now, is_second: self.replaces(), since: None, state: State::None };
     }
@@ -51,7 +51,7 @@ impl Beside {
         self.state == State::Replaces
     }
 
-    /// Whether something began to wait only a while after the link opened.
+    /// Whether something began to wait only some time after the link opened.
     fn was_quiet(&self) -> bool {
         self.since.is_some_and(|since| since - self.opened >= QUIET)
     }
@@ -60,7 +60,7 @@ impl Beside {
 impl Session {
     /// Whether something is waiting that a second link might carry.
     ///
-    /// That is not so if the link has had something to carry since it opened, and has carried nothing: more links would
+    /// False if something has been waiting since the link opened, and the link has carried nothing: further links would
     /// be stuck in the same way.
     pub(crate) fn is_impatient(&mut self, now: Instant) -> bool {
         let is_busy = self.reconnect.is_some() && (self.transfers.is_owed() || self.speech.is_busy());
@@ -81,9 +81,9 @@ impl Session {
         }
     }
 
-    /// Replaces this connection by another one, which was opened [beside](Event::DialBeside) it. It ends now as if it
-    /// had been found dead, and [`Event::LinkDown`] reports that. Then call [`handle_link_up`](Self::handle_link_up),
-    /// and continue with the other connection.
+    /// Replaces this connection by another one, which was opened [beside](Event::DialBeside) it. This one ends now as
+    /// if it had been found dead, and [`Event::LinkDown`] reports that. Then call
+    /// [`handle_link_up`](Self::handle_link_up), and continue with the other connection.
     ///
     /// Returns false if this connection is no longer [doubtful](Connection::is_doubtful), or is closing: then continue
     /// with it, and close the other one.

@@ -1,11 +1,11 @@
-//! What a client's session learns of its path, and when it is used.
+//! What a client's session learns about its path, and when it applies that.
 
 use super::{Config, Event};
 use crate::adapt::{Adapt, Change, Path};
 use crate::{Disconnect, Instant, connection};
 use core::time::Duration;
 
-/// The learning heartbeat, and the time of the wall clock that it wants.
+/// The learning heartbeat, and the wall-clock time that it needs.
 #[derive(Debug)]
 pub(super) struct Learning {
     adapt: Adapt,
@@ -20,7 +20,7 @@ impl Learning {
         Self { adapt, start: now, unix: config.unix, change: None }
     }
 
-    /// What the next connection is to start with, if it opens now.
+    /// The heartbeat interval for a connection that opens now.
     pub(super) fn interval(&self, now: Instant) -> Duration {
         self.adapt.interval_at(self.unix(now))
     }
@@ -54,7 +54,7 @@ impl Learning {
     }
 }
 
-/// Between two links there is no connection that could tell.
+/// Between two links, the change is reported in the connection's stead.
 fn told(Change { from, to, why }: Change) -> Event {
     Event::Link(connection::Event::HeartbeatChanged { from, to, why })
 }

@@ -1,23 +1,29 @@
 //! The application's view across many links: transfers and messages that continue, and a client that reconnects by
 //! itself.
 //!
-//! A [`Session`] is [`Reconnect`], [`Adapt`](crate::Adapt), [`Transfers`] and [`Messages`](crate::Messages) together. A
-//! client's session says when to dial, and how often the connection is to ping. The code that dials tells it of each
-//! link's beginning and end, and [`pump`](crate::pump) moves messages between it and the current
-//! [`Connection`](crate::Connection). The handshake of a link has to ask for
-//! [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL), and to get it: a link without it counts as a failed dial. A
-//! server's session lives as long as one link; its messages live in [`Sessions`](crate::Sessions), next to all links.
-//! The [manual](crate::manual::session) shows both as a program.
+//! A [`Session`] combines [`Reconnect`], [`Adapt`](crate::Adapt), [`Transfers`] and [`Messages`](crate::Messages). A
+//! client's session says when to dial, and how often the connection should ping. The code that dials reports the
+//! beginning and the end of each link, and [`pump`](crate::pump) moves messages between the session and the current
+//! [`Connection`](crate::Connection). The handshake of a link must request
+//! [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL), and get it: a link without it counts as a failed dial. A
+//! server's session lives as long as one link; its messages live in [`Sessions`](crate::Sessions), which outlives all
+//! links. The [manual](crate::manual::session) shows both as programs.
 //!
-//! There are two deadlines: that of the session and that of the connection. A client that is done closes the
-//! connection, and gives up when that has ended; where there is no connection, drop the session.
+//! There are two deadlines: the session's and the connection's. A client that is done closes the connection, and drops
+//! the session when the connection has ended, or at once if there is none.
 //!
 //! ```text
 //!               Dial                  handle_link_up                 handle_link_down
 //!  (new) ──────────────▶ dialing ──────────────────────▶ up ───────────────────────────┐
-//!    ▲                      │ handle_dial_failed                                        │
-//!    │                      ▼                                                           ▼
-//!    └──── time passes ── Waiting ◀─────────────────────────────────────── GaveUp ◀─────┘
+//!    ▲                      │ handle_dial_failed                                       │
+//!    │                      ▼                                                          │
+//!    └──── time passes ── Waiting, or GaveUp ◀─────────────────────────────────────────┘
+//!
+//!         the link is doubtful: DialBeside
+//!     up ──────────────────────────────────▶ up, dialing a second link
+//!     ▲                                                 │
+//!     └─────────────────────────────────────────────────┘
+//!       handle_dial_failed; or replace, and if that is true, handle_link_up
 //! ```
 
 mod beside;
@@ -51,20 +57,20 @@ pub struct Config {
     pub reconnect: reconnect::Config,
     /// Limits of the transfers.
     pub transfer: transfer::Config,
-    /// Whether messages are supported, and a client's limits for them; a server's are those of its
-    /// [`Sessions`](crate::Sessions). Default: they are not.
+    /// Whether messages are supported, and a client's limits for them; a server's limits are those of its
+    /// [`Sessions`](crate::Sessions). Default: they are not supported.
     pub messages: Option<messages::Config>,
-    /// How the interval of the heartbeat follows from what is learned of the path, and where it starts. A server
-    /// ignores it.
+    /// How the heartbeat interval follows from what is learned about the path, and where it starts. A server ignores
+    /// it.
     pub adapt: adapt::Config,
-    /// What is known of the path. Default: nothing.
+    /// What is known about the path. Default: nothing.
     pub path: adapt::Path,
-    /// What the wall clock shows when the session begins, in seconds since 1970: what is known of a path has a date.
-    /// Default: 0, which is enough where nothing is kept.
+    /// The wall clock's time when the session begins, in seconds since 1970, because what is known about a path carries
+    /// a date. Default: 0, which is enough if nothing is stored.
     pub unix: u64,
 }
 
-/// What a [`Session`] wants done, and what it tells.
+/// What a [`Session`] wants done, and what it reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -76,21 +82,21 @@ pub enum Event {
     /// [`handle_dial_failed`](Session::handle_dial_failed). A host may ignore this, and wait until the link is found
     /// dead.
     DialBeside,
-    /// The next dial is at this time; abandon one that may be under way.
+    /// The next dial is at this time; abandon any dial under way.
     Waiting {
         /// When.
         until: Instant,
     },
-    /// There will be no other dial, and so the transfers that are left can only be failed.
+    /// There will be no further dials, so the remaining transfers can only be failed.
     GaveUp(GiveUp),
-    /// The link has ended, for this reason. Drop its connection; a server also drops the session, because everything
-    /// that is wanted of files has been reported before.
+    /// The link has ended, for this reason. Drop its connection. A server also drops the session: everything that it
+    /// wants done with files has already been reported.
     LinkDown(Disconnect),
-    /// Something that the connection reports and that concerns only the application.
+    /// An event of the connection that concerns only the application.
     Link(connection::Event),
     /// A transfer wants something done, or reports something.
     Transfer(transfer::Event),
-    /// A client's message session reports something. Take messages that have come by
+    /// A client's message session reports something. Take received messages with
     /// [`Messages::poll_received`](messages::Messages::poll_received).
     Messages(messages::Event),
 }
@@ -103,9 +109,9 @@ pub struct Session {
     reconnect: Option<Reconnect>,
     learning: Option<Learning>,
     beside: Beside,
-    /// How the next end of a link is to be taken, if not as the connection saw it.
+    /// The advice for the next end of a link, if it overrides that of the connection.
     advice: Option<Retry>,
-    /// The path has damaged something, and that has not explained an end yet.
+    /// The path has damaged data, and that has not yet excused the end of a link.
     damaged: bool,
     close: Option<Close>,
     events: VecDeque<Event>,
@@ -113,16 +119,16 @@ pub struct Session {
 }
 
 impl Session {
-    /// A client's session. Its first event is a [`Dial`](Event::Dial). The seed serves to spread its attempts, for the
-    /// name and the secret of its messages, and for its [instance](transfer::Config::instance) if it has none: it must
-    /// be random.
+    /// A client's session. Its first event is a [`Dial`](Event::Dial). The seed must be random: it spreads the dials,
+    /// yields the name and the secret of the message session, and the [instance](transfer::Config::instance) if the
+    /// settings have none.
     pub fn client(mut config: Config, seed: [u8; 32], now: Instant) -> Self {
         let mut rng = Rng::from_seed(seed);
         let mut reconnect = Reconnect::new(config.reconnect, &mut rng, now);
         let first = reconnect.handle_timeout(now);
         let learning = Learning::new(&config, now);
         let speech = Speech::client(config.messages, &mut rng, now);
-        // Without one it would look like its own rival after a link on which an answer was lost.
+        // Without one, it would look like its own rival after a link on which an answer was lost.
         if config.transfer.instance == [0; 16] {
             config.transfer.instance = rng.bytes();
         }
@@ -133,8 +139,8 @@ impl Session {
         session
     }
 
-    /// The session of one link that a server has accepted. Tell it that the link [is up](Self::handle_link_up) before
-    /// anything comes.
+    /// The session of one link that a server has accepted. Report that the link [is up](Self::handle_link_up) before
+    /// anything that arrives on it.
     pub fn server(config: Config, now: Instant) -> Self {
         let speech = Speech::server(config.messages);
         Self::new(Role::Server, config.transfer, speech, now)
@@ -159,9 +165,9 @@ impl Session {
 
     // ----- facts -----
 
-    /// A link is up: the WebSocket is open, and speaks [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL). Call this
-    /// before the first message of the link, at a server as well as at a client. A client's connection is built with
-    /// [`heartbeat_interval`](Self::heartbeat_interval). The round-trip time may be known from the handshake.
+    /// A link is up: the WebSocket is open, and uses [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL). Call this
+    /// before the first message of the link, on servers and clients alike. Build a client's connection with
+    /// [`heartbeat_interval`](Self::heartbeat_interval). Pass the round-trip time if the handshake has measured it.
     pub fn handle_link_up(&mut self, now: Instant, rtt: Option<Duration>) {
         if let Some(reconnect) = &mut self.reconnect {
             reconnect.handle_open(now);
@@ -174,7 +180,7 @@ impl Session {
         self.collect();
     }
 
-    /// The link has ended. A client decides when to reconnect. [`pump`](crate::pump) calls this by itself.
+    /// The link has ended. A client decides when to reconnect. [`pump`](crate::pump) makes this call by itself.
     pub fn handle_link_down(&mut self, now: Instant, mut disconnect: Disconnect) {
         if let Some(reconnect) = &mut self.reconnect {
             if self.transfers.has_carried() || self.speech.has_carried() {
@@ -188,8 +194,8 @@ impl Session {
             disconnect = disconnect.with_retry(Retry::Backoff);
         }
         self.damaged |= self.transfers.is_damaged();
-        // On a path that damages chunks the headers of frames are not safe either: that is no fault of either end, and
-        // what was damaged excuses one such end, so that there is no dialling without end.
+        // A path that damages chunks also damages the headers of frames, which is the fault of neither end. Damage
+        // excuses only one such end, so that dialling does not go on for ever.
         if self.damaged && matches!(disconnect.retry(), Retry::No(Why::SameAgain | Why::Invalid)) {
             self.damaged = false;
             disconnect = disconnect.with_retry(Retry::Backoff);
@@ -212,9 +218,9 @@ impl Session {
     }
 
     /// A dial has failed, with this advice: that of the opening handshake's error, which `bowline-handshake` provides,
-    /// or that of a [`Disconnect::connect_failed`]. It is [`Retry::Backoff`] where nobody answered, and [`Retry::No`]
-    /// where the server refused. A server that does not speak [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL)
-    /// counts as [none](crate::closing::Obstacle::NotWebSocket):
+    /// or that of a [`Disconnect::connect_failed`]. It is [`Retry::Backoff`] if nobody answered, and [`Retry::No`] if
+    /// the server refused. A server that does not support [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL) counts as
+    /// [no WebSocket server](crate::closing::Obstacle::NotWebSocket):
     /// `Disconnect::connect_failed(Obstacle::NotWebSocket, "").retry()`.
     pub fn handle_dial_failed(&mut self, now: Instant, retry: Retry) {
         self.beside.handle_done();
@@ -234,14 +240,14 @@ impl Session {
         self.transfers.handle_rtt(now, rtt);
     }
 
-    /// The link was silent for this long, and is alive.
+    /// The link survived a silence of this length.
     pub fn handle_survived(&mut self, now: Instant, silence: Duration) {
         if let Some(learning) = &mut self.learning {
             learning.handle_survived(now, silence);
         }
     }
 
-    /// A binary message came. It is handed back if it is not of this protocol.
+    /// A binary message arrived. It is returned if it does not belong to this protocol.
     pub fn handle_message(&mut self, now: Instant, message: Bytes) -> Option<Bytes> {
         self.collect();
         let told = self.events.len();
@@ -253,7 +259,7 @@ impl Session {
         foreign
     }
 
-    /// The connection reported something that is neither a message nor its end.
+    /// The connection reported an event that is neither a message nor its end.
     pub fn handle_link_event(&mut self, event: connection::Event) {
         self.events.push_back(Event::Link(event));
     }
@@ -269,12 +275,12 @@ impl Session {
 
     // ----- commands -----
 
-    /// Offer, request and answer files here. Their events come out of [`poll_event`](Self::poll_event).
+    /// Offers, requests and answers files. Their events come out of [`poll_event`](Self::poll_event).
     pub fn transfers_mut(&mut self) -> &mut Transfers {
         &mut self.transfers
     }
 
-    /// How long a client's dials may take from now on: see [`Reconnect::set_connect_timeout`].
+    /// Sets how long a client's dials may take from now on: see [`Reconnect::set_connect_timeout`].
     pub fn set_connect_timeout(&mut self, timeout: Duration) {
         if let Some(reconnect) = &mut self.reconnect {
             reconnect.set_connect_timeout(timeout);
@@ -283,7 +289,7 @@ impl Session {
 
     // ----- outputs -----
 
-    /// The next thing to do or to know. If a host never asks, the link ends once the peer has caused some 65,000 of
+    /// The next thing to do or to report. If a host never asks, the link ends once the peer has caused some 65,000 of
     /// these.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.collect();
@@ -292,22 +298,22 @@ impl Session {
         event
     }
 
-    /// The next message to send, if `room` is not 0. See [`Transfers::poll_message`]. Control frames of transfers go
-    /// first, then messages of the application and chunks of files, which share the link.
+    /// The next message to send, unless `room` is 0. See [`Transfers::poll_message`]. Control frames of transfers go
+    /// first. Then the application's messages and chunks of files share the link.
     pub fn poll_message(&mut self, now: Instant, room: usize) -> Option<Parts> {
         let message = if room == 0 { None } else { self.speak(now) };
         self.collect();
         message
     }
 
-    /// The Close to send, once everything that [`poll_message`](Self::poll_message) has is sent: the protocol of the
-    /// transfers was broken.
+    /// The Close to send once [`poll_message`](Self::poll_message) has nothing left: the link cannot continue, for
+    /// example because the protocol of the transfers was violated.
     pub fn poll_close(&mut self) -> Option<Close> {
         self.close.take()
     }
 
-    /// A new interval for the heartbeat of the current link. A client that [explores](adapt::Mode::Explore) its path
-    /// tries longer ones, but not while a transfer is under way.
+    /// A new heartbeat interval for the current link. A client that [explores](adapt::Mode::Explore) its path tries
+    /// longer ones, but not while a transfer is under way.
     pub fn poll_heartbeat(&mut self, now: Instant) -> Option<adapt::Change> {
         let busy = !self.transfers.is_empty() || self.speech.is_busy();
         self.learning.as_mut()?.poll_change(now, busy)
@@ -319,9 +325,9 @@ impl Session {
         earliest(earliest(self.transfers.poll_timeout(), self.speech.poll_timeout()), reconnect)
     }
 
-    // ----- looks -----
+    // ----- state -----
 
-    /// The transfers, to look at.
+    /// The transfers, to inspect.
     pub fn transfers(&self) -> &Transfers {
         &self.transfers
     }
@@ -331,7 +337,7 @@ impl Session {
         self.learning.as_ref().map(|learning| learning.interval(now))
     }
 
-    /// What a client knows of its path. Keep it for the next session.
+    /// What a client knows about its path. Store it for the next session.
     pub fn path(&self) -> Option<&adapt::Path> {
         self.learning.as_ref().map(Learning::path)
     }
@@ -358,14 +364,14 @@ impl Session {
     }
 
     fn break_off(&mut self, code: Code, text: &str) {
-        // Damage on the way is nobody's fault, and like a peer that does not answer it may not happen again.
+        // Damage on the way is nobody's fault. Like a peer that does not answer, it may not happen again.
         let (close, advice) = match code {
             Code::CorruptFrame | Code::Stalled | Code::Internal => {
                 (CloseCode::INTERNAL_ERROR, Some(Retry::Backoff))
             }
-            // It said so itself, and we take it at its word.
+            // The peer has announced this itself, and we believe it.
             Code::ShuttingDown => (CloseCode::GOING_AWAY, Some(Retry::Backoff)),
-            // Whoever has other credentials by now comes again with them; for the others the next handshake says no.
+            // A client that has new credentials by now returns with them; others are refused by the next handshake.
             Code::Unauthorized => (CloseCode::UNAUTHORIZED, Some(Retry::Backoff)),
             _ => (CloseCode::PROTOCOL_ERROR, None),
         };

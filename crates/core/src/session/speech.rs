@@ -1,7 +1,7 @@
-//! The messages of a session, beside its files.
+//! The messages of a session, next to its files.
 //!
-//! A client's session holds the end of its message session itself. On a server that end outlives the link, so there the
-//! frames only pass through, and [`Sessions::serve`](crate::Sessions::serve) carries them.
+//! On a client, the session holds its end of the message session. On a server, that end outlives the link, so frames
+//! only pass through here, and [`Sessions::serve`](crate::Sessions::serve) carries them.
 
 use super::{Event, Session};
 use crate::closing::{Close, CloseCode, Disconnect, Who};
@@ -16,38 +16,40 @@ use alloc::string::String;
 use bytes::Bytes;
 use core::time::Duration;
 
-/// So many bytes of frames wait at the most to be taken by a server's connection: enough to fill a segment or two.
+/// No more frames are accepted for a server's connection while this many bytes wait for it: enough to fill a segment or
+/// two.
 const STAGE: usize = 16 << 10;
 
-/// So much that came waits at the most to be served, each frame counted as [`FRAME_WEIGHT`] more than it has: some three
-/// times what a window and the volatile messages of one moment take, so that nobody is cut whose host serves after each pump.
+/// The most that may wait to be served, where each frame counts for [`FRAME_WEIGHT`] more than its bytes. This is some
+/// three times what a window and the volatile messages of one moment need, so that a host that serves after each pump
+/// never loses a link.
 const WAITING: usize = 4 << 20;
 
-/// What a frame counts for beside its bytes, so that short ones are bounded, too.
+/// The weight of a frame besides its bytes, so that the number of short ones is limited, too.
 const FRAME_WEIGHT: usize = 64;
 
-/// How a server closes a link whose session is on another one.
+/// The reason with which a server closes a link whose session has moved to another one.
 const SUPERSEDED: &str = "superseded";
 
-/// A link over which nothing crosses is found dead in less, with the usual heartbeats.
+/// With the usual heartbeats, a link over which nothing crosses is found dead sooner than this.
 const FOUND_DEAD: Duration = Duration::from_secs(60);
 
-/// How far messages may get ahead of chunks, and chunks of messages, while both want the link.
+/// How far messages may get ahead of chunks, and chunks ahead of messages, while both want the link.
 const MESSAGES_AHEAD: usize = 64 << 10;
 const FILES_AHEAD: usize = 1 << 20;
 
-/// Who speaks of messages here.
+/// Who handles messages here.
 #[derive(Debug)]
 pub(super) enum Speech {
     /// Nobody.
     Mute,
-    /// The client itself.
+    /// The client's session itself.
     Own { messages: Box<Messages>, turn: Turn },
-    /// Somebody behind the session of a server's link.
+    /// The owner of the message sessions, behind a server's session.
     Passed { stage: Stage, turn: Turn },
 }
 
-/// What passes through.
+/// Frames that pass through a server's session.
 #[derive(Debug, Default)]
 pub(super) struct Stage {
     inbound: VecDeque<Bytes>,
@@ -57,7 +59,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// A frame came. False if too much waits: it is dropped.
+    /// A frame arrived. Returns false, and drops it, if too much is waiting.
     fn take_in(&mut self, frame: Bytes) -> bool {
         let weight = self.inbound_weight.saturating_add(frame.len().saturating_add(FRAME_WEIGHT));
         let has_room = weight <= WAITING;
@@ -75,12 +77,12 @@ impl Stage {
     }
 }
 
-/// Whose turn it is. A message goes first, but not for ever: what one side has sent more than the other is counted.
+/// Whose turn it is. Messages go first, but not for ever: this counts how much more one side has sent than the other.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    /// How many bytes messages are ahead of files.
+    /// By how many bytes messages are ahead of files.
     messages: usize,
-    /// Or files of messages.
+    /// By how many bytes files are ahead of messages.
     files: usize,
 }
 
@@ -92,7 +94,7 @@ impl Turn {
     fn count_message(&mut self, len: usize) {
         let ahead = self.messages.saturating_add(len.saturating_sub(self.files));
         self.files = self.files.saturating_sub(len);
-        // One that is longer has to be paid for all the same.
+        // A longer message must be made up for in full.
         self.messages = ahead.min(MESSAGES_AHEAD.max(len));
     }
 
@@ -115,7 +117,7 @@ impl Speech {
         config.map_or(Self::Mute, |_| Self::Passed { stage: Stage::default(), turn: Turn::default() })
     }
 
-    /// What the HELLO says.
+    /// The features to announce in the HELLO.
     pub(super) fn features(&self) -> u64 {
         if matches!(self, Self::Mute) { 0 } else { wire::FEATURE }
     }
@@ -152,21 +154,21 @@ impl Speech {
         matches!(self, Self::Own { messages, .. } if messages.carried() > 0)
     }
 
-    /// Since when messages wait to be acknowledged, as far as that is the path's fault: a peer may take its time before it
-    /// takes one.
+    /// Since when messages have been waiting as far as the path may be to blame: for at most [`FOUND_DEAD`], because
+    /// the peer may take its time to acknowledge a message.
     pub(super) fn awaits_since(&self, now: Instant) -> Option<Instant> {
         self.is_busy().then(|| now.saturating_sub(FOUND_DEAD))
     }
 
-    /// Whether the server says that somebody else has resumed the session. Who that was it does not know, and the next
-    /// link tells.
+    /// Whether the server says that the session was resumed on another link. It does not know by whom; the next link
+    /// will tell.
     pub(super) fn is_superseded(&self, disconnect: &Disconnect) -> bool {
         let by_peer = disconnect.received().filter(|_| disconnect.who() == Who::Peer);
         let is_told = |close: &Close| close.code() == CloseCode::NORMAL && close.reason() == SUPERSEDED;
         matches!(self, Self::Own { .. }) && by_peer.is_some_and(is_told)
     }
 
-    /// Whether messages are under way.
+    /// Whether messages are unacknowledged.
     pub(super) fn is_busy(&self) -> bool {
         matches!(self, Self::Own { messages, .. } if messages.unacknowledged() > 0)
     }
@@ -192,18 +194,18 @@ impl Speech {
 }
 
 impl Session {
-    /// A client's messages: they are sent and received here. `None` for a server, and where they are not
+    /// A client's messages, to send and receive. `None` on a server, and if they are not
     /// [configured](super::Config::messages).
     pub fn messages_mut(&mut self) -> Option<&mut Messages> {
         if let Speech::Own { messages, .. } = &mut self.speech { Some(messages) } else { None }
     }
 
-    /// A client's messages, to look at.
+    /// A client's messages, to inspect.
     pub fn messages(&self) -> Option<&Messages> {
         if let Speech::Own { messages, .. } = &self.speech { Some(messages) } else { None }
     }
 
-    /// A binary message came: it is for the messages, for the transfers, or for nobody.
+    /// A binary message arrived. It is for the messages or for the transfers; otherwise it is returned.
     pub(super) fn hear(&mut self, now: Instant, message: Bytes) -> Option<Bytes> {
         if matches!(self.speech, Speech::Mute) || !wire::is_ours(&message) {
             let was_greeted = self.transfers.peer().is_some();
@@ -230,7 +232,7 @@ impl Session {
             Speech::Own { messages, .. } => messages.handle_frame(now, message),
             Speech::Passed { stage, .. } => {
                 if !stage.take_in(message) {
-                    // Our host's mistake: the peer may come again.
+                    // A mistake of our own host: the peer may reconnect.
                     let why =
                         format!("{} MiB of messages wait, and the host does not serve them", WAITING >> 20);
                     self.transfers.break_link(Code::Internal, why);
@@ -269,7 +271,7 @@ impl Session {
         Some(chunk)
     }
 
-    /// What the messages tell is told on, and what they find wrong breaks the link.
+    /// Passes on the events of the messages. An error that they find breaks the link.
     pub(super) fn collect_messages(&mut self) {
         let Speech::Own { messages, .. } = &mut self.speech else { return };
         while let Some(event) = messages.poll_event() {
@@ -283,17 +285,17 @@ impl Session {
 
     // ----- what passes through a server's session -----
 
-    /// The next frame that came.
+    /// The next frame that arrived.
     pub(crate) fn take_frame(&mut self) -> Option<Bytes> {
         if let Speech::Passed { stage, .. } = &mut self.speech { stage.hand_on() } else { None }
     }
 
-    /// Whether another frame may be put here.
+    /// Whether another frame is accepted.
     pub(crate) fn has_frame_room(&self) -> bool {
         matches!(&self.speech, Speech::Passed { stage, .. } if stage.outbound_bytes < STAGE)
     }
 
-    /// A frame to send.
+    /// Queues a frame to send.
     pub(crate) fn put_frame(&mut self, frame: Parts) {
         if let Speech::Passed { stage, .. } = &mut self.speech {
             stage.outbound_bytes += frame.len();
@@ -301,13 +303,13 @@ impl Session {
         }
     }
 
-    /// The link cannot go on.
+    /// Ends a link that cannot continue.
     pub(crate) fn break_link(&mut self, code: Code, text: String) {
         self.transfers.break_link(code, text);
         self.collect();
     }
 
-    /// Another link has taken over.
+    /// Ends the link because another one has taken over.
     pub(crate) fn supersede(&mut self) {
         self.close = Close::new(CloseCode::NORMAL, SUPERSEDED).ok();
     }
