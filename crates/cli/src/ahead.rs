@@ -1,5 +1,5 @@
-//! What is to be sent is found on a thread of its own, some steps ahead of the transfers: by a walk through a folder, or because
-//! somebody has named it.
+//! Finds what is to be sent, some steps ahead of the transfers and on a thread of its own: by walking through a folder,
+//! or because somebody has named it.
 
 use crate::descriptors::are_plenty;
 use crate::queue::Told;
@@ -9,42 +9,43 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-/// How many things are found ahead of the transfers.
+/// How many items may be found ahead of the transfers.
 const AHEAD: usize = 64;
-/// So many of them must be taken before more are found: to wake a thread for each takes longer than to find and open a small file.
+/// This many must be taken before more are found: waking a thread for each takes longer than finding and opening a
+/// small file.
 const GROUP: usize = AHEAD / 2;
-/// Files up to this length are opened where they are found: to have another thread do it takes longer than to read them.
+/// Files up to this length are opened where they are found: having another thread do it takes longer than reading them.
 const SHORT: u64 = 64 << 10;
-/// What was opened longer ago is opened anew.
+/// A file that was opened longer ago than this is opened again.
 const FRESH: Duration = Duration::from_secs(1);
-/// How long a walk stands still that can open no folder.
+/// How long a walk pauses when it cannot open any folder.
 pub(crate) const STANDSTILL: Duration = Duration::from_secs(1);
 
-/// Something that was found.
+/// An item that was found.
 pub(crate) struct Step<T> {
     pub(crate) found: T,
-    /// If it is a short file.
+    /// Present if it is a short file.
     pub(crate) opened: Option<Opened>,
 }
 
-/// What is found, step by step.
+/// The items, as they are found.
 pub(crate) struct Steps<T>(Told<Step<T>>);
 
 impl<T> Steps<T> {
-    /// The next one; `None` at the end. Cancel-safe.
+    /// The next item; `None` at the end. Cancel-safe.
     ///
     /// # Panics
-    /// If whoever looks did: what he would have found is missing.
+    /// If the finder has panicked, because the items that it would have found are missing.
     pub(crate) async fn recv(&mut self) -> Option<Step<T>> {
         match self.0.next().await? {
             Ok(step) => Some(step),
-            // With the runtime the one who looks has gone, and so has everybody who asks.
+            // Not a panic: the finder ended with the runtime, and so does everybody who asks.
             Err(error) => error.try_into_panic().ok().and_then(|panic| resume_unwind(panic)),
         }
     }
 }
 
-/// A file that is open before its turn has come.
+/// A file that was opened ahead of its turn.
 pub(crate) struct Opened {
     source: Source,
     at: Instant,
@@ -55,18 +56,18 @@ impl Opened {
         Self { source, at: Instant::now() }
     }
 
-    /// The file, unless there may be another one of its name by now.
+    /// The file, unless another one may have its name by now.
     pub(crate) fn if_fresh(self) -> Option<Source> {
         (self.at.elapsed() < FRESH).then_some(self.source)
     }
 }
 
-/// Whether a file of this length is opened before its turn has come.
+/// Whether a file of this length is opened ahead of its turn.
 pub(crate) fn is_short(length: u64) -> bool {
     length <= SHORT
 }
 
-/// Walks a few steps ahead. As long as too many files are open it stands still, and each step says so.
+/// Walks a few steps ahead. While too many files are open, the walk pauses, and each step says so.
 pub(crate) fn walk(mut walk: Walk, store: DiskStore) -> Steps<Found> {
     let open = move |found: &Found| match found {
         Found::File(entry) if is_short(entry.length) => store.source(&entry.name).ok(),
@@ -85,8 +86,8 @@ pub(crate) fn walk(mut walk: Walk, store: DiskStore) -> Steps<Found> {
     ahead(next, open)
 }
 
-/// Finds what comes next a few steps ahead, on a thread of its own. `open` gives short files; if it fails, whoever takes the step
-/// finds out why.
+/// Finds the next items a few steps ahead, on a thread of its own. `open` opens short files; if it fails, whoever takes
+/// the step finds out why.
 pub(crate) fn ahead<T: Send + 'static>(
     mut next: impl FnMut(&mpsc::Sender<Step<T>>) -> Option<T> + Send + 'static,
     open: impl Fn(&T) -> Option<Source> + Send + 'static,
@@ -105,7 +106,8 @@ pub(crate) fn ahead<T: Send + 'static>(
     Steps(Told::by(finder, steps))
 }
 
-/// Whether to look again at what can be opened as soon as others close their files: only if somebody still takes the steps.
+/// Whether to pause, and then to try again once others have closed their files: only while somebody still takes the
+/// steps.
 fn stands_still(is_stuck: bool, tell: &mpsc::Sender<Step<Found>>) -> bool {
     is_stuck && !tell.is_closed()
 }

@@ -1,9 +1,10 @@
-//! Whether what a folder holds may come into a folder that is there.
+//! Whether the contents of a folder on a server may go into an existing local folder.
 //!
-//! A server says whether a name is a file or a folder, and names what the folder holds. Whoever asks for a name into `.` means
-//! one thing there, and not whatever a server would like to put beside his own. So names of its choice come only into a place
-//! that is meant for them: one of the name that was asked for, any if that name was written with a slash at its end, one in
-//! which there was nothing, and one that the same command has had before, which is kept in a file beside the secret.
+//! The server says whether a name is a file or a folder, and what the folder contains. A user who fetches a name into
+//! `.` means one thing there, not whatever the server would like to put next to the user's own files. So names of the
+//! server's choice may only go into a place that is meant for them: one with the requested name; any place, if the name
+//! was written with a slash at its end; one that was empty; or one that the same command has filled before, which is
+//! recorded in a file next to the secret.
 
 use crate::state;
 use bowline_core::transfer::TransferId;
@@ -14,30 +15,30 @@ use tracing::debug;
 
 const FILE: &str = "folders";
 
-/// So many places are remembered, the latest ones: a file of 33 KB.
+/// How many places are remembered, the latest ones: a file of 33 KB.
 const MOST: usize = 1000;
 
-/// What a fetch may do with the place of a folder.
+/// What a fetch may do with the place for a folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
     stands: Stands,
     dir: Option<PathBuf>,
-    /// This folder, of this server, in this place.
+    /// Identifies this folder of this server in this place.
     id: TransferId,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stands {
-    /// Whoever gave the command has named the place as one for this folder.
+    /// The command names the place as one for this folder.
     Meant,
-    /// There is nothing in it.
+    /// It is empty, or does not exist.
     Empty,
-    /// What is in it is of whoever.
+    /// It may contain anybody's files.
     Full,
 }
 
 impl Claim {
-    /// Looks at the place, before anything comes there.
+    /// Looks at the place before anything arrives there.
     pub(crate) fn on(place: &Path, is_meant: bool, id: TransferId) -> Self {
         let stands = if is_meant {
             Stands::Meant
@@ -49,8 +50,8 @@ impl Claim {
         Self { stands, dir: state::folder(), id }
     }
 
-    /// What the name stands for is a folder: whether what it holds may come there. It may then be there again. Waits for
-    /// the disk.
+    /// Whether the contents of the folder may go there, now that the name has turned out to be one. If so, this is
+    /// remembered for the next time. Waits for the disk.
     pub(crate) fn take(&self) -> bool {
         match self.stands {
             Stands::Meant => true,
@@ -67,7 +68,7 @@ impl Claim {
         text.and_then(Result::ok).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
-    /// What another process keeps at this moment may be lost: its user writes a slash then.
+    /// What another process records at the same moment may be lost. Its user can then write a slash.
     fn keep(&self) {
         let Some(dir) = self.dir.as_deref() else { return };
         let (mut kept, id) = (self.kept(), self.id.to_string());
@@ -81,12 +82,12 @@ impl Claim {
     }
 }
 
-/// Whether nobody has anything there. What is under way in it is not looked at.
+/// Whether nobody has anything there. Unfinished files of ours do not count.
 fn is_empty(place: &Path) -> bool {
     let staging = Config::fetching().staging;
     match fs::read_dir(place) {
         Ok(entries) => entries.map_while(Result::ok).all(|entry| staging.as_os_str() == entry.file_name()),
-        // Whoever opens it says what it is.
+        // If it cannot be opened, the transfer will report why.
         Err(_) => !place.is_dir(),
     }
 }

@@ -1,4 +1,4 @@
-//! A file with options: a table for each command, in it the long names of its options.
+//! A file with options: a table for each command, with the long names of its options.
 //!
 //! ```toml
 //! [serve]
@@ -7,8 +7,8 @@
 //! read-only = true
 //! ```
 //!
-//! What it says is put before what the command line says. What the command line or the environment say as well, it does
-//! not say.
+//! Its options are inserted before those of the command line. An option is left out if the command line or the
+//! environment also sets it.
 
 use crate::args::{Cli, are_opposed};
 use crate::exit::Trouble;
@@ -21,25 +21,25 @@ use std::path::PathBuf;
 use std::{env, fs};
 use toml::de::{DeTable, DeValue};
 
-/// Where it is for everybody, if only administrators can put it there: on Windows anybody can make such a folder.
+/// The file for all users, where only administrators can create it: on Windows anybody could create such a folder.
 const SYSTEM: Option<&str> = if cfg!(windows) { None } else { Some("/etc/bowline/config.toml") };
 
-/// What nobody else should read.
+/// Options whose values nobody else should read.
 pub(crate) const SECRETS: [&str; 3] = ["token", "header", "proxy"];
 
-/// An option, as a file says it.
+/// An option in the file.
 #[derive(Debug, PartialEq, Eq)]
 struct Line {
     number: usize,
     command: String,
     option: String,
-    /// As on a command line; none if it says no.
+    /// As on a command line; empty if the value is `false`.
     words: Vec<String>,
 }
 
-/// The command line with what the file says.
+/// The command line with the options of the file.
 pub(crate) fn command_line(given: Vec<OsString>) -> Result<Vec<OsString>, Trouble> {
-    // What is wrong with it is told when it is read for good.
+    // Errors in it are reported when it is parsed for good.
     let Ok(matches) = Cli::command().ignore_errors(true).try_get_matches_from(&given) else {
         return Ok(given);
     };
@@ -50,7 +50,7 @@ pub(crate) fn command_line(given: Vec<OsString>) -> Result<Vec<OsString>, Troubl
     let text = fs::read_to_string(&path).map_err(|e| Trouble::unread(&path, option, &e))?;
     let lines = parse(&text).map_err(|why| Trouble::in_file(&path, why))?;
     if lines.iter().any(|line| SECRETS.contains(&line.option.as_str())) {
-        // Not every command has it, nor has one whose words are wrong.
+        // Not every command has this option, nor does one with errors.
         let quiet = matches.try_get_one::<bool>("quiet").ok().flatten();
         warn_if_exposed(&path, quiet.copied().unwrap_or(false));
     }
@@ -61,17 +61,17 @@ pub(crate) fn command_line(given: Vec<OsString>) -> Result<Vec<OsString>, Troubl
     Ok(insert(given, name, words))
 }
 
-/// The first that there is: of this user, of this machine.
+/// The first that exists: the user's, or else the machine's.
 fn default_place() -> Option<PathBuf> {
     let set = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    // Windows has APPDATA, and there only some terminals have a HOME.
+    // Windows has APPDATA; only some terminals there also have a HOME.
     let user = set("XDG_CONFIG_HOME").or_else(|| set("APPDATA"));
     let user = user.or_else(|| set("HOME").map(|home| home.join(".config")));
     let places = [user.map(|folder| folder.join("bowline/config.toml")), SYSTEM.map(PathBuf::from)];
     places.into_iter().flatten().find(|path| path.is_file())
 }
 
-/// Reads a file, and looks at each line by itself. Errors name the line, and no values: they may be secrets.
+/// Parses a file, and checks each line by itself. Errors name the line, but no values, since they may be secret.
 fn parse(text: &str) -> Result<Vec<Line>, String> {
     let number = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
     let document = DeTable::parse(text).map_err(|error| {
@@ -99,12 +99,12 @@ fn parse(text: &str) -> Result<Vec<Line>, String> {
             lines.push(Line { number, command: name.into(), option: option.into(), words });
         }
     }
-    // As they stand in the file.
+    // In the order of the file.
     lines.sort_by_key(|line| line.number);
     Ok(lines)
 }
 
-/// What would say the same on a command line.
+/// The words that would say the same on a command line.
 fn words(arg: &Arg, option: &str, value: &DeValue<'_>) -> Result<Vec<String>, String> {
     let (takes_values, may_go_without) = (
         arg.get_action().takes_values(),
@@ -127,18 +127,18 @@ fn words(arg: &Arg, option: &str, value: &DeValue<'_>) -> Result<Vec<String>, St
     }
 }
 
-/// Whether a command would understand this by itself.
+/// Whether the command would accept this word by itself.
 fn try_out(command: &str, word: &str) -> Result<(), String> {
     use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument};
     match Cli::command().try_get_matches_from(["bowline", command, word]) {
         Ok(_) => Ok(()),
-        // Others may stand elsewhere.
+        // Other words, which are not here, may make it valid.
         Err(error) if matches!(error.kind(), ArgumentConflict | MissingRequiredArgument) => Ok(()),
         Err(error) => Err(error.source().map_or("that is not a value for it".into(), ToString::to_string)),
     }
 }
 
-/// Whether the command line or the environment say this, or the opposite, as well.
+/// Whether the command line or the environment sets this option as well, or one that conflicts with it.
 fn is_overruled(command: &Command, matches: &ArgMatches, line: &Line) -> bool {
     let given = |arg: &Arg| {
         let source = matches.value_source(arg.get_id().as_str());
@@ -152,7 +152,7 @@ fn is_overruled(command: &Command, matches: &ArgMatches, line: &Line) -> bool {
     arg.is_some_and(|arg| given(arg) || is_opposed(arg))
 }
 
-/// Puts words behind the name of the command.
+/// Inserts words after the name of the command.
 fn insert(mut given: Vec<OsString>, name: &str, words: Vec<OsString>) -> Vec<OsString> {
     let is_value = |at: usize| given[at - 1] == *"--config";
     let at = (1..given.len()).find(|at| given[*at] == *name && !is_value(*at));

@@ -18,17 +18,17 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::MissedTickBehavior;
 
-/// The longest time that a good end may take when somebody waits for it.
+/// How long an orderly end may take while somebody is waiting for it.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// What the command line says, for the adapter.
+/// The settings of the command line, for the adapter.
 fn config(url: &str, reach: &Reach, way: &Way, common: &Common) -> Result<ClientConfig, Trouble> {
     let mut config = ClientConfig::default();
     config.transfer.max_transfers = descriptors::share(config.transfer.max_transfers);
     config.connection.heartbeat.interval = common.beat.heartbeat;
     config.connection.heartbeat.timeout = common.beat.timeout;
     config.transfer.limit_rate = common.limit_rate;
-    // For all files together there is a time after which the command gives up.
+    // The command gives up after some time for all files together.
     config.transfer.space_timeout = Duration::MAX;
     config.reconnect.first_contact = Some(reach.first_contact());
     config.reconnect.max_elapsed = Some(reach.outage());
@@ -43,23 +43,23 @@ fn config(url: &str, reach: &Reach, way: &Way, common: &Common) -> Result<Client
     Ok(config)
 }
 
-/// A client, and everything that is told of its link.
+/// A client, and everything that is reported about its link.
 pub(crate) struct Courier {
     client: Client,
     events: broadcast::Receiver<LinkEvent>,
     server: String,
     memory: Memory,
-    /// There has been a link.
+    /// Whether there has been a link.
     reached: bool,
     patience: Patience,
-    /// What becomes of what has arrived if somebody ends the command, and what to say of that; of what is not kept, by whether
-    /// the server can be told.
+    /// What happens to what has arrived if somebody interrupts the command, and the message about that. If nothing is
+    /// kept, the message depends on whether the server can be told.
     leftover: Leftover,
     interrupted: fn(bool) -> Trouble,
 }
 
 impl Courier {
-    /// Begins to dial the server at this URL.
+    /// Starts dialling the server at this URL.
     pub(crate) fn new(url: &str, reach: &Reach, way: &Way, common: &Common) -> Result<Self, Trouble> {
         let memory = Memory::of_user();
         let mut config = config(url, reach, way, common)?;
@@ -68,14 +68,14 @@ impl Courier {
         let patience = Patience { first, outage, answer: config.transfer.stall_timeout };
         let client = Client::new(url, config);
         let client = client.map_err(|e| Trouble::usage(format!("{}: {e}", url::shown(url))))?;
-        // At once, so that nothing is missed.
+        // Right away, so that no event is missed.
         let events = client.events();
         let server = way.server(url);
         let (leftover, interrupted) = (Leftover::Keep, |_| Trouble::interrupted());
         Ok(Self { client, events, server, memory, reached: false, patience, leftover, interrupted })
     }
 
-    /// The same for what the same command would not go on with.
+    /// For transfers that the same command could not resume.
     #[must_use]
     pub(crate) fn keeping_nothing(self, interrupted: fn(bool) -> Trouble) -> Self {
         Self { leftover: Leftover::Discard, interrupted, ..self }
@@ -85,13 +85,13 @@ impl Courier {
         self.client.clone()
     }
 
-    /// The server, written in one way only.
+    /// The server, in its normalised form.
     pub(crate) fn server(&self) -> &str {
         &self.server
     }
 
-    /// Follows the transfers; says the end of each, and gives the end of the command. Whoever queues them hears of each
-    /// end by `ended`.
+    /// Follows the transfers, reports the end of each, and returns how the command ended. Each end is also sent to
+    /// whoever queues the transfers, through `ended`.
     pub(crate) async fn follow(
         mut self,
         mut queue: Queue,
@@ -107,7 +107,7 @@ impl Courier {
             () = interrupt.come() => Err((self.interrupted)(!self.reached || self.is_up())),
         };
         if self.leftover == Leftover::Discard {
-            // What has ended takes no notice.
+            // Transfers that have ended ignore this.
             under.cancel(Leftover::Discard);
         }
         if let Err(trouble) = &outcome {
@@ -117,7 +117,7 @@ impl Courier {
         let mut story = report.into_story();
         story.end(&outcome);
         drop(queue);
-        // What was not told in this time is found out when the command is given again.
+        // Whatever is not reported within this time is found out when the command is run again.
         let _ = tokio::time::timeout(FAREWELL, self.client.close()).await;
         loop {
             match self.events.try_recv() {
@@ -150,10 +150,10 @@ impl Courier {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut more, mut telling) = (true, true);
         while more || !under.is_empty() {
-            // A program that does not read holds up what is told, and neither the connection nor signals.
+            // A program that does not read delays the reports, but neither the connection nor signals.
             stdout::room().await;
             tokio::select! {
-                // What happened to the link is told before what it meant for a file.
+                // What happened to the link is reported before what it meant for a file.
                 biased;
                 event = events.recv(), if telling => match event {
                     Ok(event) => {

@@ -1,7 +1,8 @@
 //! How many files, sockets and folders this process may have open.
 //!
-//! A connection takes one, a file that is received up to three, and a folder that is walked through a few, however
-//! deep it is. The limit that most systems begin with, 1,024, is there for programs that use `select`; this one does not.
+//! A connection takes one, a file that is being received up to three, and a walk through a folder a few, however deep
+//! the folder is. The limit with which most systems start, 1,024, is for the sake of programs that use `select`; this
+//! one does not.
 
 use bowline_store::{Source, StoreError};
 use std::sync::OnceLock;
@@ -11,31 +12,31 @@ static LIMIT: OnceLock<Option<u64>> = OnceLock::new();
 
 /// A client with all its files and connections stays well below this.
 const PLENTY: u64 = 1024;
-/// What a client keeps for its connection: a socket, and what looking up a name and reading certificates take.
+/// What a client keeps free for its connection: a socket, and what looking up a name and reading certificates need.
 const SPARE: usize = 4;
-/// Into so many parts the limit is divided among transfers.
+/// The limit is divided by this among transfers.
 const SHARES: u64 = 8;
-/// And between the connections of a server and its files.
+/// On a server, the limit is divided by this between connections and files.
 const HALVES: u64 = 2;
 
-/// Raises the limit as far as this process may.
+/// Raises the limit as far as this process is allowed to.
 pub(crate) fn raise() {
     LIMIT.get_or_init(raised);
 }
 
-/// Of so many transfers at once on a connection, or of one client on all its connections, how many there should be: so that
-/// a client finds room for all that it fetches, and at a server the files of one, three for each transfer, leave more than
-/// half of the limit to others. The rest wait without an open file.
+/// How many transfers at once a connection should have, or one client on all its connections, if this many are wanted.
+/// A client then has room for everything that it fetches. On a server, the files of one client, three for each
+/// transfer, leave more than half of the limit to others. The rest wait without an open file.
 pub(crate) fn share<T: TryFrom<u64> + Ord>(transfers: T) -> T {
     part(limit(), SHARES, transfers)
 }
 
-/// Of so many connections of a server, how many there should be: half of what may be open, so that files have the rest.
+/// How many connections a server should have, if this many are wanted: half of the limit, so that files get the rest.
 pub(crate) fn connections(most: usize) -> usize {
     part(limit(), HALVES, most)
 }
 
-/// One of so many parts of the limit, four at least, but not more than `most`.
+/// The limit divided by `parts`: at least four, but at most `most`.
 fn part<T: TryFrom<u64> + Ord>(limit: Option<u64>, parts: u64, most: T) -> T {
     match limit.map(|limit| T::try_from((limit / parts).max(4))) {
         Some(Ok(part)) => part.min(most),
@@ -43,15 +44,15 @@ fn part<T: TryFrom<u64> + Ord>(limit: Option<u64>, parts: u64, most: T) -> T {
     }
 }
 
-/// Opens a source, and leaves enough for the connection: files that wait for a link which cannot be opened because of them
-/// would wait for ever.
+/// Opens a source, but leaves enough descriptors for the connection. Otherwise, files could wait for a link that cannot
+/// be opened because of them.
 ///
 /// # Errors
-/// That of the source; `TooManyOpen`, too, if nothing else could be opened beside it.
+/// That of the source, or `TooManyOpen` if nothing else could be opened next to it.
 pub(crate) fn sparing(open: impl FnOnce() -> Result<Source, StoreError>) -> Result<Source, StoreError> {
     let source = open()?;
     if !are_plenty() {
-        // All of them at once, and all closed behind it.
+        // All of them at once. All are closed afterwards.
         let spare: Result<Vec<_>, _> = (0..SPARE).map(|_| Source::open(source.path())).collect();
         if let Err(error) = spare {
             if error.kind() == bowline_store::ErrorKind::TooManyOpen {
@@ -62,7 +63,7 @@ pub(crate) fn sparing(open: impl FnOnce() -> Result<Source, StoreError>) -> Resu
     Ok(source)
 }
 
-/// Whether a client need not count them.
+/// Whether a client need not count its descriptors.
 pub(crate) fn are_plenty() -> bool {
     limit().is_none_or(|limit| limit >= PLENTY)
 }
@@ -74,12 +75,12 @@ fn limit() -> Option<u64> {
 #[cfg(unix)]
 fn raised() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    /// macOS takes no more, whatever it says.
+    /// macOS allows no more, whatever it claims.
     const MOST_OF_MACOS: u64 = 10_240;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raise = |to: Option<u64>| setrlimit(Resource::Nofile, Rlimit { current: to, maximum });
     let least = maximum.map_or(MOST_OF_MACOS, |maximum| maximum.min(MOST_OF_MACOS));
-    // What cannot be raised stays as it is, and is borne.
+    // If the limit cannot be raised, it stays as it is.
     if current != maximum && raise(maximum).is_err() && current.is_some_and(|current| current < least) {
         let _ = raise(Some(least));
     }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How long to wait at first, and at most, until others may have closed their files.
+/// How long to wait for others to close their files, at first and at most.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Runs a job that waits for a disk where it holds nobody up. While too many files are open, or the disk is full, it tells so,
-/// and tries again: transfers that end close theirs, and people can make room.
+/// Runs a job that waits for a disk, without blocking anything else. While too many files are open, or the disk is
+/// full, it reports that and tries again: transfers that end close their files, and people can free space.
 pub(crate) async fn on_disk<T: Send + 'static>(
     name: &str,
     tell: &mpsc::Sender<News>,
@@ -30,7 +30,7 @@ pub(crate) async fn on_disk<T: Send + 'static>(
             result => return result,
         };
         let wait = after.max(error.retry_after());
-        // If nobody wants to know, the command has ended.
+        // If nobody is listening, the command has ended.
         if tell.send(News::put_off(name.to_owned(), &error, wait)).await.is_err() {
             return Err(error);
         }
@@ -47,7 +47,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::SystemTime;
 
-    /// What a disk says that has no room for a file.
+    /// The error of a disk that has no space for a file.
     fn full() -> StoreError {
         let dir = tempfile::tempdir().expect("a folder");
         let store = DiskStore::open(dir.path(), Config::fetching()).expect("a store");

@@ -1,5 +1,5 @@
-//! The documents say what is so: every command line in their sentences is one, and every sentence that they explain is said.
-//! Those that stand by themselves are run by the tests of the binary.
+//! Checks that the documents are true: every command line in their sentences is valid, and every message that they
+//! explain exists. Command lines that stand by themselves are run by the tests of the binary.
 
 use crate::args::Cli;
 use clap::Parser as _;
@@ -26,14 +26,14 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.starts_with("```")).flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
-/// The words of a call of ours, with something in place of what may be left out or stands for a word: behind what is set for
-/// it or piped into it.
+/// The words of a call of this command, after any variables that are set for it or what is piped into it. Optional
+/// parts are included, and placeholders are replaced.
 fn call(line: &str) -> Option<Vec<String>> {
     let line = line.rsplit("| ").next().unwrap_or_default();
     let line = line.replace(['[', ']'], "").replace("COMMAND", "send").replace("SHELL", "bash");
     let words: Vec<_> =
         line.split_whitespace().skip_while(|word| word.contains('=')).map(str::to_owned).collect();
-    // The bare name of a command is no line to type.
+    // The bare name of a command is not meant to be typed.
     (words.first().is_some_and(|word| word == "bowline") && (words.len() > 2 || line.ends_with("demo")))
         .then_some(words)
 }
@@ -63,7 +63,7 @@ fn every_option_in_the_readme_is_known() {
         .flat_map(|command| command.get_arguments().filter_map(|a| a.get_long()))
         .collect();
     let text = fs::read_to_string(root().join("README.md")).expect("UTF-8");
-    // The table of the command; options of cargo stand elsewhere.
+    // The table of this command; options of cargo stand elsewhere.
     let table = text.lines().filter(|line| line.starts_with("| `"));
     let options = table.flat_map(|line| {
         line.split("--").skip(1).map(|rest| {
@@ -80,7 +80,7 @@ fn every_option_in_the_readme_is_known() {
     }
 }
 
-/// What the page of all options says.
+/// The expected page with all options.
 fn options() -> String {
     let mut cli = <Cli as clap::CommandFactory>::command();
     cli.build();
@@ -112,7 +112,7 @@ fn row(argument: &clap::Arg) -> String {
     let values = argument.get_value_names().unwrap_or_default().join(" ");
     let takes_value = argument.get_action().takes_values();
     let name = match argument.get_long() {
-        // Without the sign it would be the next word.
+        // Without the equals sign, the value would be taken for the next word.
         Some(long) if argument.is_require_equals_set() => format!("`{short}--{long}[={values}]`"),
         Some(long) if takes_value => format!("`{short}--{long} {values}`"),
         Some(long) => format!("`{short}--{long}`"),
@@ -137,7 +137,7 @@ fn the_page_of_options_has_all_of_them() {
     assert!(written == page, "BLESS=1 cargo test -p bowline page_of_options writes docs/options.md");
 }
 
-/// All of our source, without the tests.
+/// All our source code, without the tests.
 fn sources(folder: &Path, all: &mut String) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("readable").path();
@@ -166,7 +166,7 @@ fn every_sentence_that_is_explained_is_said() {
     for sentence in quoted {
         for part in sentence.split(" ... ") {
             count += 1;
-            // Codes are put in by the program.
+            // The program inserts the codes.
             let words = part.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
             let words = words
                 .split(|c: char| c.is_ascii_digit() || "()/".contains(c))

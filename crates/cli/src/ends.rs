@@ -1,4 +1,4 @@
-//! How the transfers of a command ended, and what to say of it.
+//! How the transfers of a command ended, and how that is reported.
 
 use crate::exit::{Exit, Trouble};
 use crate::news::Ended;
@@ -9,28 +9,28 @@ use bowline_core::transfer::{Code, Failure, Leftover};
 use bowline_tokio::{Finished, LinkEvent, TransferError};
 use tokio::sync::mpsc;
 
-/// The number of what a fetch names: nothing else may turn out to be a folder.
+/// The index of the transfer that a fetch names: no other may turn out to be a folder.
 const NAMED: usize = 0;
 
-/// How many names of what has failed are told again at the end, where others have pushed their sentences out of sight.
+/// How many failed names are repeated at the end, because other output may have scrolled their messages away.
 const LISTED: usize = 10;
 
 /// How the files ended.
 #[derive(Debug)]
 pub(crate) struct Ends<'a> {
     server: &'a str,
-    /// What to look at if the server does not want us.
+    /// What to check if the server refuses us.
     remedy: &'static str,
-    /// Hears of each.
+    /// Receives the end of each transfer.
     ended: mpsc::UnboundedSender<Ended>,
     /// The first failure of a file.
     first: Option<Trouble>,
-    /// Another one would have ended the command in another way.
+    /// Whether another failure would have led to a different exit code.
     differ: bool,
     /// What has failed: the first names, and how many others there are.
     failed: Vec<String>,
     others: u64,
-    /// What went wrong with the server, and so with all files.
+    /// What went wrong with the server, and therefore with all files.
     lost: Option<Trouble>,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Ends<'a> {
         }
     }
 
-    /// Looks for what would help.
+    /// Remembers what would help after this event.
     pub(crate) fn heed(&mut self, event: &LinkEvent) {
         if let LinkEvent::DialFailed { disconnect, .. } | LinkEvent::Down { disconnect } = event {
             self.remedy = remedy(disconnect.kind());
@@ -74,7 +74,7 @@ impl<'a> Ends<'a> {
             Ok(finished) => report.done(index, &finished),
             Err(error) => self.note_failure(index, &error, report),
         }
-        // Nobody may be queueing any more.
+        // Nobody may be queueing any longer.
         let _ = self.ended.send(Ended { index, listing });
     }
 
@@ -93,7 +93,7 @@ impl<'a> Ends<'a> {
         self.keep(name, trouble);
     }
 
-    /// So many files or folders that were never begun are missing.
+    /// This many files or folders, whose transfers never began, are missing.
     pub(crate) fn miss(&mut self, name: &str, why: &str, things: u64, report: &mut Report) {
         let trouble = Trouble::failed(format!("{name}: {why}"));
         report.miss(name, &trouble, things);
@@ -111,7 +111,7 @@ impl<'a> Ends<'a> {
         self.differ |= self.first.get_or_insert(trouble).exit != exit;
     }
 
-    /// The last word of the command.
+    /// The final result of the command.
     pub(crate) fn verdict(self, report: &Report) -> Result<(), Trouble> {
         match (self.lost, self.first) {
             (None, None) => Ok(()),
@@ -128,7 +128,7 @@ impl<'a> Ends<'a> {
     }
 }
 
-/// What a failure is about.
+/// What a failure concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Concerns {
     One,
@@ -140,15 +140,15 @@ enum Concerns {
 struct Told<'a> {
     name: &'a str,
     verb: Verb,
-    /// Something of it is there.
+    /// Whether any of it has arrived.
     has_arrived: bool,
 }
 
-/// Says what happened and what to do about it.
+/// Says what happened, and what to do about it.
 fn explain(error: &TransferError, told: &Told<'_>, server: &str, remedy: &str) -> (Trouble, Concerns) {
     let name = told.name;
     match error {
-        // It names the file and the remedy by itself.
+        // It names the file and the remedy itself.
         TransferError::File(error) => (Trouble::failed(error), Concerns::One),
         TransferError::Failed(failure) => {
             let exit = if failure.code == Code::Fenced { Exit::Overtaken } else { Exit::Failed };
@@ -163,7 +163,7 @@ fn explain(error: &TransferError, told: &Told<'_>, server: &str, remedy: &str) -
     }
 }
 
-/// What to look at when a link ended like this, or did not come about, and another dial is of no use.
+/// What to check when a link ended or failed like this, and another dial would not help.
 fn remedy(kind: Kind) -> &'static str {
     match kind {
         Kind::ConnectFailed(Obstacle::Tls) => {
@@ -178,7 +178,7 @@ fn remedy(kind: Kind) -> &'static str {
     }
 }
 
-/// What to do, in the words of this command.
+/// What to do, in the terms of this command.
 fn advice(failure: &Failure, told: &Told<'_>) -> String {
     let verb = told.verb;
     let is_lost = failure.leftover == Some(Leftover::Discard);
@@ -203,7 +203,7 @@ fn advice(failure: &Failure, told: &Told<'_>) -> String {
              if that one ends early, run this command again, and it resumes",
             verb.does
         ),
-        // Of a fetch the names are those of the server.
+        // In a fetch, the names are those of the server.
         (Code::Rejected, false) if verb == FETCH => format!("here: {failure}"),
         (Code::NotFound, true) if verb == LIST => "the server has no file or folder of that name".into(),
         (Code::NotFound, true) => "the server has no such file".into(),

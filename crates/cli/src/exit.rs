@@ -5,20 +5,20 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{fmt, io};
 
-/// What the exit code says.
+/// The exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Everything has been confirmed.
     Done = 0,
     /// Something was refused, or went wrong here.
     Failed = 1,
-    /// The command line makes no sense.
+    /// The command line is invalid.
     Usage = 2,
-    /// The server was not reached for too long.
+    /// The server was out of reach for too long.
     Unreachable = 3,
-    /// Another command has taken the transfer over, and goes on with it.
+    /// Another command has taken the transfer over, and continues it.
     Overtaken = 4,
-    /// A person, or the system, ended it. 128 and the number of SIGINT, as shells count.
+    /// A person or the system ended it. 128 plus the number of SIGINT, as shells have it.
     Interrupted = 130,
 }
 
@@ -28,7 +28,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why the command ends early: what happened and what to do, as one line.
+/// Why the command ends early: what happened and what to do, in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
     pub(crate) exit: Exit,
@@ -49,13 +49,13 @@ impl Trouble {
         Self::failed(format!("{}: {why}", path.display()))
     }
 
-    /// A file cannot be read, and this option names it, if any does.
+    /// A file cannot be read; `option` names it, if any does.
     pub(crate) fn unread(path: &Path, option: Option<&str>, why: &io::Error) -> Self {
         let remedy = option.map_or_else(String::new, |option| format!("; look at {option}"));
         Self::at(path, format!("{why}{remedy}"))
     }
 
-    /// This is wrong with what a file says.
+    /// The contents of a file are wrong.
     pub(crate) fn in_file(path: &Path, why: impl fmt::Display) -> Self {
         Self::usage(format!("{}: {why}", path.display()))
     }
@@ -71,12 +71,12 @@ impl Trouble {
         )
     }
 
-    /// The same of what only told something.
+    /// Interrupted, without anything to resume.
     pub(crate) fn interrupted_listing() -> Self {
         Self::new(Exit::Interrupted, "interrupted")
     }
 
-    /// The same of a server that was to stop, and still waited for its clients.
+    /// A server was stopping, and was interrupted while it waited for its clients.
     pub(crate) fn interrupted_stop() -> Self {
         Self::new(
             Exit::Interrupted,
@@ -84,7 +84,7 @@ impl Trouble {
         )
     }
 
-    /// The same of what cannot be read again, where nobody waits any more for the server to be told.
+    /// Interrupted while stdin was sent, which cannot be read again, and too soon to be sure that the server was told.
     pub(crate) fn interrupted_farewell() -> Self {
         Self::new(
             Exit::Interrupted,
@@ -92,7 +92,8 @@ impl Trouble {
         )
     }
 
-    /// The same of what cannot be read again. `told`: there is a server, and it can be told to throw away what it has.
+    /// Interrupted while stdin was sent, which cannot be read again. `told`: the server can be told to discard what it
+    /// has.
     pub(crate) fn interrupted_pipe(told: bool) -> Self {
         Self::new(
             Exit::Interrupted,

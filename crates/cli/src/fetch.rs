@@ -53,13 +53,13 @@ pub(crate) async fn run(args: Fetch, identity: Identity, orders: Orders) -> Resu
     let queue = Queue::begin(news, gatherer.run(id, output));
     let outcome = courier.follow(queue, ended, report, orders).await;
     if let Some(folder) = made.filter(|_| outcome.is_err()) {
-        // Unless there is something in it, such as what the same command goes on with.
+        // Unless there is something in it, such as what the same command can resume.
         let _ = fs::remove_dir(folder);
     }
     outcome
 }
 
-/// The server, and what is wanted of it.
+/// The server, and the requested name.
 fn asked_for(args: &Fetch) -> Result<(String, SafeName), Trouble> {
     match &args.name {
         Some(name) => url::name(name)
@@ -71,16 +71,15 @@ fn asked_for(args: &Fetch) -> Result<(String, SafeName), Trouble> {
     }
 }
 
-/// Whether what a folder holds may come into the place that is named, whatever there is: the place has its name, or the name
-/// is written as one of a folder.
+/// Whether the contents of a folder may go into the named place, whatever is there: either the place has the folder's
+/// name, or the name was written with a slash at its end.
 fn is_meant(args: &Fetch, name: &SafeName) -> bool {
     let written = args.name.as_deref().unwrap_or(&args.url);
     let place = args.output.as_deref().map(Path::file_name);
     written.ends_with('/') || place.is_none_or(|place| place == Some(name.file_name().as_ref()))
 }
 
-/// Makes the folder that is wanted as one, if there is none; gives it if it was made. A slash at the end says that it is a
-/// folder.
+/// Creates the wanted folder if it is written with a slash at its end and does not exist; returns it if it was created.
 fn make_folder(wanted: Option<&Path>) -> Result<Option<&Path>, Trouble> {
     let Some(path) = wanted else { return Ok(None) };
     if path.as_os_str() == "-" {
@@ -102,11 +101,11 @@ fn make_folder(wanted: Option<&Path>) -> Result<Option<&Path>, Trouble> {
     }
 }
 
-/// Whether something can come to be in this place, as far as that shows without it.
+/// Whether something can be put in this place, as far as that can be checked without doing it.
 fn check_place(output: &Path) -> Result<(), Trouble> {
     let folder = folder_of(output);
     match may_write(folder) {
-        // One that is there may be the same.
+        // If it exists, it may already be the wanted file.
         Err(error) if fs::symlink_metadata(output).is_err() => Err(Trouble::at(
             folder,
             format!("nothing can be put there: {error}; choose another place with -o"),
@@ -115,7 +114,7 @@ fn check_place(output: &Path) -> Result<(), Trouble> {
     }
 }
 
-/// Where it goes, in the words of the command line, if that is not what its name says.
+/// Where it goes, in the terms of the command line, unless that is obvious from its name.
 fn shown(wanted: Option<&Path>, local: &str, name: &SafeName) -> Place {
     let (folder, file) = (wanted.unwrap_or(Path::new(local)), file(wanted, local));
     let unless_obvious =
@@ -124,25 +123,25 @@ fn shown(wanted: Option<&Path>, local: &str, name: &SafeName) -> Place {
     Place { file: unless_obvious(&file), folder }
 }
 
-/// What it is called here if nobody says otherwise. A part does not pass for the whole.
+/// The local name, unless the user chooses one. A part must not look like the whole.
 fn local(name: &SafeName, range: ByteRange) -> String {
     if range.is_whole() { name.file_name().into() } else { format!("{}.{range}", name.file_name()) }
 }
 
-/// Where a folder is to stand: there is no other folder that it could be put into, or the same command would find
-/// another place the second time.
+/// Where a folder goes. It is never put inside an existing folder, or the same command would find another place the
+/// second time.
 fn place(wanted: Option<&Path>, local: &str) -> Result<PathBuf, Trouble> {
     let path = wanted.unwrap_or(Path::new(local));
     dunce::canonicalize(path).or_else(|_| output(Some(path), local))
 }
 
-/// Where the file is to stand: in what is wanted, if that is a folder.
+/// Where the file goes: into the wanted path, if that is a folder.
 fn file(wanted: Option<&Path>, local: &str) -> PathBuf {
     let path = wanted.unwrap_or(Path::new(local));
     if path.is_dir() { path.join(local) } else { path.to_owned() }
 }
 
-/// Where the file is to stand, by the one path that leads there.
+/// Where the file goes, as a canonical path.
 fn output(wanted: Option<&Path>, local: &str) -> Result<PathBuf, Trouble> {
     let path = file(wanted, local);
     let Some(file) = path.file_name() else {
@@ -233,7 +232,7 @@ mod tests {
     #[test]
     fn a_place_must_be_possible() {
         assert_eq!(output(Some(Path::new("/nowhere/x")), &name()).expect_err("no folder").exit, Exit::Failed);
-        // Windows knows where this leads without looking.
+        // Windows resolves this without looking at the disk.
         #[cfg(unix)]
         assert_eq!(output(Some(Path::new("..x/..")), &name()).expect_err("no file").exit, Exit::Usage);
     }

@@ -1,4 +1,4 @@
-//! Fetching a folder: its listing first, then each file by its name, and the times of folders last.
+//! Fetches a folder: its listing first, then each file by its name, and finally the times of the folders.
 
 use crate::claim::Claim;
 use crate::disk::on_disk;
@@ -12,17 +12,17 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 use tokio::sync::mpsc;
 
-/// Fetches what a name stands for: a file, or a folder with all that it holds.
+/// Fetches what a name stands for: a file, or a folder with all its contents.
 pub(crate) struct Gatherer {
     pub(crate) client: Client,
     pub(crate) server: String,
     pub(crate) identity: Identity,
     pub(crate) name: SafeName,
-    /// Which bytes of it, if it is a file.
+    /// The bytes to fetch, if it is a file.
     pub(crate) range: ByteRange,
-    /// Where it goes if it is a folder.
+    /// Where it goes, if it is a folder.
     pub(crate) place: PathBuf,
-    /// Whether it may.
+    /// Whether a folder may go there.
     pub(crate) claim: Claim,
     pub(crate) overwrite: bool,
     /// Whether permissions, and the times of folders, are kept.
@@ -31,20 +31,20 @@ pub(crate) struct Gatherer {
     pub(crate) ends: Ends,
 }
 
-/// Nobody wants to know any more: the command has ended, or the server is out of reach for good.
+/// Nobody is listening any longer: the command has ended, or the server is out of reach for good.
 struct Over;
 
 impl Gatherer {
-    /// Asks for what the name stands for; a file goes to `output`.
+    /// Requests what the name stands for; a file goes to `output`.
     pub(crate) async fn run(mut self, id: TransferId, output: PathBuf) {
-        // If nobody wants to know, the command has ended.
+        // If nobody is listening, the command has ended.
         let _ = self.fetch(id, output).await;
     }
 
     async fn fetch(&mut self, id: TransferId, output: PathBuf) -> Result<(), Over> {
         let result = self.first(id, &output).await;
         self.begun(0, result).await?;
-        // The end of a file ends it all.
+        // The end of a file ends the command.
         let Some(Ended { listing: Some(listing), .. }) = self.ends.recv().await else { return Ok(()) };
         let totals = listing.totals();
         let (files, folders, bytes) = (totals.files, totals.folders + 1, totals.bytes);
@@ -79,7 +79,7 @@ impl Gatherer {
         self.client.fetch(&store, download).await
     }
 
-    /// The folder, made if need be, as a store.
+    /// Opens the folder as a store, and creates it if necessary.
     async fn open(&self) -> Result<DiskStore, String> {
         let (place, claim, shown) = (self.place.clone(), self.claim.clone(), self.place.display());
         let made = move || Ok(claim.take() && made(&place, fs::create_dir(&place))?);
@@ -109,7 +109,7 @@ impl Gatherer {
         config.adopt_folders = self.preserve;
         on_disk(self.name.as_str(), &self.tell, move || {
             let store = DiskStore::open(&dir, config.clone())?;
-            // What an earlier process has begun is looked for here, where a disk may be waited for.
+            // Looks for what an earlier process has begun. It does so here, where waiting for a disk is fine.
             store.unfinished();
             Ok(store)
         })
@@ -137,7 +137,7 @@ impl Gatherer {
                 folder: entry.kind == Kind::Folder,
             };
             if subject.folder {
-                // Its time comes last, and a mode might keep its files out.
+                // Its time is set last, and its mode might keep its own files out.
                 let plain = FolderSpec::new(entry.name.clone());
                 match self.make(store, &name, plain).await {
                     Ok(()) => {
@@ -163,7 +163,7 @@ impl Gatherer {
             open -= 1;
         }
         if self.preserve {
-            // The innermost first, for each changes nothing in those around it.
+            // The innermost first, so that no change affects the time of a folder that is done.
             for (shown, Entry { name, mtime_ms, unix_mode, .. }) in folders.into_iter().rev() {
                 let mut dressed = FolderSpec::new(name);
                 (dressed.mtime_ms, dressed.unix_mode) = (mtime_ms, unix_mode);
@@ -187,7 +187,7 @@ impl Gatherer {
         download
     }
 
-    /// Makes a folder, or makes it what it is there; `name` is what it is called there.
+    /// Creates a folder, or gives an existing one these attributes; `name` is its name in the store.
     async fn make(&self, store: &DiskStore, name: &SafeName, spec: FolderSpec) -> Result<(), StoreError> {
         let store = store.clone();
         on_disk(name.as_str(), &self.tell, move || store.make_folder(&spec).map(|_| ())).await
@@ -207,10 +207,10 @@ impl Gatherer {
     }
 }
 
-/// What the system says of a folder that is to be there.
+/// Evaluates what the system says about creating a folder.
 fn made(place: &Path, outcome: io::Result<()>) -> Result<bool, StoreError> {
     match outcome {
-        // What stands there is looked at by the store.
+        // The store looks at whatever exists there.
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::io(place, error)),
         _ => Ok(true),
     }
@@ -224,7 +224,7 @@ mod tests {
     fn a_folder_without_room_is_waited_for_and_one_that_is_there_is_not() {
         let kind =
             |error: io::ErrorKind| made(Path::new("back"), Err(error.into())).map_err(|error| error.kind());
-        // For that whatever works on a disk waits.
+        // Work on a disk waits for these errors to pass.
         assert_eq!(kind(io::ErrorKind::StorageFull), Err(ErrorKind::NoSpace));
         assert_eq!(kind(io::ErrorKind::QuotaExceeded), Err(ErrorKind::NoSpace));
         assert_eq!(kind(io::ErrorKind::AlreadyExists), Ok(true));

@@ -1,7 +1,7 @@
-//! Which transfer a command line means: ids that are derived, so that the same command finds its transfer again.
+//! Which transfer a command line means: ids are derived, so that the same command finds its transfer again.
 //!
-//! An id is a keyed hash of what makes a transfer the same one. The key is a secret of this user on this machine, in
-//! a private file: an id allows to go on with a transfer, so nobody else may be able to compute it.
+//! An id is a keyed hash of what makes a transfer the same one. The key is a secret of this user on this machine, in a
+//! private file: whoever knows an id can resume its transfer, so nobody else may be able to compute it.
 
 use crate::{private, state};
 use bowline_core::transfer::{ByteRange, Digest, TransferId};
@@ -16,7 +16,7 @@ pub(crate) struct Identity {
     secret: [u8; 32],
 }
 
-/// There is no secret that lasts, and why.
+/// Why there is no lasting secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoSecret {
     #[error("neither BOWLINE_STATE_DIR nor HOME is set")]
@@ -28,12 +28,12 @@ pub(crate) enum NoSecret {
 }
 
 impl Identity {
-    /// The identity of this user; made at the first time.
+    /// The identity of this user, which is created the first time.
     pub(crate) fn of_user() -> Result<Self, NoSecret> {
         Self::load(&state::folder().ok_or(NoSecret::NoPlace)?)
     }
 
-    /// An identity that nobody has again: what it starts, no other process goes on with.
+    /// An identity that no other process will ever have, so that nothing it starts can be resumed by one.
     pub(crate) fn passing() -> Result<Self, io::Error> {
         Ok(Self { secret: random()? })
     }
@@ -46,21 +46,21 @@ impl Identity {
             found => return found,
         }
         make(dir, &path).map_err(|cause| NoSecret::Io { path: path.clone(), cause })?;
-        // Another process may have been first: what stands there counts.
+        // Another process may have been first, so the file decides.
         read(&path)
     }
 
-    /// The id of a file that is sent: this version of this file, under this name, to this server.
+    /// The id of a file that is sent: this version of the file, under this name, to this server.
     pub(crate) fn of_send(&self, server: &str, name: &str, source: &Digest) -> TransferId {
         self.derive(&[b"send", server.as_bytes(), name.as_bytes(), source.as_bytes()])
     }
 
-    /// The id of a folder that is sent, or of what else belongs to it: under this name, to this server.
+    /// The id of a folder that is sent, or of something else that belongs to it: under this name, to this server.
     pub(crate) fn of_folder(&self, server: &str, name: &str, what: &str) -> TransferId {
         self.derive(&[b"folder", server.as_bytes(), name.as_bytes(), what.as_bytes()])
     }
 
-    /// The id of a file that is fetched, or of a part: this name, from this server, to this place.
+    /// The id of a file, or a part of one, that is fetched: this name, from this server, to this place.
     pub(crate) fn of_fetch(&self, server: &str, name: &str, range: ByteRange, output: &Path) -> TransferId {
         let output = output.as_os_str().as_encoded_bytes();
         if range.is_whole() {
@@ -73,7 +73,7 @@ impl Identity {
     fn derive(&self, fields: &[&[u8]]) -> TransferId {
         let mut hasher = blake3::Hasher::new_keyed(&self.secret);
         for field in fields {
-            // With its length, so that no field can reach into the next one.
+            // With its length, so that the boundaries between fields are unambiguous.
             hasher.update(&(field.len() as u64).to_be_bytes()).update(field);
         }
         let mut id = [0; 16];
@@ -95,7 +95,7 @@ fn read(path: &Path) -> Result<Identity, NoSecret> {
     Ok(Identity { secret })
 }
 
-/// Makes the file in one step, with 32 random bytes that only its owner can read.
+/// Creates the file in one step, with 32 random bytes that only its owner can read.
 fn make(dir: &Path, path: &Path) -> io::Result<()> {
     state::make_private(dir)?;
     let file = private::fill(path, &random()?)?;
@@ -141,7 +141,7 @@ mod tests {
             identity.of_send("ws://h:2/", "a", &FILE),
             identity.of_send("ws://h:1/", "b", &FILE),
             identity.of_send("ws://h:1/", "a", &other_file),
-            // The same bytes, cut elsewhere.
+            // The same bytes, split in another place.
             identity.of_send("ws://h:1/a", "", &FILE),
             identity.of_folder("ws://h:1/", "a", "folder"),
             identity.of_folder("ws://h:1/", "a", "batch"),

@@ -1,7 +1,7 @@
-//! `bowline list`: what a server holds that can be fetched.
+//! `bowline list`: what can be fetched from a server.
 //!
-//! A server lists a folder with all that is below it, so that one question is enough for a whole tree. What is shown of that
-//! is one level, as of a folder on this machine, unless somebody wants all of it.
+//! A server lists a folder with everything below it, so one request is enough for a whole tree. Only one level of it is
+//! shown, as for a local folder, unless the user asks for everything.
 
 use crate::args::List;
 use crate::courier::Courier;
@@ -25,10 +25,10 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
-/// With fewer columns times are left out, for names need the room.
+/// With fewer columns than this, times are left out, because names need the room.
 const NARROW: usize = 60;
 
-/// The beginning of the year 10000: later times are mistakes, or lies.
+/// The beginning of the year 10000: later times are mistakes or lies.
 const LATEST_MS: u64 = 253_402_300_800_000;
 
 pub(crate) async fn run(args: List, orders: Orders) -> Result<(), Trouble> {
@@ -42,10 +42,10 @@ pub(crate) async fn run(args: List, orders: Orders) -> Result<(), Trouble> {
     let output = args.common.output;
     let subject = Subject { name: title.clone(), bytes: 0, folder: false };
     let report = Report::new(report::LIST, output, story, vec![subject], 0);
-    // A store has a folder. Nothing is written to this one, for what comes stays in memory.
+    // A store needs a folder. Nothing is written to this one, because a listing stays in memory.
     let place = Path::new("/");
     let store = DiskStore::open(place, config()).map_err(Trouble::failed)?;
-    // Another process does not go on with it.
+    // No other process resumes it.
     let identity = Identity::passing().map_err(Trouble::failed)?;
     let id = identity.of_fetch(courier.server(), &title, ByteRange::WHOLE, place);
     let (tell, news) = mpsc::channel(1);
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: List, orders: Orders) -> Result<(), Trouble> {
     let client = courier.client();
     let queue = Queue::begin(news, async move {
         let result = client.fetch(&store, Download::listing(id, name)).await;
-        // Whoever follows may have gone.
+        // The receiver may be gone.
         let _ = tell.send(News::Begun { index: 0, result }).await;
     });
     courier.follow(queue, ended, report, orders).await?;
@@ -71,19 +71,19 @@ pub(crate) async fn run(args: List, orders: Orders) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Of a store for nothing but a listing, with which no other process goes on.
+/// For a store that only receives a listing, which no other process resumes.
 fn config() -> Config {
     let mut config = Config::fetching();
     config.keep_listings = false;
     config
 }
 
-/// How many columns there are for people. One that does not say has as many as most.
+/// The number of columns of a terminal. One that does not say is taken to have the usual number.
 fn room(terminal: &Term) -> Option<usize> {
     terminal.is_term().then(|| columns(terminal).unwrap_or(80))
 }
 
-/// The server, and what of it is to be listed.
+/// The server, and what to list of it.
 fn asked_for(args: &List) -> Result<(String, Option<SafeName>), Trouble> {
     match args.name.as_deref() {
         Some("/") => Ok((args.url.clone(), None)),
@@ -95,19 +95,19 @@ fn asked_for(args: &List) -> Result<(String, Option<SafeName>), Trouble> {
     }
 }
 
-/// What is shown of an entry. A folder has as many bytes as all that is in it.
+/// What is shown of an entry. The size of a folder is that of everything in it.
 #[derive(Debug)]
 struct Row {
     entry: Entry,
     bytes: u64,
 }
 
-/// What a folder holds: in it, or at any depth.
+/// The entries of a folder: directly in it, or at any depth.
 fn rows(listing: &Listing, recursive: bool) -> Vec<Row> {
     let (mut rows, mut above) = (Vec::new(), Vec::new());
     for entry in listing.entries() {
         let depth = entry.name.components().count() - 1;
-        // Each entry stands behind the folder that it is in.
+        // Each entry follows the folder that it is in.
         above.truncate(depth);
         let bytes = entry.length;
         for folder in &above {
@@ -124,7 +124,7 @@ fn rows(listing: &Listing, recursive: bool) -> Vec<Row> {
     rows
 }
 
-/// A name a line; on a terminal of so many columns with size and time.
+/// One name per line; on a terminal of this many columns, with sizes and times.
 fn table(rows: &[Row], columns: Option<usize>) -> String {
     let line = |row: &Row| {
         let (name, size) = (shown(&row.entry), Size(row.bytes));
@@ -137,13 +137,13 @@ fn table(rows: &[Row], columns: Option<usize>) -> String {
     rows.iter().map(line).collect()
 }
 
-/// A name for people, on one line.
+/// A name for people, always on one line.
 fn shown(entry: &Entry) -> String {
     let slash = if entry.kind == Kind::Folder { "/" } else { "" };
     format!("{}{slash}", plain(entry.name.as_str()))
 }
 
-/// When it was changed last, to the minute, if that is known.
+/// When it was last changed, to the minute, if that is known.
 fn time(entry: &Entry) -> Option<String> {
     let millis = u64::try_from(entry.mtime_ms).ok().filter(|millis| (1..LATEST_MS).contains(millis))?;
     let mut time = utc(UNIX_EPOCH + Duration::from_millis(millis));
@@ -151,7 +151,7 @@ fn time(entry: &Entry) -> Option<String> {
     Some(time)
 }
 
-/// The same for programs: an object for each entry, and one with the sums.
+/// The same for programs: one object per entry, and one with the totals.
 fn lines(rows: &[Row], totals: Totals) -> String {
     let entries = rows.iter().map(|Row { entry, bytes }| {
         Line::new("entry")
@@ -170,7 +170,7 @@ fn lines(rows: &[Row], totals: Totals) -> String {
     entries.chain([summary]).map(Line::into_text).collect()
 }
 
-/// The sums for people, whatever was shown.
+/// The totals for people, whatever was shown.
 fn sentence(totals: Totals) -> String {
     let folders = match totals.folders {
         0 => String::new(),

@@ -1,4 +1,4 @@
-//! What the adapters write down, on stderr: at which level, and in which form.
+//! The adapters' log on stderr: its level and its format.
 
 use crate::args::Output;
 use crate::stderr;
@@ -34,7 +34,7 @@ pub(crate) enum Format {
 }
 
 impl Output {
-    /// How much is to be logged, if anything. Whoever says in which form wants to have something.
+    /// How much to log, if anything. Choosing a format implies logging.
     pub(crate) fn level(self) -> Option<Level> {
         let by_form = || self.log_format.map(|_| Level::Info);
         let level = self.log_level.or_else(|| match self.verbose {
@@ -46,7 +46,7 @@ impl Output {
     }
 }
 
-/// Logs what was asked for. RUST_LOG chooses more finely, where anything was.
+/// Starts logging as requested. If anything is logged, RUST_LOG can select it more finely.
 pub(crate) fn start(output: Output) {
     let Some(level) = output.level() else { return };
     let name = level.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());

@@ -68,7 +68,7 @@ fn carry_out(command: Command) -> Result<Exit, Trouble> {
     let runtime = runtime(&command)?;
     let ended = runtime.block_on(async {
         let ended = run(command).await.map_err(|trouble| complained(&trouble));
-        // A signal ends the wait for whoever reads nothing: beyond the runtime nobody would hear it.
+        // A signal can end this wait for a reader who reads nothing: after the runtime is gone, nobody would handle it.
         stdout::written().await;
         ended
     });
@@ -77,13 +77,13 @@ fn carry_out(command: Command) -> Result<Exit, Trouble> {
     Ok(ended.map_or_else(|exit| exit, |()| stdout::exit()))
 }
 
-/// How a command ends in which this has happened, which is told.
+/// Reports this trouble; returns the exit code.
 fn complained(trouble: &Trouble) -> Exit {
     report::complain(trouble);
     trouble.exit
 }
 
-/// What the command line and the file with options say.
+/// The command that the command line and the file with options describe.
 fn command() -> Result<Command, Trouble> {
     let words = args::options_first(config::command_line(std::env::args_os().collect())?);
     let read = args::definition(&words)?.try_get_matches_from(&words);
@@ -93,7 +93,7 @@ fn command() -> Result<Command, Trouble> {
     }
 }
 
-/// Prints what clap has to say, a complaint or the help that was asked for, and ends.
+/// Prints clap's message, an error or the requested help, and exits.
 fn tell(said: &clap::Error) -> ! {
     if said.use_stderr() {
         said.exit();
@@ -104,7 +104,7 @@ fn tell(said: &clap::Error) -> ! {
     std::process::exit(i32::from(exit as u8))
 }
 
-/// The same complaint without a value that is secret, and without advice that does not help.
+/// The same error without values that are secret, and without advice that does not help.
 fn discreet(mut error: clap::Error) -> clap::Error {
     let is_secret = match error.get(ContextKind::InvalidArg) {
         // As in "--token <T>".
@@ -118,7 +118,7 @@ fn discreet(mut error: clap::Error) -> clap::Error {
         error.insert(ContextKind::InvalidValue, ContextValue::String("...".into()));
     }
     if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
-        // That a word may stand behind "--": of one with a single dash it names but a letter.
+        // clap's tip that a word may stand after "--": of one with a single dash, it names only a letter.
         tips.retain(|tip| !tip.to_string().contains("as a value"));
         if !tips.is_empty() {
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
@@ -129,7 +129,7 @@ fn discreet(mut error: clap::Error) -> clap::Error {
 
 async fn run(command: Command) -> Result<(), Trouble> {
     let interrupt = Interrupt::listen(last_word(&command))?;
-    // Until the command has come to its end.
+    // Kept until the command has ended.
     let _kept = interrupt.clone();
     match command {
         Command::Serve(args) => serve::run(args, interrupt).await,
@@ -155,7 +155,7 @@ async fn run(command: Command) -> Result<(), Trouble> {
     }
 }
 
-/// What is said if nobody waits any more for the command to end well.
+/// What is printed if somebody no longer waits for the command to end in an orderly way.
 fn last_word(command: &Command) -> Trouble {
     match command {
         Command::Serve(_) => Trouble::interrupted_stop(),
@@ -165,8 +165,8 @@ fn last_word(command: &Command) -> Trouble {
     }
 }
 
-/// Threads for sockets and protocol: that of the command for the single connection of a client, two for a server, unless there
-/// is only one processor for them. What blocks on disks has threads of its own, few of them.
+/// Threads for sockets and the protocol: the command's own for a client's single connection, and two for a server,
+/// unless there is only one processor. Work that waits for disks has a few threads of its own.
 fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Trouble> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let (mut builder, workers) = match command {
@@ -176,7 +176,7 @@ fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Trouble> {
         _ => (tokio::runtime::Builder::new_current_thread(), 0),
     };
     builder.worker_threads(workers.max(1)).max_blocking_threads(8).enable_all();
-    // One at least is for disks, and for names that are looked up.
+    // At least one is for disks, and for looking up names.
     let runtime = try_threads(workers + 1).and_then(|()| builder.build());
     runtime.map_err(|e| {
         Trouble::failed(format!(
@@ -185,8 +185,8 @@ fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Trouble> {
     })
 }
 
-/// Whether the system gives so many threads at once. A runtime that gets fewer does not say so: some of its tasks would wait
-/// for ever.
+/// Checks that the system provides this many threads at once. A runtime that gets fewer does not report it, and some of
+/// its tasks would wait for ever.
 fn try_threads(count: usize) -> io::Result<()> {
     let gate = Mutex::new(());
     thread::scope(|scope| {

@@ -1,7 +1,7 @@
-//! What is known of the paths to servers, kept beside the secret between two runs.
+//! What is known about the paths to servers, stored next to the secret between two runs.
 //!
-//! It saves a lost connection now and then and is no more than that: whatever goes wrong with the file is said to whoever
-//! asks for details, and changes nothing else.
+//! It only saves a lost connection now and then. So whatever goes wrong with the file goes to the detailed log, and
+//! changes nothing else.
 
 use crate::state;
 use bowline_core::adapt;
@@ -13,7 +13,7 @@ use tracing::debug;
 
 const FILE: &str = "paths";
 
-/// What is known of paths: what the file said, and what was learned since.
+/// What is known about paths: what the file said, and what has been learned since.
 #[derive(Debug)]
 pub(crate) struct Memory {
     dir: Option<PathBuf>,
@@ -22,7 +22,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// That of this user; an empty one, if there is none.
+    /// That of this user; empty if there is none.
     pub(crate) fn of_user() -> Self {
         Self::load(state::folder())
     }
@@ -33,12 +33,12 @@ impl Memory {
         Self { dir, read, paths }
     }
 
-    /// For a client, which puts what it learns there.
+    /// For a client, which adds what it learns.
     pub(crate) fn paths(&self) -> Paths {
         self.paths.clone()
     }
 
-    /// Writes what was learned to the file, if anything was. What other processes have written there stays.
+    /// Writes what was learned to the file, if anything was. What other processes have written there is kept.
     pub(crate) fn save(&self) {
         let learned = self.paths.snapshot();
         let news: Vec<_> = learned.iter().filter(|path| self.read.path(path.key()) != **path).collect();

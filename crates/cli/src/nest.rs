@@ -1,9 +1,9 @@
-//! Folders wait for what they hold: whatever arrives in a folder later would change its time.
+//! Folders wait for their contents: anything that arrives in a folder later would change its time.
 
 use bowline_core::transfer::listing::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
-/// The folders that a walk is in, and those that it has left while something of them is still under way. It remembers
+/// The folders that a walk is in, and those that it has left while something in them is still under way. It remembers
 /// nothing of what is over.
 #[derive(Debug, Default)]
 pub(crate) struct Nest {
@@ -11,23 +11,23 @@ pub(crate) struct Nest {
     /// The folders that the walk is in.
     path: Vec<usize>,
     folders: BTreeMap<usize, Folder>,
-    /// In which folder a transfer is.
+    /// The folder that each transfer is in.
     inside: BTreeMap<usize, usize>,
     ready: VecDeque<Ready>,
 }
 
 #[derive(Debug)]
 struct Folder {
-    /// Nothing, if the folder is not to be sent itself.
+    /// `None` if the folder itself is not to be sent.
     entry: Option<Entry>,
     parent: Option<usize>,
-    /// How many things in it are not over: transfers, and folders.
+    /// How many things in it are not over: transfers and folders.
     open: usize,
-    /// The walk has seen all of it.
+    /// Whether the walk has seen all of it.
     left: bool,
 }
 
-/// A folder whose turn it is.
+/// A folder that can be sent now.
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(crate) entry: Entry,
@@ -35,7 +35,7 @@ pub(crate) struct Ready {
 }
 
 impl Nest {
-    /// The walk goes into a folder; into one that has no entry only because of what it holds.
+    /// The walk enters a folder. One without an entry is entered only for its contents.
     pub(crate) fn enter(&mut self, entry: Option<Entry>) {
         let (key, parent) = (self.next, self.path.last().copied());
         self.next += 1;
@@ -46,7 +46,7 @@ impl Nest {
         self.path.push(key);
     }
 
-    /// The walk has seen all of the folder that it is in.
+    /// The walk has seen all of the current folder.
     pub(crate) fn leave(&mut self) {
         let Some(key) = self.path.pop() else { return };
         if let Some(folder) = self.folders.get_mut(&key) {
@@ -55,16 +55,16 @@ impl Nest {
         self.look(key);
     }
 
-    /// A transfer of something in the folder that the walk is in has begun.
+    /// A transfer of something in the current folder has begun.
     pub(crate) fn begin(&mut self, transfer: usize) {
         let parent = self.path.last().copied();
         self.begin_in(parent, transfer);
     }
 
-    /// The transfer of a folder has begun.
+    /// The transfer of a folder itself has begun.
     pub(crate) fn begin_ready(&mut self, ready: &Ready, transfer: usize) {
         self.begin_in(ready.parent, transfer);
-        // It counted as a folder before.
+        // Until now it was counted as a folder.
         if let Some(parent) = ready.parent.and_then(|parent| self.folders.get_mut(&parent)) {
             parent.open -= 1;
         }
@@ -79,7 +79,7 @@ impl Nest {
         self.look(key);
     }
 
-    /// The next folder whose turn it is. Say [`begin_ready`](Self::begin_ready) of it.
+    /// The next folder that can be sent. Then call [`begin_ready`](Self::begin_ready) for it.
     pub(crate) fn take_ready(&mut self) -> Option<Ready> {
         self.ready.pop_front()
     }
@@ -89,7 +89,7 @@ impl Nest {
         self.folders.values().filter(|folder| folder.entry.is_some()).count() + self.ready.len()
     }
 
-    /// Whether no folder waits for anything.
+    /// Whether no folder is waiting.
     pub(crate) fn is_empty(&self) -> bool {
         self.folders.is_empty() && self.ready.is_empty()
     }
@@ -108,7 +108,7 @@ impl Nest {
             if let Some(entry) = entry {
                 return self.ready.push_back(Ready { entry, parent });
             }
-            // Nothing is to be waited for; the one around it may have waited for this one only.
+            // Not to be sent itself, but the folder around it may have waited only for this one.
             let Some(parent) = parent else { return };
             if let Some(folder) = self.folders.get_mut(&parent) {
                 folder.open -= 1;

@@ -1,4 +1,4 @@
-//! What whoever queues transfers and whoever follows them tell each other.
+//! What the task that queues transfers and the one that follows them tell each other.
 
 use bowline_core::transfer::{Failure, Listing};
 use bowline_store::StoreError;
@@ -6,31 +6,31 @@ use bowline_tokio::{Transfer, TransferError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// What is told of the transfers of a command, as they are found and queued. Each has a number.
+/// What is reported about the transfers of a command, as they are found and queued. Each has a number.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// There is one more file, or folder, to transfer.
+    /// There is another file or folder to transfer.
     Found { index: usize, subject: Subject },
     /// A transfer has begun, or could not begin.
     Begun { index: usize, result: Result<Transfer, TransferError> },
-    /// Something here has to wait.
+    /// Something on this machine has to wait.
     PutOff { name: String, failure: Failure, after: Duration },
     /// Something will not be transferred.
     LeftOut { name: String, why: String, lost: Lost },
-    /// A folder has been made here.
+    /// A local folder has been created.
     FolderMade,
-    /// A folder holds so much.
+    /// The totals of a folder.
     Counted(Counted),
 }
 
 impl News {
-    /// Something waits for what this error is about, and is tried again after this time.
+    /// Something waits because of this error, and is tried again after this time.
     pub(crate) fn put_off(name: String, error: &StoreError, after: Duration) -> Self {
         Self::PutOff { name, failure: Failure::local(error.code(), error.reason()), after }
     }
 }
 
-/// What a transfer is about, for people.
+/// What a transfer is about, for people to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Subject {
     pub(crate) name: String,
@@ -38,7 +38,7 @@ pub(crate) struct Subject {
     pub(crate) folder: bool,
 }
 
-/// What a folder holds, itself included.
+/// The totals of a folder, including itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counted {
     pub(crate) files: u64,
@@ -49,18 +49,18 @@ pub(crate) struct Counted {
 /// What it means that something is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lost {
-    /// It is nothing that could be transferred: links and devices.
+    /// It could not be transferred anyway: links and devices.
     Nothing,
-    /// Somebody misses so many files or folders: the command fails, though the others go on.
+    /// This many files or folders are missing: the command fails, though the others continue.
     Missed(u64),
 }
 
-/// A transfer has ended; if it was one of a folder's listing, this is it.
+/// A transfer has ended; if it was the listing of a folder, this is it.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) index: usize,
     pub(crate) listing: Option<Listing>,
 }
 
-/// Ends of transfers, for whoever queues them. Bounded by the transfers that are under way.
+/// Ends of transfers, for the task that queues them. At most as many as transfers are under way.
 pub(crate) type Ends = mpsc::UnboundedReceiver<Ended>;

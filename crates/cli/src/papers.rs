@@ -1,4 +1,4 @@
-//! What shells and `man` want to know, made of the definitions of the command line.
+//! Completions for shells and pages for `man`, made from the definitions of the command line.
 
 use crate::args::{Cli, Completions, Man};
 use crate::exit::Trouble;
@@ -7,13 +7,13 @@ use clap::CommandFactory as _;
 
 /// Prints the completions for a shell.
 pub(crate) fn complete(args: &Completions) {
-    // The generator would panic where nobody reads on.
+    // The generator would panic if nobody reads on.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "bowline", &mut script);
     stdout::print(&script);
 }
 
-/// Prints a manual page: of the command, or of one of its commands.
+/// Prints a manual page: of the program, or of one of its commands.
 pub(crate) fn explain(args: &Man) -> Result<(), Trouble> {
     let mut cli = Cli::command();
     cli.build();

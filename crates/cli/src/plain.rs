@@ -1,25 +1,25 @@
-//! Text from elsewhere, made harmless for a terminal.
+//! Makes text from elsewhere harmless for a terminal.
 
 pub(crate) use bowline_core::closing::plain;
 
 use console::{Term, measure_text_width};
 
-/// How many columns this has, if it is a terminal: elsewhere, a line has room for everything.
+/// The number of columns, if this is a terminal: elsewhere, lines may be of any length.
 pub(crate) fn columns(terminal: &Term) -> Option<usize> {
     terminal.size_checked().map(|(_, columns)| columns.into())
 }
 
-/// Breaks a text for the columns behind a margin, which all of its lines but the first begin with.
+/// Wraps a text to the right of a margin, with which all of its lines but the first begin.
 pub(crate) fn beside(margin: usize, text: &str, columns: Option<usize>) -> String {
     let Some(columns) = columns else { return text.into() };
-    // Where there is no room for words, the terminal breaks them as it likes.
+    // If there is no room for words, the terminal breaks them as it likes.
     wrapped(text, columns.saturating_sub(margin).max(20)).join(&format!("\n{:margin$}", ""))
 }
 
-/// Breaks a text into lines of at most so many columns, at spaces where there are any.
+/// Wraps a text into lines of at most this many columns, at spaces where there are any.
 pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    // Two spaces in a row, as names may have them, have a word of nothing between them.
+    // Two spaces in a row, which names may have, have an empty word between them.
     for word in text.split(' ') {
         let fits = |line: &str| measure_text_width(line) + 1 + measure_text_width(word) <= columns;
         match lines.last_mut().filter(|line| line.is_empty() || fits(line)) {

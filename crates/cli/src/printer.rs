@@ -1,4 +1,4 @@
-//! Threads that write to streams. Whoever reads slowly what this process says, or not at all, holds up no connection.
+//! Threads that write to streams, so that a slow reader, or one that does not read at all, delays no connection.
 
 use std::io::IsTerminal;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 /// How many bytes may wait to be written.
 const MOST: usize = 1 << 20;
 
-/// What writes to a stream: a thread, unless that is a terminal. What goes there is written at once, between the bars that are
-/// drawn, and so is everything where the system gives no thread.
+/// Writes to a stream: on a thread, unless the stream is a terminal. Output to a terminal is written at once, between
+/// the bars that are drawn, and so is everything if the system provides no thread.
 #[derive(Debug)]
 pub(crate) struct Printer {
     queue: Option<Arc<Queue>>,
@@ -23,19 +23,19 @@ impl Printer {
         Self { queue, write }
     }
 
-    /// Whether there is room for much more.
+    /// Whether there is room for a lot more.
     pub(crate) fn has_room(&self) -> bool {
         self.queue.as_ref().is_none_or(|queue| queue.lock().has_room())
     }
 
-    /// Waits until there is room for much more, and holds nobody else up meanwhile. Cancel-safe.
+    /// Waits until there is room for a lot more, without blocking other tasks. Cancel-safe.
     pub(crate) async fn room(&self) {
         if let Some(queue) = &self.queue {
             queue.until(Waiting::has_room).await;
         }
     }
 
-    /// Prints it, whether there is room for it or not.
+    /// Prints this, whether there is room for it or not.
     pub(crate) fn print(&self, text: &[u8]) {
         match &self.queue {
             Some(queue) => queue.print(text),
@@ -43,7 +43,7 @@ impl Printer {
         }
     }
 
-    /// Prints it if there is room for it. If not, the number of lines that are missing is told in their place.
+    /// Prints this if there is room for it. If not, the number of missing lines is printed in their place.
     pub(crate) fn print_or_drop(&self, text: &[u8]) {
         match &self.queue {
             Some(queue) => queue.print_or_drop(text),
@@ -51,14 +51,14 @@ impl Printer {
         }
     }
 
-    /// Waits until everything is written, and holds nobody else up meanwhile. Cancel-safe.
+    /// Waits until everything is written, without blocking other tasks. Cancel-safe.
     pub(crate) async fn written(&self) {
         if let Some(queue) = &self.queue {
             queue.until(Waiting::is_done).await;
         }
     }
 
-    /// Waits until everything is written, for so long at most.
+    /// Waits until everything is written, but no longer than this.
     pub(crate) fn finish(&self, most: Duration) {
         if let Some(queue) = &self.queue {
             queue.finish(most);
@@ -66,26 +66,26 @@ impl Printer {
     }
 }
 
-/// What waits to be written to a stream, in order.
+/// What is queued to be written to a stream, in order.
 #[derive(Debug, Default)]
 struct Queue {
     waiting: Mutex<Waiting>,
     changed: Condvar,
-    /// The same, for tasks.
+    /// The same as `changed`, for tasks.
     told: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     text: Vec<u8>,
-    /// How many lines behind that have been dropped.
+    /// How many lines were dropped after that text.
     dropped: usize,
-    /// What was here before is being written.
+    /// Whether earlier text is being written.
     is_writing: bool,
 }
 
 impl Queue {
-    /// A queue, and the thread that works it off.
+    /// Starts a queue, and the thread that writes what is in it.
     fn start(mut write: impl FnMut(&[u8]) + Send + 'static) -> Option<Arc<Self>> {
         let queue = Arc::new(Self::default());
         let own = Arc::clone(&queue);
@@ -101,7 +101,7 @@ impl Queue {
 
     async fn until(&self, fits: impl Fn(&Waiting) -> bool) {
         loop {
-            // What is told from here on is not missed.
+            // From here on, no notification is missed.
             let told = self.told.notified();
             if fits(&self.lock()) {
                 return;
@@ -129,7 +129,7 @@ impl Queue {
         let _ = self.changed.wait_timeout_while(self.lock(), most, |waiting| !waiting.is_done());
     }
 
-    /// The next to write, as soon as there is something.
+    /// The next text to write, as soon as there is one.
     fn next(&self) -> Vec<u8> {
         let nothing = |waiting: &mut Waiting| waiting.text.is_empty();
         let mut waiting =
@@ -158,7 +158,7 @@ impl Queue {
 }
 
 impl Waiting {
-    /// Whether another text has to wait. One by itself never does, however long it is.
+    /// Whether another text has to wait. A single one never does, however long it is.
     fn is_full(&self, text: &[u8]) -> bool {
         !self.text.is_empty() && self.text.len() + text.len() > MOST
     }
@@ -187,21 +187,21 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    /// A queue to a reader who takes one text at a time.
+    /// A queue whose reader takes one text at a time.
     fn to_reader() -> (Arc<Queue>, mpsc::Receiver<String>) {
         let (tell, told) = mpsc::sync_channel(0);
         let write = move |text: &[u8]| drop(tell.send(String::from_utf8_lossy(text).into_owned()));
         (Queue::start(write).expect("a thread"), told)
     }
 
-    /// So many bytes in one line.
+    /// A line of this many bytes.
     fn line(len: usize) -> Vec<u8> {
         let mut line = vec![b'x'; len - 1];
         line.push(b'\n');
         line
     }
 
-    /// Waits until the thread holds what came first.
+    /// Waits until the thread holds the first text.
     fn taken(queue: &Queue) {
         while !queue.lock().text.is_empty() {
             thread::yield_now();
@@ -228,7 +228,7 @@ mod tests {
         assert!(!queue.lock().is_done(), "it is being written");
         queue.print_or_drop(&line(MOST - 4));
         queue.print_or_drop(b"too much\n");
-        // There would be room for it, in the wrong place.
+        // There is room for it, but it would be in the wrong place.
         queue.print_or_drop(b"no\n");
         queue.finish(Duration::ZERO);
         assert_eq!(read.recv().expect("it prints"), "first\n");

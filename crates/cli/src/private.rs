@@ -1,4 +1,4 @@
-//! Files that nobody else is to read.
+//! Files that nobody else may read.
 
 use crate::report::print_line;
 use std::fs;
@@ -7,13 +7,13 @@ use std::path::Path;
 use std::time::Duration;
 use tempfile::{Builder, NamedTempFile};
 
-/// How the names begin of files that are being written.
+/// How the names of files begin that are being written.
 const UNFINISHED: &str = ".bowline-unfinished-";
 
-/// So long after it was written to last nobody writes such a file any more: on any disk that takes a moment.
+/// This long after its last write, such a file was abandoned: on any disk, writing it takes only a moment.
 const LEFT: Duration = Duration::from_secs(3600);
 
-/// The folder that a file is in.
+/// The folder of a file.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -24,7 +24,7 @@ pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// The same of one that survives a power cut. One that is there stays, and is `AlreadyExists`.
+/// The same for a file that survives a power cut. If one exists, it stays, and the error is `AlreadyExists`.
 pub(crate) fn write_new_durably(path: &Path, text: &str) -> io::Result<()> {
     let file = fill(path, text.as_bytes())?;
     file.as_file().sync_all()?;
@@ -32,18 +32,18 @@ pub(crate) fn write_new_durably(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// What is to become the file at this place. It is private from the start (0600).
+/// The new contents for this path, in a file that is private from the start (0600).
 pub(crate) fn fill(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut file = Builder::new().prefix(UNFINISHED).tempfile_in(folder_of(path))?;
     file.write_all(bytes)?;
     Ok(file)
 }
 
-/// Removes from a folder what processes have left there that were killed while they wrote such a file.
+/// Removes the files that processes left in a folder because they were killed while writing them.
 pub(crate) fn clear(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) && is_left(&entry) {
-            // Another process may have been quicker.
+            // Another process may have been faster.
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -54,7 +54,7 @@ fn is_left(entry: &fs::DirEntry) -> bool {
     modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT))
 }
 
-/// Says so if every user of the machine can read a file that holds a secret.
+/// Warns if every user of the machine can read a file that holds a secret.
 pub(crate) fn warn_if_exposed(path: &Path, quiet: bool) {
     if !quiet && is_exposed(path) {
         print_line(&format!("every user of this machine can read {0}; chmod 600 {0}", path.display()));
@@ -67,7 +67,7 @@ fn is_exposed(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o004 != 0)
 }
 
-/// Where permissions are of another kind, nobody looks at them.
+/// Other kinds of permissions are not checked.
 #[cfg(not(unix))]
 fn is_exposed(_: &Path) -> bool {
     false

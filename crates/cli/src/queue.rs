@@ -1,4 +1,5 @@
-//! What a task tells, and how it ends. So a command sees whoever queues its transfers, and he whoever finds what is to be queued.
+//! What a task reports, and how it ends. Through this a command observes the task that queues its transfers, and that
+//! task observes the one that finds what to queue.
 
 use crate::exit::Trouble;
 use crate::news::News;
@@ -6,21 +7,21 @@ use std::future::Future;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 
-/// What a task tells.
+/// What a task reports.
 pub(crate) struct Told<T> {
     told: mpsc::Receiver<T>,
-    /// Until it is known how it ended.
+    /// `None` once it is known how it ended.
     task: Option<JoinHandle<()>>,
 }
 
 impl<T> Told<T> {
-    /// By a channel that is closed when the task has no more to tell.
+    /// The task reports through a channel, which it closes when it has no more to report.
     pub(crate) fn by(task: JoinHandle<()>, told: mpsc::Receiver<T>) -> Self {
         Self { told, task: Some(task) }
     }
 
-    /// What is told next; `None` at the end. Where the task panicked it has not told all, and that comes instead, once.
-    /// Cancel-safe.
+    /// The next report; `None` at the end. If the task has panicked, it has not reported everything, so the panic is
+    /// returned instead, once. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Option<Result<T, JoinError>> {
         if let Some(told) = self.told.recv().await {
             return Some(Ok(told));
@@ -35,13 +36,13 @@ impl<T> Told<T> {
 pub(crate) struct Queue(Told<News>);
 
 impl Queue {
-    /// Begins to queue. What is told comes by `news`, which is closed when all is queued.
+    /// Starts queueing. Reports arrive through `news`, which is closed when everything is queued.
     pub(crate) fn begin(news: mpsc::Receiver<News>, task: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(Told::by(tokio::spawn(task), news))
     }
 
-    /// What is told next; `None` once all is queued. Where somebody panicked on the way, not all is, and that is told
-    /// instead. Cancel-safe.
+    /// The next report; `None` once everything is queued. If a task has panicked on the way, not everything is queued,
+    /// so that is returned instead. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Option<Result<News, Trouble>> {
         let next = self.0.next().await?;
         Some(next.map_err(|panic| Trouble::failed(format!("internal error: {panic}"))))
@@ -52,7 +53,7 @@ impl Queue {
 mod tests {
     use super::*;
 
-    /// A queue that tells one thing, and then ends like this.
+    /// A queue that reports one thing, and then ends like this.
     fn queue(ends: impl FnOnce() + Send + 'static) -> Queue {
         let (tell, news) = mpsc::channel(1);
         Queue::begin(news, async move {

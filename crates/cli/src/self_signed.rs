@@ -1,7 +1,8 @@
-//! A certificate that nobody has signed but its owner, for trying out TLS and for those who name it to their clients.
+//! A self-signed certificate, for trying out TLS, and for clients that pin it.
 //!
-//! The key comes first, and the certificate is made of the key that is there. Neither replaces another. So whoever was
-//! stopped in between leaves two that belong together, and whoever starts at the same moment waits for his turn.
+//! The key is made first, and the certificate is made from the key that exists. Neither file is ever replaced. So after
+//! an interruption in between the two still belong together, and a second process that starts at the same time waits
+//! for its turn.
 
 use crate::args::Papers;
 use crate::exit::Trouble;
@@ -11,8 +12,8 @@ use rcgen::{CertificateParams, DnType, KeyPair};
 use std::path::Path;
 use std::{fs, io};
 
-/// Names the files of the certificate, which is made at the first time, and is the same ever after. Who only checks makes
-/// none, and is told of no files where there are none.
+/// Names the files of the certificate, which is made the first time and then kept. With `check`, none is made, and
+/// files are named only if they exist.
 pub(crate) fn papers(check: bool) -> Result<Papers, Trouble> {
     let folder = state::folder()
         .ok_or_else(|| Trouble::failed("there is no place for a certificate; set BOWLINE_STATE_DIR"))?;
@@ -36,7 +37,7 @@ fn papers_in(folder: &Path, check: bool) -> Result<Papers, Trouble> {
 
 type Error = Box<dyn std::error::Error>;
 
-/// A key, and a certificate of it for this machine.
+/// Makes a key, and a certificate from it for this machine.
 fn make(folder: &Path, certificate: &Path, key: &Path) -> Result<(), Error> {
     state::make_private(folder)?;
     #[cfg(unix)]
@@ -44,7 +45,7 @@ fn make(folder: &Path, certificate: &Path, key: &Path) -> Result<(), Error> {
         .map_err(|error| format!("{error}; end that process, or set BOWLINE_STATE_DIR to another folder"))?;
     if !key.exists() {
         if certificate.exists() {
-            // Nobody has the key of it.
+            // Nobody has its key.
             fs::remove_file(certificate)?;
         }
         write_new(key, &KeyPair::generate()?.serialize_pem())?;
@@ -57,7 +58,7 @@ fn make(folder: &Path, certificate: &Path, key: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes a file, unless somebody else was quicker: theirs is as good.
+/// Writes a file, unless somebody else was faster: theirs is just as good.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     match private::write_new_durably(path, text) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -72,9 +73,9 @@ mod tests {
     use std::sync::Barrier;
     use std::thread;
 
-    /// What a server that starts there finds.
+    /// What a server finds that starts there.
     fn start(folder: &Path) -> (Vec<u8>, Vec<u8>) {
-        // Another one may have the lock for long, on a machine with too much to do.
+        // On an overloaded machine, another one may hold the lock for long.
         let mut tries = (0..20).map(|_| papers_in(folder, false));
         let papers = tries.find_map(Result::ok).expect("there is room");
         let read = |path: Option<_>| fs::read::<std::path::PathBuf>(path.expect("named")).expect("made");

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// Something to send, under the name that it gets.
+/// Something to send, with the name that it gets.
 #[derive(Debug)]
 enum Parcel {
     File { path: PathBuf, name: SafeName, bytes: u64 },
@@ -57,13 +57,13 @@ pub(crate) async fn run(args: Send, identity: Identity, orders: Orders) -> Resul
         nest: Nest::default(),
     };
     let queue = Queue::begin(news, async move {
-        // If nobody wants to know, the command has ended.
+        // If nobody is listening, the command has ended.
         let _ = feed(feeder, parcels).await;
     });
     courier.follow(queue, ended, report, orders).await
 }
 
-/// What is said where the command ends at once.
+/// The message if the command is ended at once.
 pub(crate) fn last_word(args: &Send) -> Trouble {
     if args.files.iter().any(|path| is_stdin(path)) {
         Trouble::interrupted_farewell()
@@ -72,12 +72,12 @@ pub(crate) fn last_word(args: &Send) -> Trouble {
     }
 }
 
-/// The folder that everything goes into.
+/// The folder to put everything into.
 fn folder(name: &str) -> Result<SafeName, Trouble> {
     url::name(name).map_err(|why| Trouble::usage(format!("nothing can be sent into {name}: {why}")))
 }
 
-/// The name of what comes through stdin, if that is what is to be sent.
+/// The name for stdin, if that is to be sent.
 fn stdin(args: &Send, into: Option<&SafeName>) -> Result<Option<SafeName>, Trouble> {
     match (&args.name, args.files.iter().any(|path| is_stdin(path))) {
         (None, false) => Ok(None),
@@ -96,7 +96,7 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// What is called `name` here is called there, in this folder.
+/// The name on the server for what is called `name` here, in this folder.
 fn name_in(folder: Option<&SafeName>, name: &str) -> Result<SafeName, NameError> {
     folder.map_or_else(|| SafeName::parse(name), |folder| folder.child(name))
 }
@@ -106,7 +106,7 @@ async fn send_stdin(name: SafeName, args: Send, orders: Orders) -> Result<(), Tr
     let courier = Courier::new(&args.url, &args.reach, &args.way, &args.common)?
         .keeping_nothing(Trouble::interrupted_pipe);
     let pipe = Pipe::new(std::io::stdin()).map_err(|e| Trouble::failed(format!("-: {e}")))?;
-    // Another process cannot go on with it, so nobody needs to find it again.
+    // Another process cannot resume it, so nobody needs to find it again.
     let id = Identity::passing().map_err(Trouble::failed)?.of_send(
         courier.server(),
         name.as_str(),
@@ -119,7 +119,7 @@ async fn send_stdin(name: SafeName, args: Send, orders: Orders) -> Result<(), Tr
     let client = courier.client();
     let queue = Queue::begin(news, async move {
         let result = client.pipe(pipe, name, id).await;
-        // Whoever follows may have gone.
+        // The receiver may be gone.
         let _ = tell.send(News::Begun { index: 0, result }).await;
     });
     courier.follow(queue, ended, report, orders).await
@@ -141,7 +141,7 @@ async fn feed(mut feeder: Feeder, parcels: Vec<Parcel>) -> Result<(), Over> {
     Ok(())
 }
 
-/// One after the other, with the next short files open.
+/// One after the other, with the next short files already open.
 fn ahead_of(parcels: Vec<Parcel>) -> Steps<Parcel> {
     let mut parcels = parcels.into_iter();
     ahead(move |_| parcels.next(), Parcel::open_short)
@@ -155,7 +155,7 @@ impl Parcel {
         }
     }
 
-    /// What is known of a file; what a tree holds is found later.
+    /// What is known about a file; the contents of a tree are found later.
     fn subject(&self) -> Option<Subject> {
         match self {
             Self::File { name, bytes, .. } => {
@@ -173,7 +173,7 @@ impl Parcel {
     }
 }
 
-/// What is to be sent, in a few words.
+/// What is sent, in a few words.
 fn title(parcels: &[Parcel]) -> String {
     match parcels {
         [parcel] => parcel.name().as_str().to_owned(),
@@ -189,7 +189,7 @@ fn parcels(files: &[PathBuf], into: Option<&SafeName>) -> Result<Vec<Parcel>, Tr
         let shown = path.display();
         let meta = std::fs::metadata(path);
         let is_folder = meta.as_ref().is_ok_and(std::fs::Metadata::is_dir);
-        // Of a folder that is called by a way to it, such as "..", the name is found out.
+        // For a folder that is given by a path such as "..", the name is looked up.
         let found =
             if is_folder && path.file_name().is_none() { dunce::canonicalize(path).ok() } else { None };
         let name =
@@ -200,7 +200,7 @@ fn parcels(files: &[PathBuf], into: Option<&SafeName>) -> Result<Vec<Parcel>, Tr
         let name =
             name.map_err(|why| Trouble::usage(format!("{shown} cannot be sent under its name: {why}")))?;
         match names.insert(name.clone(), path) {
-            // Said twice, it is sent once.
+            // Named twice, it is sent once.
             Some(other) if is_same(other, path) => continue,
             Some(other) => {
                 let other = other.display();
@@ -213,14 +213,14 @@ fn parcels(files: &[PathBuf], into: Option<&SafeName>) -> Result<Vec<Parcel>, Tr
         parcels.push(if is_folder {
             Parcel::Tree(Tree::open(path, name).map_err(Trouble::failed)?)
         } else {
-            // A missing file is told when its turn comes, so that the others go on.
+            // A missing file is reported when its turn comes, so that the others are sent.
             Parcel::File { path: path.clone(), name, bytes: meta.map_or(0, |meta| meta.len()) }
         });
     }
     Ok(parcels)
 }
 
-/// Whether both paths lead to one file or folder.
+/// Whether both paths lead to the same file or folder.
 fn is_same(one: &Path, other: &Path) -> bool {
     let place = |path: &Path| dunce::canonicalize(path).ok();
     one == other || place(one).is_some_and(|found| place(other) == Some(found))

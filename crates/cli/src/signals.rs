@@ -1,4 +1,4 @@
-//! Ctrl-C and its relatives: the first asks to end well, the second ends.
+//! Ctrl-C and related signals: the first asks for an orderly end, the second ends the process.
 
 use crate::exit::{Exit, Trouble};
 use crate::report::complain;
@@ -12,14 +12,15 @@ use tokio::sync::watch;
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt {
     come: watch::Receiver<bool>,
-    /// Whether the command ends because of it.
+    /// Whether the command is ending because of it.
     heeded: Arc<AtomicBool>,
 }
 
 impl Interrupt {
-    /// Begins to listen; a second signal ends the process at once, with this word. Once nobody has this any more, the command
-    /// has said how it ended, and waits for whoever reads what it prints: then the next signal ends that without a word, and so
-    /// does one that the command has not heeded. Needs a runtime.
+    /// Starts listening. A second signal ends the process at once, with this message. Once nobody holds this any
+    /// longer, the command has reported its end, and only waits for its output to be read. From then on the next signal
+    /// ends the process without a message, and so does one that has already arrived without the command heeding it.
+    /// Needs a runtime.
     pub(crate) fn listen(last_word: Trouble) -> Result<Self, Trouble> {
         let (tell, come) = watch::channel(false);
         let heeded = Arc::new(AtomicBool::new(false));
@@ -57,40 +58,41 @@ impl Interrupt {
     }
 }
 
-/// What a person says to a command that transfers something.
+/// What a person can tell a command that transfers something.
 pub(crate) struct Orders {
     pub(crate) interrupt: Interrupt,
     pub(crate) wishes: Wishes,
 }
 
 impl Orders {
-    /// Begins to listen to all of it. A signal that nobody waits for ends the process, so this comes before all that takes time.
+    /// Starts listening to all of it. A signal that nobody waits for ends the process, so this comes before anything
+    /// that takes time.
     pub(crate) fn listen(interrupt: Interrupt) -> Result<Self, Trouble> {
         Ok(Self { interrupt, wishes: heard(Wishes::listen())? })
     }
 }
 
-/// What has become of listening, in the words of a command.
+/// Turns a failure to listen into one of the command.
 fn heard<T>(listening: io::Result<T>) -> Result<T, Trouble> {
     listening.map_err(|e| Trouble::failed(format!("the system allows no handling of signals: {e}")))
 }
 
-/// Whoever writes more into a file than the system lets him (`ulimit -f`) has an error of that write, and not the end of this
-/// process with all that it does beside.
+/// A write that exceeds the limit on the size of files (`ulimit -f`) should return an error, and not end this process
+/// with everything else that it does.
 #[cfg(unix)]
 fn outlive_long_files() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    // It is caught for good, whether or not anybody waits for it.
+    // From now on it is caught, whether or not anybody waits for it.
     signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
 }
 
-/// Where there is no such signal, it is an error anyway.
+/// Without such a signal, it is an error anyway.
 #[cfg(not(unix))]
 fn outlive_long_files() -> io::Result<()> {
     Ok(())
 }
 
-/// What somebody wants of the transfers meanwhile.
+/// What somebody wants to happen to the transfers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(any(unix, test)), expect(dead_code, reason = "nobody can say so there"))]
 pub(crate) enum Wish {
@@ -120,7 +122,7 @@ impl Wishes {
     }
 }
 
-/// Where there are no such signals, nobody wishes anything.
+/// Without such signals, it waits for ever.
 #[cfg(not(unix))]
 pub(crate) struct Wishes;
 
@@ -150,7 +152,7 @@ impl Hangups {
     }
 }
 
-/// Where there is no such signal, nobody says so.
+/// Without such a signal, it waits for ever.
 #[cfg(not(unix))]
 pub(crate) struct Hangups;
 
@@ -186,7 +188,7 @@ impl Signals {
     }
 }
 
-/// Ctrl-C and Ctrl-Break, and the end of the console: the window is closed, or the machine goes down.
+/// Ctrl-C and Ctrl-Break, and the end of the console: the window is closed, or the machine shuts down.
 #[cfg(windows)]
 struct Signals {
     interrupt: tokio::signal::windows::CtrlC,

@@ -1,15 +1,15 @@
-//! Where the command keeps what it has to remember between two runs.
+//! Where the command stores what it must remember between two runs.
 
 use crate::private;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-/// The folder of this user, if there is a place for one. It need not exist.
+/// The folder of this user, if there is a place for one. It may not exist yet.
 pub(crate) fn folder() -> Option<PathBuf> {
     folder_by(|name| env::var_os(name).map(PathBuf::from))
 }
 
-/// Makes the folder, for nobody else to look into.
+/// Creates the folder, which nobody else may read.
 pub(crate) fn make_private(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -18,7 +18,7 @@ pub(crate) fn make_private(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
-/// Writes a file there that nobody else is to read, in one step; makes the folder if need be.
+/// Writes a file that nobody else may read, in one step; creates the folder if necessary.
 pub(crate) fn write(dir: &Path, file: &str, text: &str) -> io::Result<()> {
     make_private(dir)?;
     private::write(&dir.join(file), text)
@@ -26,9 +26,9 @@ pub(crate) fn write(dir: &Path, file: &str, text: &str) -> io::Result<()> {
 
 fn folder_by(var: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let set = |name| var(name).filter(|path| !path.as_os_str().is_empty());
-    // A relative XDG path is to be ignored, says the specification.
+    // The specification says to ignore a relative XDG path.
     let xdg = || set("XDG_STATE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("bowline"));
-    // Windows has this, and there only some terminals have a HOME.
+    // Windows has LOCALAPPDATA; only some terminals there also have a HOME.
     let local = || set("LOCALAPPDATA").map(|path| path.join("bowline"));
     let home = || set("HOME").map(|path| path.join(".local/state/bowline"));
     set("BOWLINE_STATE_DIR").or_else(xdg).or_else(local).or_else(home)

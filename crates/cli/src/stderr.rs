@@ -1,16 +1,16 @@
-//! What people and logs read. It never holds up what it tells of.
+//! What people and logs read. It never delays what it reports.
 
 use crate::printer::Printer;
 use std::io::{self, Write};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// For how long the last words wait for somebody who reads nothing. What a pipe holds is read later anyway.
+/// How long the last words wait for a reader who reads nothing. What fits into a pipe is read later anyway.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 static PRINTER: LazyLock<Printer> = LazyLock::new(|| Printer::to(&io::stderr(), write));
 
-/// Prints it. If nobody reads it, nothing is lost that could be saved.
+/// Prints this. If nobody reads it, nothing is lost that could be saved.
 pub(crate) fn print(text: &[u8]) {
     PRINTER.print_or_drop(text);
 }
@@ -24,7 +24,7 @@ pub(crate) fn finish() {
     PRINTER.finish(LAST_WORDS);
 }
 
-/// Where a log goes.
+/// The destination of a log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Log;
 

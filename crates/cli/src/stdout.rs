@@ -1,4 +1,4 @@
-//! What programs read. A transfer goes on where nobody can read of it any more.
+//! What programs read. A transfer continues even if nobody can read about it any longer.
 
 use crate::exit::{Exit, Trouble};
 use crate::printer::Printer;
@@ -7,33 +7,32 @@ use std::io::{self, ErrorKind, Write as _};
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
-/// That stdout takes no more, and whether that is a failure: a reader who has gone has had what he wanted.
+/// Set once stdout accepts no more; says whether that is a failure. A reader that has gone has read what it wanted.
 static LOST: OnceLock<Exit> = OnceLock::new();
 
 static PRINTER: LazyLock<Printer> = LazyLock::new(|| Printer::to(&io::stdout(), write));
 
-/// Prints it, soon. Nothing of it is left out, so who prints much waits for [`room`] first.
+/// Prints this soon. Nothing is left out, so if you print a lot, wait for [`room`] first.
 pub(crate) fn print(text: &[u8]) {
     PRINTER.print(text);
 }
 
-/// Whether a program has read so much that there is room for more.
+/// Whether a program has read enough for there to be room for more.
 pub(crate) fn has_room() -> bool {
     PRINTER.has_room()
 }
 
-/// Waits until a program has read so much that there is room for what a task prints before it waits again.
+/// Waits until there is room for what a task prints before it waits again.
 pub(crate) async fn room() {
     PRINTER.room().await;
 }
 
-/// Waits until everything is written, and holds nobody else up meanwhile.
+/// Waits until everything is written, without blocking other tasks.
 pub(crate) async fn written() {
     PRINTER.written().await;
 }
 
-/// That it cannot be printed is told once, and nothing is printed after it: half a line would be read with the next one as a
-/// whole.
+/// A failure is reported once, and nothing is printed after it: half a line would be read as one with the next.
 fn write(text: &[u8]) {
     let mut stdout = io::stdout().lock();
     if LOST.get().is_none() {
@@ -41,7 +40,7 @@ fn write(text: &[u8]) {
     }
 }
 
-/// Takes note of what has become of something that was printed.
+/// Records the result of printing something.
 pub(crate) fn note(printed: io::Result<()>) {
     let Err(error) = printed else { return };
     let exit = if error.kind() == ErrorKind::BrokenPipe { Exit::Done } else { Exit::Failed };
@@ -50,7 +49,7 @@ pub(crate) fn note(printed: io::Result<()>) {
     }
 }
 
-/// How a command ends that has done everything else.
+/// The exit code of a command that has done everything else.
 pub(crate) fn exit() -> Exit {
     PRINTER.finish(Duration::MAX);
     LOST.get().copied().unwrap_or(Exit::Done)

@@ -14,18 +14,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
 
-/// Where to connect, and what to ask for.
+/// Where to connect, and what to request.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     request: Request,
-    /// Where the token stands, if it is read again each time.
+    /// The file with the token, if it is read again for each connection.
     token_file: Option<PathBuf>,
     limits: dial::Config,
 }
 
 impl Target {
-    /// The server at this URL. It is asked for the subprotocol of bowline unless others are named: who does not know it
-    /// answers without one.
+    /// The server at this URL. Bowline's subprotocol is requested unless others are given: a server that does not know
+    /// it answers without one.
     pub(crate) fn new(
         url: &str,
         subprotocols: &[String],
@@ -50,14 +50,14 @@ impl Target {
         self.limits.connect_timeout
     }
 
-    /// The proxy on the way, if there is one, without its password.
+    /// The proxy in between, if there is one, without its password.
     pub(crate) fn proxy(&self) -> Option<String> {
         let proxy = self.limits.proxies.choose(&self.request).ok().flatten();
-        // What goes to a Unix socket goes by no proxy.
+        // A connection to a Unix socket uses no proxy.
         proxy.filter(|_| self.limits.unix.is_none()).map(ToString::to_string)
     }
 
-    /// The request, for a WebSocket with these settings that dials as this does.
+    /// Returns the request, and adds the settings for a WebSocket that dials like this.
     pub(crate) fn reconnecting(self, config: &mut ReconnectingConfig) -> Request {
         (config.dial, config.token_file) = (self.limits, self.token_file);
         self.request
@@ -70,8 +70,8 @@ impl Target {
     }
 }
 
-/// What a server of bowline's has to hear within a minute, or it ends the connection: HELLO, from somebody who takes and
-/// brings nothing. Nothing to any other server.
+/// The first message for a server of bowline, which ends connections that do not send one within a minute: a HELLO from
+/// a client that neither sends nor fetches anything. `None` for any other server.
 pub(crate) fn greeting(subprotocol: Option<&str>) -> Option<Message> {
     let config = transfer::Config::default();
     let hello = Hello {

@@ -1,4 +1,4 @@
-//! Sending a folder with all that it holds: a walk finds, transfers take, and folders come last.
+//! Sends a folder with all its contents: a walk finds files, transfers send them, and folders come last.
 //!
 //! ```text
 //!  walk (a thread) ─ steps ─▶ feed ─ one at a time, as places become free ─▶ client
@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// A folder to send, under the name that it gets.
+/// A folder to send, with the name that it gets.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     pub(crate) name: SafeName,
@@ -37,7 +37,7 @@ impl Tree {
     }
 }
 
-/// Queues files and folders, and tells of each.
+/// Queues files and folders, and reports each of them.
 pub(crate) struct Feeder {
     pub(crate) client: Client,
     pub(crate) server: String,
@@ -51,15 +51,15 @@ pub(crate) struct Feeder {
     pub(crate) nest: Nest,
 }
 
-/// Nobody wants to know any more: the command has ended, or the server is out of reach for good.
+/// Nobody is listening any longer: the command has ended, or the server is out of reach for good.
 #[derive(Debug)]
 pub(crate) struct Over;
 
-/// The transfers of one tree, counted.
+/// Numbers the transfers of one tree.
 struct Counter {
     id: [u8; 16],
     index: u32,
-    /// How many there are; 0 until somebody has counted them.
+    /// How many there are; 0 until they have been counted.
     count: Arc<AtomicU32>,
 }
 
@@ -72,7 +72,7 @@ impl Counter {
 }
 
 impl Feeder {
-    /// Queues a tree; at the end its last folders may still wait for what they hold.
+    /// Queues a tree. In the end, its last folders may still wait for their contents.
     pub(crate) async fn feed(&mut self, tree: Tree) -> Result<(), Over> {
         let batch = self.identity.of_folder(&self.server, tree.name.as_str(), "batch");
         let count = Arc::new(AtomicU32::new(0));
@@ -104,16 +104,16 @@ impl Feeder {
             }
         }
         self.nest.leave();
-        // The walk is through: what is left to be sent are folders.
+        // The walk has ended, so only folders are left to send.
         let all = counter.index.saturating_add(self.nest.to_send().try_into().unwrap_or(u32::MAX));
         counter.count.store(all, Ordering::Relaxed);
         self.finish(&mut counter).await?;
-        // It has gone the same way; without what it says nobody knows that this was all.
+        // It takes the same walk. The totals that it reports show that this was everything.
         let _ = counting.await;
         Ok(())
     }
 
-    /// Waits until every folder has got what it holds, and been sent.
+    /// Waits until every folder has its contents and has been sent.
     async fn finish(&mut self, counter: &mut Counter) -> Result<(), Over> {
         loop {
             self.settle(counter).await?;
@@ -125,7 +125,7 @@ impl Feeder {
         }
     }
 
-    /// Takes note of what has ended, and sends the folders that waited for it.
+    /// Records which transfers have ended, and sends the folders that waited for them.
     async fn settle(&mut self, counter: &mut Counter) -> Result<(), Over> {
         self.heed_ends();
         while let Some(ready) = self.nest.take_ready() {
@@ -154,7 +154,7 @@ impl Feeder {
                     return self.leave_out(shown(tree, &entry), &why, Lost::Missed(1)).await;
                 }
             },
-            // The walk waits, and looks again.
+            // The walk pauses, and tries again.
             Found::LeftOut { path, why: LeftOut::Unreadable(error) }
                 if error.kind() == ErrorKind::TooManyOpen =>
             {
@@ -181,11 +181,12 @@ impl Feeder {
         let index = self.found(subject).await?;
         let (store, batch) = (tree.store.clone(), counter.next());
         self.nest.begin(index);
-        // Opened beneath the tree, whatever stands in the place of its folders by now.
+        // Opened below the tree, even if something else has taken the place of its folders by now.
         self.send_source(index, name, Some(batch), opened, move || store.source(&entry.name)).await
     }
 
-    /// Opens a file if it is not open yet, and sends what was opened: the id, the time and the bytes are those of one version.
+    /// Opens a file if it is not open yet, and sends what was opened, so that the id, the time and the bytes are from
+    /// one version.
     pub(crate) async fn send_source(
         &mut self,
         index: usize,
@@ -194,7 +195,7 @@ impl Feeder {
         opened: Option<Opened>,
         open: impl Fn() -> Result<Source, StoreError> + Send + Sync + 'static,
     ) -> Result<(), Over> {
-        // Of files that are named nobody waits for the ends, and they must not pile up.
+        // With files that are named one by one, nobody waits for the ends, and they must not pile up.
         self.heed_ends();
         let source = match opened.and_then(Opened::if_fresh) {
             Some(source) => Ok(source),
@@ -237,14 +238,15 @@ impl Feeder {
         self.begun(index, result).await
     }
 
-    /// Tells of a transfer. Where the server is out of reach for good it tells so itself, and no other need try.
+    /// Reports a transfer. If the server is out of reach for good, this transfer reports that, and no other need be
+    /// tried.
     async fn begun(&self, index: usize, result: Result<Transfer, TransferError>) -> Result<(), Over> {
         self.tell(News::Begun { index, result }).await?;
         if let LinkState::Ended { .. } = *self.client.link().borrow() { Err(Over) } else { Ok(()) }
     }
 
-    /// Counts what there is, beside the walk that sends it: a large tree need not wait for that. Nobody waits for a count of what
-    /// is not queued any more.
+    /// Counts what there is, in parallel with the walk that sends it, because a large tree need not wait for that.
+    /// Stops once the sending has ended.
     fn count(&self, tree: &Tree, count: Arc<AtomicU32>) -> JoinHandle<()> {
         let (store, tell) = (tree.store.clone(), self.tell.downgrade());
         tokio::task::spawn_blocking(move || {
@@ -258,7 +260,7 @@ impl Feeder {
                         bytes = bytes.saturating_add(entry.length);
                     }
                     Found::Folder(_) => folders += 1,
-                    // A count that is wrong is worse than none.
+                    // A wrong count is worse than none.
                     Found::LeftOut { why, .. } if why.is_passing() => return,
                     Found::End(_) | Found::LeftOut { .. } => {}
                 }
@@ -273,7 +275,7 @@ impl Feeder {
         })
     }
 
-    /// A new transfer; gives its number.
+    /// Reports a new transfer; returns its number.
     async fn found(&mut self, subject: Subject) -> Result<usize, Over> {
         let index = self.next;
         self.next += 1;

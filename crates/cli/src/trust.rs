@@ -1,4 +1,4 @@
-//! TLS as the command line asks for it: whom to believe, and who one is.
+//! TLS according to the command line: whom to trust, and how to identify ourselves.
 
 use crate::args::{Papers, Trust};
 use crate::exit::Trouble;
@@ -9,11 +9,11 @@ use bowline_tokio::tls::{ClientTls, Fingerprint, ServerTls, TlsError};
 use std::fs;
 use std::path::Path;
 
-/// Whom a client of the server at `url` believes behind `wss://`; `None`: whom the system trusts.
+/// Whom a client of the server at this `wss://` URL trusts; `None` means those whom the system trusts.
 pub(crate) fn client(trust: &Trust, url: &str) -> Result<Option<ClientTls>, Trouble> {
     if trust.pin.is_some() && url::is_plain(url) {
-        // Whoever names the server to believe does not want to talk to just anybody. Certificates may stand in the settings
-        // for all servers.
+        // A user who pins the server does not want an unencrypted connection to just anybody. `--ca` is different: it
+        // may be in the settings for all servers.
         let url = url::shown(url);
         return Err(Trouble::usage(format!(
             "--pin says whom to trust behind wss://, but {url} is not encrypted; write wss://, or leave out --pin"
@@ -33,7 +33,7 @@ pub(crate) fn client(trust: &Trust, url: &str) -> Result<Option<ClientTls>, Trou
     tls.map(Some).map_err(|error| unusable(path, &error))
 }
 
-/// Who a server is; `None`: nobody asks.
+/// How a server identifies itself; `None` without TLS.
 pub(crate) fn server(papers: &Papers, quiet: bool) -> Result<Option<ServerTls>, Trouble> {
     let (Some(certificate), Some(key)) = (&papers.cert, &papers.key) else { return Ok(None) };
     warn_if_exposed(key, quiet);
@@ -42,7 +42,7 @@ pub(crate) fn server(papers: &Papers, quiet: bool) -> Result<Option<ServerTls>, 
     tls.map(Some).map_err(|error| blame(certificate, key, &error))
 }
 
-/// What a client has to pin.
+/// The fingerprint that a client has to pin.
 pub(crate) fn fingerprint(papers: &Papers) -> Result<Option<Fingerprint>, Trouble> {
     let Some(certificate) = papers.cert.as_deref().filter(|_| papers.self_signed) else {
         return Ok(None);
@@ -66,7 +66,7 @@ fn unusable(path: &Path, error: &TlsError) -> Trouble {
     Trouble::failed(format!("{}: {error}", path.display()))
 }
 
-/// A certificate and its key; no option names those that this program has made.
+/// Reads a certificate and its key. Errors name no option for those that this program has made.
 fn pair(papers: &Papers, certificate: &Path, key: &Path) -> Result<(Vec<u8>, Vec<u8>), Trouble> {
     let named = |option| (!papers.self_signed).then_some(option);
     Ok((read(certificate, named("--tls-cert"))?, read(key, named("--tls-key"))?))

@@ -1,4 +1,4 @@
-//! The transfers of a command that are under way: each is waited for, and all can be paused together.
+//! The transfers of a command that are under way: it waits for each, and can pause all together.
 
 use crate::exit::Trouble;
 use crate::signals::Wish;
@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use tokio::task::JoinSet;
 
-/// What is under way. Of what is over nothing is kept, however many there are.
+/// What is under way. Nothing is kept of what is over, however much that is.
 #[derive(Debug, Default)]
 pub(crate) struct Under {
     paused: bool,
-    /// By the numbers of the transfers.
+    /// By the number of the transfer.
     controls: BTreeMap<usize, Control>,
     ends: JoinSet<End>,
 }
@@ -51,13 +51,13 @@ impl Under {
         self.ends.is_empty()
     }
 
-    /// Pauses or resumes all of them, and those that are to come.
+    /// Pauses or resumes all transfers, including later ones.
     pub(crate) fn carry_out(&mut self, wish: Wish) {
         self.paused = wish == Wish::Pause;
         self.controls.values().for_each(if self.paused { Control::pause } else { Control::resume });
     }
 
-    /// Ends all of them, and what has arrived of each becomes this.
+    /// Cancels all transfers; `leftover` says what happens to what has arrived of each.
     pub(crate) fn cancel(&self, leftover: Leftover) {
         self.controls.values().for_each(|control| control.cancel(leftover));
     }
@@ -69,7 +69,7 @@ mod tests {
     use bowline_core::transfer::TransferId;
     use std::sync::{Arc, Mutex};
 
-    /// A control, and what it is told.
+    /// A control, and the commands that it receives.
     fn control() -> (Control, Arc<Mutex<Vec<String>>>) {
         let told: Arc<Mutex<Vec<String>>> = Arc::default();
         let tell = Arc::clone(&told);

@@ -1,4 +1,4 @@
-//! Durations, sizes and rates, as people write them and as people read them.
+//! Durations, sizes and rates, as people write and read them.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -40,7 +40,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     if bytes < 9e18 { Ok(bytes.round() as u64) } else { Err("that is too much".into()) }
 }
 
-/// Reads a day or a moment of UTC: `2030-12-31`, which begins then, or `2030-12-31T23:59:59Z`.
+/// Reads a day or a moment in UTC: `2030-12-31`, which means its beginning, or `2030-12-31T23:59:59Z`.
 pub(crate) fn parse_moment(text: &str) -> Result<SystemTime, String> {
     let wrong = || "it must be a day such as 2030-12-31, or a moment such as 2030-12-31T23:59:59Z".to_owned();
     let (day, time) = match text.split_once('T') {
@@ -72,7 +72,7 @@ pub(crate) fn parse_moment(text: &str) -> Result<SystemTime, String> {
     Ok(UNIX_EPOCH + Duration::from_secs(days * 86400 + hour * 3600 + minute * 60 + second))
 }
 
-/// A time as a calendar of Greenwich has it.
+/// A time in UTC.
 pub(crate) fn utc(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let (mut days, of_day) = (seconds / 86_400, seconds % 86_400);
@@ -92,10 +92,10 @@ pub(crate) fn utc(time: SystemTime) -> String {
     format!("{year}-{:02}-{:02} {hours:02}:{minutes:02}:{seconds:02} UTC", month + 1, days + 1)
 }
 
-/// The lowest limit: what a server wants a sender to bring, unless it is told otherwise.
+/// The lowest limit: a server demands this rate of a sender by default.
 const MIN_LIMIT: u64 = 1024;
 
-/// Reads a size per second that limits somebody; a `/s` at the end is welcome.
+/// Reads a rate limit: a size per second, optionally with `/s` at the end.
 pub(crate) fn parse_rate(text: &str) -> Result<u64, String> {
     match parse_size(text.strip_suffix("/s").unwrap_or(text))? {
         0 => Err("it must be more than 0; leave out the option for no limit".into()),
@@ -106,11 +106,11 @@ pub(crate) fn parse_rate(text: &str) -> Result<u64, String> {
     }
 }
 
-/// The least rate that is borne; `None` bears any.
+/// The lowest rate that is accepted; `None` accepts any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Least(pub(crate) Option<u64>);
 
-/// Reads a rate, or `none`.
+/// Reads such a rate, or `none`.
 pub(crate) fn parse_least(text: &str) -> Result<Least, String> {
     if text == "none" {
         return Ok(Least(None));
@@ -129,12 +129,12 @@ fn split(text: &str) -> Result<(f64, &str), String> {
     Ok((number, unit.trim_start()))
 }
 
-/// So many things, in words.
+/// A number of things, in words.
 pub(crate) fn count(number: u64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
-/// Bytes in a unit that leaves few digits: `17 B`, `1.5 KiB`, `256.0 MiB`.
+/// Bytes in a unit that needs few digits: `17 B`, `1.5 KiB`, `256.0 MiB`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size(pub(crate) u64);
 
@@ -146,7 +146,7 @@ impl fmt::Display for Size {
         }
         let mut value = self.0 as f64 / 1024.0;
         let mut unit = units.next().unwrap_or_default();
-        // What would be printed as 1024.0 is one of the next unit.
+        // What would be printed as 1024.0 belongs to the next unit.
         for next in units {
             if value < 1023.95 {
                 break;
@@ -158,7 +158,7 @@ impl fmt::Display for Size {
     }
 }
 
-/// A rate over a time: `3.2 MiB/s`.
+/// An average rate: `3.2 MiB/s`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
     pub(crate) bytes: u64,
@@ -172,12 +172,12 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A time that people wait for: `7 ms`, `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
+/// A time in the form that people expect: `7 ms`, `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span(pub(crate) Duration);
 
 impl Span {
-    /// In whole seconds: `0 s`, `7 s`, `3 min 20 s`. More would only flicker where it is told again and again.
+    /// In whole seconds: `0 s`, `7 s`, `3 min 20 s`. More digits would only flicker where it is repeated.
     pub(crate) fn whole(self) -> String {
         match self.0.as_secs() {
             seconds @ 0..60 => format!("{seconds} s"),

@@ -1,10 +1,10 @@
-//! What the command needs to know of a URL; taking it apart for good is the business of the handshake.
+//! What the command needs to know about a URL; parsing it properly is up to the handshake.
 
 use crate::exit::Trouble;
 use bowline_core::transfer::{NameError, SafeName};
 
-/// The server that a URL names, written in one way only and without user and password: what may be shown, and what
-/// makes an id.
+/// The server that a URL names, in normalised form and without user and password: it may be shown, and is part of an
+/// id.
 pub(crate) fn server(url: &str) -> String {
     let (scheme, authority, target) = parts(url);
     let scheme = scheme.to_ascii_lowercase();
@@ -16,12 +16,12 @@ pub(crate) fn server(url: &str) -> String {
     format!("{scheme}://{host}{slash}{target}")
 }
 
-/// Whether this is a URL at all; if not, what to write instead.
+/// Checks that this is a URL at all; if not, the error says what to write instead.
 pub(crate) fn check(url: &str) -> Result<(), Trouble> {
     if url.contains("://") {
         return Ok(());
     }
-    // Not what may be a user's secret.
+    // What may be a user's secret is not shown.
     let shown = url.rsplit_once('@').map_or(url, |(_, rest)| rest);
     Err(Trouble::usage(match mended(shown) {
         Some(mended) => format!("{shown} is not a URL; write {mended}"),
@@ -29,7 +29,7 @@ pub(crate) fn check(url: &str) -> Result<(), Trouble> {
     }))
 }
 
-/// What somebody has meant whose scheme lacks a colon or a slash.
+/// The URL that somebody probably meant whose scheme lacks a colon or a slash.
 pub(crate) fn mended(url: &str) -> Option<String> {
     let after = |word: &str| {
         let (scheme, rest) = url.split_at_checked(word.len())?;
@@ -37,7 +37,7 @@ pub(crate) fn mended(url: &str) -> Option<String> {
             return None;
         }
         let host = rest.trim_start_matches([':', '/']);
-        // A colon and a port may stand behind a host of that name.
+        // A host of that name may be followed by a colon and a port.
         let is_port = host.bytes().all(|byte| byte.is_ascii_digit());
         Some(host).filter(|host| host.len() < rest.len() && !is_port)
     };
@@ -45,7 +45,7 @@ pub(crate) fn mended(url: &str) -> Option<String> {
     schemes.into_iter().find_map(|(word, scheme)| Some(format!("{scheme}://{}", after(word)?)))
 }
 
-/// Whether its server is spoken to without TLS.
+/// Whether the connection to its server is without TLS.
 pub(crate) fn is_plain(url: &str) -> bool {
     parts(url).0.eq_ignore_ascii_case("ws")
 }
@@ -55,7 +55,8 @@ pub(crate) fn without_query(url: &str) -> String {
     url.split_once('?').map_or_else(|| url.to_owned(), |(shown, _)| format!("{shown}?..."))
 }
 
-/// What may be shown of a URL that may be wrong. A password in which a character is not percent-encoded ends anywhere.
+/// What may be shown of a URL that may be wrong. A password with a character that is not percent-encoded can end
+/// anywhere.
 pub(crate) fn shown(url: &str) -> String {
     let (scheme, _, target) = parts(url);
     match scheme {
@@ -65,14 +66,14 @@ pub(crate) fn shown(url: &str) -> String {
     }
 }
 
-/// What to say of a path behind the URL of a server that files are sent to; nothing if there is none.
+/// What to say about a path after the URL of a server to which files are sent; `None` if there is no path.
 pub(crate) fn route(url: &str) -> Option<String> {
     let (_, _, target) = parts(url);
     let path = target.split('?').next().unwrap_or_default().trim_matches('/');
     if path.is_empty() {
         return None;
     }
-    // What may be part of a password is not shown, and what a shell may take apart is not proposed.
+    // What may be part of a password is not shown, and what a shell would interpret is not suggested.
     let name = name_in(url).ok().map(|(_, name)| name).filter(|name| {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
         name.as_str().bytes().all(is_plain) && !name.as_str().starts_with('-')
@@ -83,12 +84,12 @@ pub(crate) fn route(url: &str) -> Option<String> {
     ))
 }
 
-/// A name as people write it: of a folder a slash at the end is a habit.
+/// A name as people write it: many put a slash at the end of a folder.
 pub(crate) fn name(text: &str) -> Result<SafeName, NameError> {
     SafeName::parse(text.strip_suffix('/').unwrap_or(text))
 }
 
-/// Takes `URL/NAME` apart: the server, and the name with its percent-encoding undone.
+/// Splits `URL/NAME` into the server and the name, whose percent-encoding is decoded.
 pub(crate) fn name_in(url: &str) -> Result<(String, SafeName), String> {
     let (server, name) = place_in(url)?;
     let name = name.ok_or(
@@ -97,11 +98,11 @@ pub(crate) fn name_in(url: &str) -> Result<(String, SafeName), String> {
     Ok((server, name))
 }
 
-/// The same, where there may be no name.
+/// The same where the name may be missing.
 pub(crate) fn place_in(url: &str) -> Result<(String, Option<SafeName>), String> {
     let (scheme, authority, target) = parts(url);
     let encoded = target.strip_prefix('/').unwrap_or(target);
-    // Of a folder a slash is a habit.
+    // Many people put a slash at the end of a folder.
     let encoded = encoded.strip_suffix('/').unwrap_or(encoded);
     let server = format!("{scheme}://{authority}/");
     if encoded.is_empty() {
@@ -165,7 +166,7 @@ mod tests {
     fn what_is_shown_of_a_url_that_is_wrong_holds_no_secret() {
         assert_eq!(shown("ws://ann:s3cret@h:x/a"), "ws://h:x/a");
         assert_eq!(shown("ws://h:x/a?token=s3cret"), "ws://h:x/a?...");
-        // Nobody knows what that is: a password with a character of its own, or a query.
+        // It is unclear what that is: a password with a special character, or a query.
         for url in ["ws://ann%40b:s3cret/1@h:x/a", "ws://ann:s3cret?@h:x/a", "ws://h:x/a?token=s3@cret"] {
             assert_eq!(shown(url), "ws://...");
         }

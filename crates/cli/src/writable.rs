@@ -1,15 +1,15 @@
-//! Whether files can be put into a folder, as far as that shows without putting one there.
+//! Whether files can be put into a folder, as far as that can be checked without doing it.
 
 use crate::private::folder_of;
 use std::path::Path;
 use std::{fs, io};
 
-/// Whether a folder that may not be there could have files.
+/// Checks that files could be put into a folder that may not exist yet.
 pub(crate) fn may_make(dir: &Path) -> io::Result<()> {
     may_write(if dir.is_dir() { dir } else { around(dir)? })
 }
 
-/// The nearest folder around this one that is there.
+/// The nearest existing folder around this one.
 fn around(dir: &Path) -> io::Result<&Path> {
     let folder = folder_of(dir);
     match fs::metadata(folder) {
@@ -20,7 +20,7 @@ fn around(dir: &Path) -> io::Result<&Path> {
     }
 }
 
-/// Whether this user may make something in a folder.
+/// Checks that this user may create something in a folder.
 #[cfg(unix)]
 pub(crate) fn may_write(folder: &Path) -> io::Result<()> {
     use rustix::fs::{Access, access};

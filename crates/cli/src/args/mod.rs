@@ -41,7 +41,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done and verified, 1 failed, 2 wrong usa
                           reached, 4 another command has taken over the transfer, 130 interrupted (the same command \
                           resumes; what comes through a pipe must be sent again).";
 
-/// Options of a command that puts files on a disk, or has a server do so: there is something else to wait for.
+/// Sets the options of a command that writes to a disk, or has a server do so: it may have to wait for more than the
+/// network.
 fn for_disks_too(arg: clap::Arg) -> clap::Arg {
     if arg.get_id() != "give_up_after" {
         return arg;

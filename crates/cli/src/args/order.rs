@@ -4,8 +4,8 @@ use super::Cli;
 use clap::{Arg, Command, CommandFactory as _};
 use std::ffi::{OsStr, OsString};
 
-/// Puts the words of a command behind its options: `send FILE --limit-rate 2M URL` would not be understood, since clap takes
-/// a list and a word behind it only if nothing stands between them.
+/// Moves the words of a command behind its options. Otherwise clap would not accept `send FILE --limit-rate 2M URL`,
+/// since it takes a list and a word after it only if nothing stands in between.
 pub(crate) fn options_first(given: Vec<OsString>) -> Vec<OsString> {
     let mut cli = Cli::command();
     cli.build();
@@ -27,12 +27,12 @@ pub(crate) fn options_first(given: Vec<OsString>) -> Vec<OsString> {
 /// The options of a command line, with their values.
 struct Options<'a> {
     found: Vec<&'a OsString>,
-    /// The last one, if its value is missing: it must not take a word for that.
+    /// The last option, if its value is missing: it must not take a word as its value.
     cut: Option<&'a OsString>,
 }
 
 impl<'a> Options<'a> {
-    /// Takes those that come next, and gives the word behind them.
+    /// Takes the options that come next, and returns the word after them.
     fn take(
         &mut self,
         command: &Command,
@@ -62,7 +62,7 @@ fn wants_next(command: &Command, option: &OsStr) -> bool {
     if let Some(long) = option.strip_prefix("--") {
         return command.get_arguments().any(|arg| arg.get_long() == Some(long) && takes(arg));
     }
-    // Of several letters the first that takes a value takes the others for it.
+    // Of several letters, the first that takes a value takes the rest as its value.
     let by = |letter| command.get_arguments().any(|arg| arg.get_short() == Some(letter) && takes(arg));
     option.chars().skip(1).position(by).is_some_and(|at| at + 2 == option.chars().count())
 }

@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Who is let in.
+/// The secret that lets a client in.
 #[derive(Clone, Args)]
 pub(crate) struct Token {
     /// The secret that both sides know; better set BOWLINE_TOKEN, which lists of processes do not show
@@ -26,12 +26,12 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// Whether no secret is named.
+    /// Whether there is no token.
     pub(crate) fn is_none(&self) -> bool {
         self.token.is_none() && self.token_file.is_none()
     }
 
-    /// The secret, from its file if there is one.
+    /// The token, from its file if there is one.
     pub(crate) fn read(&self, quiet: bool) -> Result<Option<String>, Trouble> {
         let Some(path) = &self.token_file else { return Ok(self.token.clone()) };
         warn_if_exposed(path, quiet);
@@ -42,13 +42,13 @@ impl Token {
 }
 
 impl std::fmt::Debug for Token {
-    /// Whether there is one, never what it is.
+    /// Prints whether there is a token, never the token itself.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Token").field("given", &!self.is_none()).finish()
     }
 }
 
-/// How to come to a server.
+/// The way to a server.
 #[derive(Debug, Args)]
 pub(crate) struct Way {
     #[command(flatten)]
@@ -94,7 +94,7 @@ impl Way {
     }
 }
 
-/// Whom to believe.
+/// Which servers to trust.
 #[derive(Debug, Args)]
 pub(crate) struct Trust {
     /// Trust a wss:// server that these certificates (PEM) certify, instead of the authorities that the system trusts
@@ -108,7 +108,7 @@ pub(crate) struct Trust {
     pub(crate) insecure: bool,
 }
 
-/// Who one is.
+/// The identity of a server.
 #[derive(Debug, Args)]
 pub(crate) struct Papers {
     /// Speak TLS (wss://) with these certificates (PEM), the server's own first; SIGHUP reads them and the key again
@@ -129,7 +129,7 @@ impl Papers {
     }
 }
 
-/// How long to try.
+/// How long to keep trying.
 #[derive(Debug, Args)]
 pub(crate) struct Reach {
     /// How long to keep trying without a connection that carries something [default: 20s for a server never reached, 10m
@@ -139,23 +139,24 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    /// How long to try a server that was never reached: a person who mistyped its name still sits there.
+    /// How long to keep trying a server that was never reached. It is short, because a person who mistyped the name is
+    /// still sitting there.
     pub(crate) fn first_contact(&self) -> Duration {
         self.give_up_after.unwrap_or(Duration::from_secs(20))
     }
 
-    /// How long to try one that was reached before: it restarts, or a laptop changes places.
+    /// How long to keep trying a server that was reached before: it may be restarting, or a laptop is on the move.
     pub(crate) fn outage(&self) -> Duration {
         self.give_up_after.unwrap_or(Duration::from_secs(600))
     }
 
-    /// How long one dial may take that would have so much time: nobody waits for it who has given up.
+    /// How long one dial may take that could have up to `most`: no longer than the command keeps trying.
     pub(crate) fn dial(&self, most: Duration) -> Duration {
         self.give_up_after.map_or(most, |patience| patience.min(most))
     }
 }
 
-/// How silence is borne.
+/// The heartbeat.
 #[derive(Debug, Args)]
 pub(crate) struct Beat {
     /// How long a connection may be silent before a ping is sent
@@ -166,7 +167,7 @@ pub(crate) struct Beat {
     pub(crate) timeout: Duration,
 }
 
-/// What every side of a connection may choose.
+/// Options of every command that transfers something, on either side.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     #[command(flatten)]
@@ -178,7 +179,7 @@ pub(crate) struct Common {
     pub(crate) output: Output,
 }
 
-/// What to keep of what happens.
+/// Records of what happens.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Record {
     /// At the end, print on stderr what happened and when, to the server and on each connection
@@ -189,7 +190,7 @@ pub(crate) struct Record {
     pub(crate) report: Option<PathBuf>,
 }
 
-/// How much to tell.
+/// How much to print.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct Output {
     /// Report what happens on stdout, as one JSON object per line
@@ -209,14 +210,14 @@ pub(crate) struct Output {
     pub(crate) log_format: Option<Format>,
 }
 
-/// The value is not repeated where it is wrong: it may be secret.
+/// The value is not repeated in errors, because it may be secret.
 fn parse_header(text: &str) -> Result<Header, String> {
     let (name, value) = text.split_once(':').ok_or("a header is written \"NAME: VALUE\"")?;
     let name: HeaderName = name.trim().parse().map_err(|_| "this is not the name of a header")?;
     let mut value: HeaderValue =
         value.trim().parse().map_err(|_| format!("the value of {name} holds what HTTP cannot carry"))?;
     value.set_sensitive(true);
-    // Whether it may be sent at all is found out as for any request.
+    // Whether it may be sent at all is checked as for any request.
     let request = Request::new("ws://localhost/").map_err(|e| e.to_string())?;
     request.with_header(&name, value.clone()).map_err(|e| e.to_string())?;
     Ok(Header { name, value })
@@ -233,7 +234,7 @@ pub(crate) fn parse_token(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("it is empty; leave it out, or unset BOWLINE_TOKEN, to go without".into());
     }
-    // It travels in a header of HTTP.
+    // It is sent in an HTTP header.
     if text.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(text.into())
     } else {

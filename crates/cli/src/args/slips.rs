@@ -1,4 +1,4 @@
-//! What is wrong with the words of a command, where more can be said than that, and what to type instead.
+//! Better error messages for some mistakes on the command line, with what to type instead.
 
 use super::Cli;
 use crate::exit::Trouble;
@@ -9,7 +9,7 @@ use std::error::Error as _;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What to say instead of what clap says, if there is something better.
+/// A better message than clap's, if there is one.
 pub(crate) fn explain(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
     lone_word(error, words)
         .or_else(|| misplaced(error, words))
@@ -17,7 +17,7 @@ pub(crate) fn explain(error: &clap::Error, words: &[OsString]) -> Option<Trouble
         .or_else(|| unsaid(error, words))
 }
 
-/// What to say of a value that stands in the environment: nobody has typed the option that clap names.
+/// For a wrong value from the environment: nobody has typed the option that clap names.
 fn unsaid(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
     let ContextValue::String(option) = error.get(ContextKind::InvalidArg)? else { return None };
     let option = option.split(' ').next().filter(|_| error.kind() == ErrorKind::ValueValidation)?;
@@ -34,13 +34,13 @@ fn unsaid(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
     Some(Trouble::usage(format!("{variable} in the environment: {why}")))
 }
 
-/// What to say of a file whose name looks like an option.
+/// For a file whose name looks like an option.
 fn dashed(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
     let unknown = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(unknown)) if error.kind() == ErrorKind::UnknownArgument => unknown,
         _ => return None,
     };
-    // Of a word with one dash only a letter is named.
+    // Of a word with a single dash, clap names only one letter.
     let is_it = |word: &OsString| {
         let word = word.as_encoded_bytes();
         word == unknown.as_bytes() || (!word.starts_with(b"--") && word.starts_with(unknown.as_bytes()))
@@ -54,7 +54,7 @@ fn dashed(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
     })
 }
 
-/// What to say of a `send` with one word, of which clap knows only that it is not enough: it takes it for the URL.
+/// For a `send` with only one word. clap takes it for the URL, and says only that something is missing.
 fn lone_word(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
     let missing =
         error.get(ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::MissingRequiredArgument);
@@ -69,7 +69,7 @@ fn lone_word(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
     }))
 }
 
-/// What to say of a word for which another command, or this one, has an option.
+/// For a word or an option that means something else here.
 fn misplaced(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return None };
     let has = |name: &str| words.iter().any(|word| word == name);
@@ -89,7 +89,7 @@ fn misplaced(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
     }))
 }
 
-/// Whether the last word of a `send`, and no other, is a URL.
+/// Checks that the last word of a `send`, and no other, is a URL.
 pub(crate) fn check_order(files: &[PathBuf], last: &str) -> Result<(), Trouble> {
     let mut urls = files.iter().map(|file| file.to_string_lossy()).filter(|file| is_url(file));
     match (urls.next(), is_url(last)) {
@@ -105,7 +105,7 @@ pub(crate) fn check_order(files: &[PathBuf], last: &str) -> Result<(), Trouble> 
             Err(Trouble::usage(format!("the URL comes last; type bowline send {file} {server}")))
         }
         (None, false) => {
-            // Not what may be a user's secret.
+            // What may be a user's secret is not shown.
             let secret = last.rsplit_once('@').filter(|(user, _)| user.contains(':'));
             let shown = secret.map_or(last, |(_, rest)| rest);
             Err(Trouble::usage(if let Some(mended) = url::mended(shown) {
@@ -119,7 +119,7 @@ pub(crate) fn check_order(files: &[PathBuf], last: &str) -> Result<(), Trouble> 
     }
 }
 
-/// A file may be called like one, but none is there.
+/// A file may have such a name, but then it exists.
 fn is_url(word: &str) -> bool {
     word.contains("://") && !Path::new(word).exists()
 }

@@ -1,4 +1,5 @@
-//! Options that variables of the environment stand for: what the command line says by another option overrules them.
+//! Options with environment variables: an option on the command line overrules a variable that stands for a conflicting
+//! option.
 
 use super::Cli;
 use crate::exit::Trouble;
@@ -7,10 +8,10 @@ use clap::parser::ValueSource;
 use clap::{Arg, Command, CommandFactory as _};
 use std::ffi::{OsStr, OsString};
 
-/// The definition that these words are read by: without the variables that they overrule.
+/// The definition to parse these words with: without the variables that they overrule.
 ///
 /// # Errors
-/// Two variables are set of which only one can count.
+/// Two variables are set that conflict with each other.
 pub(crate) fn definition(words: &[OsString]) -> Result<Command, Trouble> {
     definition_by(words, |variable| std::env::var_os(variable).is_some())
 }
@@ -23,7 +24,8 @@ fn definition_by(words: &[OsString], is_set: impl Fn(&str) -> bool) -> Result<Co
     }
     let mut built = Cli::command();
     built.build();
-    // A variable may be wrong that does not count. What is wrong with the words is told when they are read for good.
+    // A variable that is overruled may have an invalid value. Errors in the words are reported when they are parsed for
+    // good.
     let deaf = Cli::command().ignore_errors(true).mut_subcommands(|command| command.mut_args(deafened));
     let Ok(matches) = deaf.try_get_matches_from(words) else { return Ok(cli) };
     let Some((name, matches)) = matches.subcommand() else { return Ok(cli) };
@@ -51,7 +53,7 @@ fn definition_by(words: &[OsString], is_set: impl Fn(&str) -> bool) -> Result<Co
     }))
 }
 
-/// Whether these two options do not go together: one of them says so.
+/// Whether these two options conflict, as declared by one of them.
 pub(crate) fn are_opposed(command: &Command, one: &Arg, other: &Arg) -> bool {
     let says = |one: &Arg, other: &Arg| {
         command.get_arg_conflicts_with(one).iter().any(|arg| arg.get_id() == other.get_id())
@@ -59,7 +61,7 @@ pub(crate) fn are_opposed(command: &Command, one: &Arg, other: &Arg) -> bool {
     says(one, other) || says(other, one)
 }
 
-/// The same option, for which no variable stands.
+/// The same option without its environment variable.
 fn deafened(arg: Arg) -> Arg {
     arg.env(Resettable::Reset)
 }
@@ -68,7 +70,7 @@ fn deafened(arg: Arg) -> Arg {
 mod tests {
     use super::*;
 
-    /// Which variables stand for options if they are set, and these words are given.
+    /// The variables that still count if these are set, and these words are given.
     fn heard(line: &str, set: &[&str]) -> Result<Vec<String>, String> {
         let words: Vec<_> = line.split(' ').map(OsString::from).collect();
         let cli = definition_by(&words, |variable| set.contains(&variable))
@@ -90,7 +92,7 @@ mod tests {
             assert_eq!(said("", &[file]), only(file), "{command}");
             assert_eq!(said(" --token-file x", &[token]), Ok(vec![]), "{command}");
             assert_eq!(said(" --token x", &[file]), Ok(vec![]), "{command}");
-            // For the same option the line wins anyway.
+            // For one and the same option, the command line wins anyway.
             assert_eq!(said(" --token x", &[token]), only(token), "{command}");
             assert_eq!(said(" --token x", &[token, file]), only(token), "{command}");
             let both = "the environment has both BOWLINE_TOKEN and BOWLINE_TOKEN_FILE, of which only one can count; unset one";

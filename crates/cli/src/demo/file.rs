@@ -1,11 +1,11 @@
-//! The file of the demo: made of random bytes that a seed determines, and read again.
+//! The file of the demo: it is made of random bytes from a seed, and read again afterwards.
 
 use bowline_core::transfer::Digest;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-/// How much is made at once.
+/// How many bytes are made at once.
 const PIECE: usize = 64 << 10;
 
 /// Makes a file and computes its digest.

@@ -1,4 +1,5 @@
-//! A bad link: a relay between two sockets on this machine that is slow, stalls, cuts and goes silent as planned.
+//! A bad link: a relay between two sockets on this machine that is slow, stalls, cuts and goes silent according to a
+//! plan.
 
 use super::plan::{Mishap, Plan, Way};
 use std::io;
@@ -15,10 +16,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 /// How many bytes are carried at once.
 const PIECE: usize = 16 << 10;
-/// What the system may keep on each side of the relay: a real link has no room for megabytes either.
+/// How much the system may buffer on each side of the relay: a real link does not hold megabytes either.
 const BUFFER: u32 = 64 << 10;
 
-/// A relay with a plan of mishaps.
+/// A relay that follows a plan of mishaps.
 #[derive(Clone, Debug)]
 pub(super) struct Link {
     shared: Arc<Shared>,
@@ -40,7 +41,7 @@ struct Road {
     slow: Option<(Instant, u64)>,
     stalled: Instant,
     away: Instant,
-    /// How many bytes have set out the way of the plan.
+    /// How many bytes have set out in the direction of the plan.
     carried: u64,
 }
 
@@ -51,7 +52,7 @@ enum Cut {
     Torn,
 }
 
-/// What becomes of a piece.
+/// What happens to a piece.
 enum Fate {
     Passes { at: Instant },
     Vanishes,
@@ -59,14 +60,15 @@ enum Fate {
 }
 
 impl Link {
-    /// A link to `server` that goes by a plan, and the address of its near end. It carries until the returned set is dropped.
+    /// Opens a link to `server` that follows a plan; returns it with the address of its near end. It relays until the
+    /// returned set is dropped.
     pub(super) fn open(
         server: SocketAddr,
         plan: Plan,
         tell: mpsc::UnboundedSender<Mishap>,
     ) -> io::Result<(Self, SocketAddr, JoinSet<()>)> {
         let socket = TcpSocket::new_v4()?;
-        // Before it listens, or the connections do not inherit it.
+        // Before it listens, because connections inherit it only then.
         socket.set_recv_buffer_size(BUFFER)?;
         socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
         let listener = socket.listen(16)?;
@@ -79,14 +81,14 @@ impl Link {
         Ok((link, near, tasks))
     }
 
-    /// From here on everything goes by another plan.
+    /// Follows another plan from now on.
     pub(super) fn follow(&self, plan: Plan) {
         let mut road = self.shared.road();
         road.plan = plan;
         road.carried = 0;
     }
 
-    /// How many bytes have set out the way of the plan, whether they arrived or not.
+    /// How many bytes have set out in the direction of the plan, whether they arrived or not.
     pub(super) fn carried(&self) -> u64 {
         self.shared.road().carried
     }
@@ -96,7 +98,7 @@ impl Link {
         while let Ok((near, _)) = listener.accept().await {
             while connections.try_join_next().is_some() {}
             if Instant::now() < self.shared.road().away {
-                // Refused, as far as a program can do that.
+                // Refuses the connection, as far as a program can.
                 let _ = near.set_zero_linger();
                 continue;
             }
@@ -107,11 +109,11 @@ impl Link {
 
 impl Shared {
     fn road(&self) -> MutexGuard<'_, Road> {
-        // A panic elsewhere leaves nothing here half done.
+        // A panic elsewhere leaves nothing half done here.
         self.road.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What becomes of the next `n` bytes.
+    /// Decides what happens to the next `n` bytes.
     fn decide(&self, way: Way, n: u64, silent: &AtomicBool) -> Fate {
         let now = Instant::now();
         let mut guard = self.road();
@@ -148,7 +150,7 @@ impl Shared {
     }
 }
 
-/// Carries one connection until its end, or until it is cut.
+/// Relays one connection until it ends or is cut.
 async fn relay(shared: Arc<Shared>, mut near: TcpStream) {
     let Ok(mut far) = dial(shared.server).await else { return };
     let silent = AtomicBool::new(false);
@@ -165,7 +167,7 @@ async fn relay(shared: Arc<Shared>, mut near: TcpStream) {
             let _ = (near.set_zero_linger(), far.set_zero_linger());
         }
         Err(Cut::Torn) => {
-            // An end without a reset needs a reader until the other side has gone too.
+            // For an end without a reset, reading must continue until the other side has gone too.
             let _ = tokio::join!(near.shutdown(), far.shutdown());
             let drained = async { tokio::join!(drain(&mut near), drain(&mut far)) };
             let _ = timeout(Duration::from_secs(1), drained).await;
@@ -202,7 +204,7 @@ async fn pump(
             Fate::Vanishes => continue,
             Fate::Cuts(cut) => return Err(cut),
             Fate::Passes { at } => {
-                // Timers are exact to a millisecond; what is due sooner goes at once and is made up for later.
+                // Timers are accurate to a millisecond. What is due sooner goes at once, and is made up for later.
                 if at > Instant::now() + Duration::from_millis(2) {
                     sleep_until(at).await;
                 }
@@ -212,7 +214,7 @@ async fn pump(
             break;
         }
     }
-    // On a silent link not even the end is heard of.
+    // On a silent link, not even the end gets through.
     if !silent.load(Ordering::Relaxed) {
         let _ = to.shutdown().await;
     }

@@ -4,8 +4,8 @@
 //!  client ◀──▶ link (slows, stalls, cuts, goes silent) ◀──▶ server
 //! ```
 //!
-//! Client and server are the ones behind `send` and `serve`; only their heartbeat is faster, so that nobody has to
-//! wait long for the moment in which a dead connection is found out.
+//! Client and server are the ones behind `send` and `serve`. Only their heartbeat is faster, so that nobody has to wait
+//! long until a dead connection is detected.
 
 mod file;
 mod link;
@@ -25,7 +25,7 @@ use std::path::Path;
 use view::{Crossing, Outcome, View, Who};
 
 pub(crate) async fn run(args: Demo, interrupt: Interrupt) -> Result<(), Trouble> {
-    // Removed when this function ends, however it ends.
+    // Removed when this function returns, however it returns.
     let folder = tempfile::Builder::new().prefix("bowline-demo-").tempdir();
     let folder = folder
         .map_err(|e| Trouble::failed(format!("no temporary folder: {e}; set TMPDIR to another one")))?;

@@ -1,11 +1,11 @@
-//! What goes wrong, and where.
+//! What goes wrong, and when.
 
 use crate::units::{Rate, Span};
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-/// Which way bytes go.
+/// The direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// From the client to the server.
@@ -17,34 +17,34 @@ pub(super) enum Way {
 /// Something that happens on a bad link.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Mishap {
-    /// It carries little for a while.
+    /// The link is slow for a while.
     Slow { rate: u64, during: Duration },
-    /// It carries nothing for a while, then everything.
+    /// The link carries nothing for a while, then everything.
     Stall { during: Duration },
     /// The connection is reset.
     Reset,
-    /// The connection ends in the middle of a message, and no new one can be made for a while.
+    /// The connection ends in the middle of a message, and no new one is possible for a while.
     Torn { away: Duration },
-    /// The connection seems to be there, and carries nothing any more.
+    /// The connection seems to be there, but no longer carries anything.
     Silence,
 }
 
-/// What happens on the way of a file.
+/// What happens while a file is under way.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    /// Where the file goes, and so where the mishaps are.
+    /// The direction of the file, and so of the mishaps.
     pub(super) way: Way,
-    /// How many bytes a second the link carries that way.
+    /// How many bytes per second the link carries in that direction.
     pub(super) rate: u64,
-    /// After how many bytes what happens, in order.
+    /// Mishaps, and after how many bytes each of them happens, in order.
     mishaps: VecDeque<(u64, Mishap)>,
 }
 
 impl Plan {
-    /// A link fit for a file of this size: seven seconds, without the mishaps.
+    /// Draws a plan that suits a file of this size: it takes seven seconds, plus the mishaps.
     pub(super) fn draw(way: Way, size: u64, seed: u64) -> Self {
         let rate = (size / 7).max(4 << 20);
-        // A small file is over before a long mishap is.
+        // Mishaps are shorter for a small file, which would otherwise be over first.
         let scale = (size as f64 / f64::from(256 << 20)).clamp(0.3, 1.0);
         let during = |seconds: f64| Duration::from_secs_f64(seconds * scale);
         let slow = Mishap::Slow { rate: rate / 8, during: during(1.6) };
@@ -60,7 +60,7 @@ impl Plan {
         let mut jitter = || {
             let mut byte = [0];
             draws.fill(&mut byte);
-            // Up to four percent of the file later.
+            // Up to four per cent of the file later.
             u64::from(byte[0]) * size / 6400
         };
         let mishaps =
@@ -68,7 +68,7 @@ impl Plan {
         Self { way, rate, mishaps }
     }
 
-    /// The next mishap, if it is due after so many bytes.
+    /// The next mishap, if it is due after this many bytes.
     pub(super) fn due(&mut self, carried: u64) -> Option<Mishap> {
         let due = self.mishaps.front().is_some_and(|(at, _)| *at <= carried);
         if due { self.mishaps.pop_front().map(|(_, mishap)| mishap) } else { None }

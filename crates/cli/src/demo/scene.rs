@@ -1,4 +1,4 @@
-//! Server, link and client of the demo, and a commentator who watches them.
+//! The server, the link and the client of the demo, and a commentator who watches them.
 
 use super::link::Link;
 use super::plan::{Mishap, Plan};
@@ -26,12 +26,12 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How long a connection may be silent here, and how long a ping may stay unanswered.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// The name of the file at the server.
+/// The name of the file on the server.
 const NAME: &str = "demo.bin";
-/// The longest time that the server may take to stop.
+/// How long the server may take to stop.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Server, link and client.
+/// The server, the link and the client.
 pub(super) struct Scene {
     server: JoinHandle<std::io::Result<()>>,
     stop: oneshot::Sender<()>,
@@ -43,7 +43,7 @@ pub(super) struct Scene {
     news: News,
 }
 
-/// What there is to comment on.
+/// Something to comment on.
 struct News {
     mishaps: mpsc::UnboundedReceiver<Mishap>,
     client: broadcast::Receiver<LinkEvent>,
@@ -53,7 +53,7 @@ struct News {
 }
 
 impl Scene {
-    /// Sets everything up on this machine, on ports that are free.
+    /// Sets everything up on this machine, on free ports.
     pub(super) async fn set(folder: &Path, plan: Plan, story: Story) -> Result<Self, Trouble> {
         std::fs::create_dir(folder).map_err(failed)?;
         let mut config = ServerConfig::default();
@@ -67,11 +67,11 @@ impl Scene {
 
         let mut config = ClientConfig::default();
         (config.connection.heartbeat.interval, config.connection.heartbeat.timeout) = (HEARTBEAT, HEARTBEAT);
-        // Nobody comes to a demo to wait.
+        // Nobody watches a demo to wait.
         let impatient = Duration::from_millis(500);
         (config.reconnect.base, config.reconnect.first_window) = (impatient, impatient);
         config.reconnect.cap = Duration::from_secs(1);
-        // On this link nothing lasts, and yet every connection gets further than the one before.
+        // No link lasts here, yet each one gets further than the one before.
         config.reconnect.stable_after = Duration::from_millis(500);
         let client = Client::new(&format!("ws://{near}/"), config).map_err(failed)?;
 
@@ -80,7 +80,7 @@ impl Scene {
         let news = News { mishaps, client: client_events, server: server.events(), story, state };
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = async move {
-            // Told to stop, or nobody is left to tell it.
+            // Stopped, or nobody is left to stop it.
             server.serve(listener, async { drop(stopped.await) }).await
         };
         let server = tokio::spawn(serving);
@@ -116,7 +116,7 @@ impl Scene {
         self.link.carried()
     }
 
-    /// Ends everything; what has happened to the client's link.
+    /// Ends everything; returns the story of the client's link.
     pub(super) async fn strike(self) -> Story {
         let Self { server, stop, client, mut news, .. } = self;
         news.story.end(&Ok(()));
@@ -136,11 +136,11 @@ impl News {
         let progress = transfer.progress();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // A link is up, and bytes do not move yet.
+        // Whether a link is up again but no bytes have moved yet.
         let mut back = false;
         loop {
             tokio::select! {
-                // In this order, what has led to an end is told before the end.
+                // In this order, so that the cause of an end is reported before the end.
                 biased;
                 Some(mishap) = self.mishaps.recv() => view.say(Who::Link, &mishap.to_string()),
                 Ok(event) = self.client.recv() => {

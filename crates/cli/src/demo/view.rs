@@ -13,7 +13,7 @@ use std::fmt::{Display, Write as _};
 use std::io::IsTerminal as _;
 use std::time::Instant;
 
-/// How wide it is, unless the terminal is narrower.
+/// The width, unless the terminal is narrower.
 const COLUMNS: usize = 80;
 /// Where the text of a comment begins.
 const MARGIN: usize = 18;
@@ -35,12 +35,12 @@ pub(super) struct Crossing {
     pub(super) carried: u64,
 }
 
-/// What came of everything.
+/// The outcome of the demo.
 #[derive(Debug)]
 pub(super) struct Outcome {
     /// The digest of the file before anything was sent.
     pub(super) original: Digest,
-    /// The digest of what came back, read from the disk.
+    /// The digest of the file that came back, read from the disk.
     pub(super) back: Digest,
     pub(super) bytes: u64,
     pub(super) up: Crossing,
@@ -69,7 +69,7 @@ impl View {
         Self { started: Instant::now(), output, colour, columns, bar, meter: Meter::default(), seen: 0 }
     }
 
-    /// Says something, with the time and who it is about.
+    /// Prints a comment, with the time and whom it is about.
     pub(super) fn say(&self, who: Who, text: &str) {
         let seconds = self.started.elapsed().as_secs_f64();
         if self.output.json {
@@ -86,7 +86,7 @@ impl View {
         self.print(&comment);
     }
 
-    /// Begins to show the progress of a file.
+    /// Starts showing the progress of a file.
     pub(super) fn begin(&mut self, title: &str) {
         (self.meter, self.seen) = (Meter::default(), 0);
         if let Some(bar) = &self.bar {
@@ -94,7 +94,7 @@ impl View {
         }
     }
 
-    /// Shows how far the file is; `mood` says what else is the matter.
+    /// Shows how far the file has got; `mood` says what state the link is in.
     pub(super) fn progress(&mut self, position: u64, total: u64, mood: Option<Mood>) {
         let now = self.started.elapsed().into();
         self.meter.handle_moved(now, position.saturating_sub(self.seen));
@@ -105,7 +105,7 @@ impl View {
         bar.draw(position, Some(total), &mood.unwrap_or(Mood::Moving { verb: "", rate, left }));
     }
 
-    /// Compares the digests and shows what it has cost.
+    /// Compares the digests, and shows what the mishaps have cost.
     pub(super) fn finish(&mut self, outcome: &Outcome) {
         drop(self.bar.take());
         if self.output.json {
@@ -127,7 +127,7 @@ impl View {
 }
 
 impl Outcome {
-    /// Whether everybody has computed the same digest.
+    /// Whether all digests are equal.
     pub(super) fn is_equal(&self) -> bool {
         [self.up.finished.digest, self.down.finished.digest, self.back]
             .iter()
@@ -175,7 +175,7 @@ impl Who {
     }
 }
 
-/// The first digits are enough to compare by eye.
+/// The first digits, which are enough to compare by eye.
 fn start(digest: Digest) -> String {
     format!("{}...", &digest.to_string()[..16])
 }

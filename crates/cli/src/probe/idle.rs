@@ -1,8 +1,8 @@
-//! The longest silence that the path bears.
+//! The longest silence that the path allows.
 //!
-//! Connections are left alone side by side, each for another time. Then a counter-test tells a limit on silence from one
-//! on age, and both from an accident: of two more connections, one stays silent and must die, and one does not and must
-//! live.
+//! Several connections are left alone in parallel, each for a different time. Then a counter-test tells a limit on
+//! silence from one on age, and both from an accident: of two further connections, one stays silent and must die, and
+//! the other one does not and must live.
 
 use super::link::{Answer, Link, open};
 use super::search::{Bounds, Search};
@@ -15,58 +15,59 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// What a server says of itself at the beginning does not count as breaking the silence.
+/// What a server sends at the beginning does not count as breaking the silence.
 const GREETING: Duration = Duration::from_millis(500);
-/// How often a silent connection is looked at, to see when the last byte came.
+/// How often a silent connection is checked, to see when the last byte arrived.
 const LOOK: Duration = Duration::from_millis(100);
-/// Whoever is found dead first is not alone for longer than this.
+/// Once one connection is found dead, how long to wait for others that end at the same time.
 const SLACK: Duration = Duration::from_secs(1);
 
 /// What was found.
 #[derive(Clone, Debug)]
 pub(super) enum Idle {
-    /// Silence of this length was borne, and longer ones were not tried.
+    /// This silence was survived, and longer ones were not tried.
     Borne(Duration),
-    /// Silence is borne up to somewhere between the two.
+    /// The longest silence that is survived is between the two.
     Limit {
         borne: Duration,
         fatal: Duration,
-        /// Whether `fatal` is the moment itself.
+        /// Whether `fatal` is the exact limit.
         exact: bool,
         /// How it ended.
         disconnect: Option<Disconnect>,
         /// An interval at which pings keep the connection open.
         heartbeat: Duration,
     },
-    /// Connections do not live longer than this, silent or not; how one that was not silent ended, if it was told.
+    /// Connections do not live longer than this, silent or not; with the end of one that was not silent, if it was
+    /// reported.
     Age(Duration, Option<Disconnect>),
     /// The server itself breaks every silence of this length.
     Spoken(Duration),
     /// The server answers no pings, so nothing tells whether a silent connection lives.
     Mute,
-    /// The results contradict each other; the end of a connection after this silence was not repeated.
+    /// The results contradict each other: the end of a connection after this silence was not repeated.
     Unclear(Duration, Option<Disconnect>),
 }
 
-/// What became of one silence.
+/// What happened to a silent connection.
 #[derive(Debug)]
 enum Silence {
     Borne,
-    /// The other side spoke, after so long.
+    /// The other side broke the silence after this time.
     Broken(Duration),
-    /// The connection ended, after so long.
+    /// The connection ended after this time.
     Ended(Duration, Disconnect),
-    /// It was dead when it was asked.
+    /// It was dead when it was pinged.
     Dead(Option<Disconnect>),
 }
 
-/// What became of the connection that was not silent.
+/// What happened to the connection that was not silent.
 #[derive(Debug)]
 enum Busy {
     Lived,
-    /// It did not end, and no ping was answered at any time.
+    /// It did not end, but no ping was ever answered.
     Mute,
-    /// It ended at this age, or was dead by then.
+    /// It ended at this age, or was found dead at it.
     Ended(Duration, Option<Disconnect>),
 }
 
@@ -91,7 +92,7 @@ pub(super) async fn search(target: &Target, most: Duration, teller: &mut Teller)
                 Silence::Ended(after, disconnect) => {
                     search.handle_fatal(after, true);
                     last = Some(disconnect);
-                    // The others have been silent for as long.
+                    // The others have been silent for just as long.
                     until = Some(Instant::now() + SLACK);
                 }
                 Silence::Dead(disconnect) => {
@@ -114,21 +115,21 @@ pub(super) async fn search(target: &Target, most: Duration, teller: &mut Teller)
     })
 }
 
-/// The next that is over; none if there is none, or not until then.
+/// The next result; `None` if there is none, or none before `until`.
 async fn next<T: 'static>(links: &mut JoinSet<T>, until: Option<Instant>) -> Option<T> {
     loop {
         let joined = match until {
             Some(until) => timeout_at(until, links.join_next()).await.ok()?,
             None => links.join_next().await,
         };
-        // Who was lost shows nothing.
+        // A task that was lost shows nothing.
         if let Ok(outcome) = joined? {
             return Some(outcome);
         }
     }
 }
 
-/// A connection that is silent for a little longer than what was fatal, beside one that is not.
+/// Keeps one connection silent for a little longer than the fatal silence, and next to it one that is not silent.
 async fn compare(
     target: &Target,
     fatal: Duration,
@@ -143,7 +144,8 @@ async fn compare(
     Ok((silent, busy))
 }
 
-/// Pings at this interval for so long, whether it is answered or not, and asks then.
+/// Pings at this interval for this long, whether or not there are answers, and then checks whether the connection
+/// lives.
 async fn keep_busy(mut link: Link, length: Duration, interval: Duration, patience: Duration) -> Busy {
     let (start, mut is_mute) = (Instant::now(), true);
     while start.elapsed() < length {
@@ -166,7 +168,7 @@ async fn keep_busy(mut link: Link, length: Duration, interval: Duration, patienc
     }
 }
 
-/// Says nothing for so long after the last byte, and asks then.
+/// Stays silent for this long after the last byte, and then checks whether the connection lives.
 async fn keep_silent(mut link: Link, length: Duration, patience: Duration) -> Silence {
     let start = Instant::now();
     let (mut bytes, mut since) = (0, start);
@@ -175,7 +177,7 @@ async fn keep_silent(mut link: Link, length: Duration, patience: Duration) -> Si
         let received = link.socket.stats().bytes_received;
         if received != bytes {
             if !link.socket.conn().is_open() {
-                // That was a farewell.
+                // That was its Close.
                 let after = now - since;
                 return Silence::Ended(after, link.socket.ended().await);
             }

@@ -1,4 +1,4 @@
-//! The largest message that a server takes.
+//! The largest message that a server accepts.
 
 use super::link::{Answer, Link, open};
 use super::tell::Teller;
@@ -9,17 +9,17 @@ use bowline_tokio::DialError;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// What is tried first.
+/// The first size to try.
 const FIRST: u64 = 1 << 10;
-/// A server may take a second more for each so many bytes.
+/// A server may take one second longer for each of this many bytes.
 const SLOWEST: u64 = 64 << 10;
 
 /// What was found.
 #[derive(Clone, Debug)]
 pub(super) struct Largest {
-    /// The largest that was taken; 0 if none was.
+    /// The largest size that was accepted; 0 if none was.
     pub(super) taken: u64,
-    /// The smallest that was not, and what happened.
+    /// The smallest size that was refused, and how.
     pub(super) refused: Option<(u64, Refusal)>,
 }
 
@@ -27,21 +27,21 @@ pub(super) struct Largest {
 #[derive(Clone, Debug)]
 pub(super) enum Refusal {
     Ended(Disconnect),
-    /// No ping after it was answered.
+    /// Pings after it were not answered.
     Unanswered,
-    /// It had not left after so long.
+    /// It had not left after this time.
     Stuck(Duration),
 }
 
 impl Refusal {
-    /// Whether it was about the size.
+    /// Whether the refusal was about the size.
     pub(super) fn is_too_big(&self) -> bool {
         matches!(self, Self::Ended(disconnect) if disconnect.code() == CloseCode::MESSAGE_TOO_BIG)
     }
 }
 
-/// Doubles the size until a message is refused, and closes in on the limit to a sixteenth. `None` if the server answers no
-/// pings: nothing else tells that a message was taken.
+/// Doubles the size until a message is refused, and then narrows the limit down to a sixteenth. `None` if the server
+/// answers no pings, because nothing else shows that a message was accepted.
 pub(super) async fn search(
     target: &Target,
     most: u64,
@@ -72,28 +72,28 @@ pub(super) async fn search(
     }
 }
 
-/// The next size to try; none if enough is known.
+/// The next size to try; `None` if enough is known.
 fn next(found: &Largest, most: u64) -> Option<u64> {
     match found.refused {
         None if found.taken >= most => None,
         None => Some(found.taken.saturating_mul(2).min(most)),
-        // Whoever takes no message at all has no limit on the size of one.
+        // A server that accepts no message at all has no limit on the size.
         Some(_) if found.taken == 0 => None,
         Some((refused, _)) if refused - found.taken <= (found.taken / 16).max(1) => None,
         Some((refused, _)) => Some(found.taken + (refused - found.taken) / 2),
     }
 }
 
-/// Sends a message of this size; how it was refused, if it was.
+/// Sends a message of this size; returns how it was refused, if it was.
 async fn send(link: &mut Link, size: u64, patience: Duration) -> Option<Refusal> {
     let message = Message::binary(vec![0; usize::try_from(size).unwrap_or(usize::MAX)]);
     let patience = patience + Duration::from_secs(size / SLOWEST);
-    // Whoever is closing says so in its end.
+    // If the connection is closing, its end will say so.
     let is_sent = timeout(patience, link.socket.send(message)).await.is_ok();
     if !is_sent || !link.flush(patience).await {
         return Some(Refusal::Stuck(patience));
     }
-    // Who answers the first may not have looked at the message; who answers another one has.
+    // The first answer may come before the server has looked at the message; the second one does not.
     let answer = match link.ask(patience).await {
         Answer::Came(_) => link.ask(patience).await,
         other => other,
@@ -109,7 +109,7 @@ async fn send(link: &mut Link, size: u64, patience: Duration) -> Option<Refusal>
 mod tests {
     use super::*;
 
-    /// The sizes that are tried where messages of up to `limit` bytes are taken, and what is found.
+    /// The sizes that are tried if messages of up to `limit` bytes are accepted, and the result.
     fn search(most: u64, limit: u64) -> (Vec<u64>, Largest) {
         let mut found = Largest { taken: 0, refused: None };
         let (mut tried, mut size) = (Vec::new(), FIRST.min(most));

@@ -1,5 +1,5 @@
-//! A connection that does only what it is asked to, so that whatever else happens is the other side's doing; a server of
-//! bowline's is greeted, for it ends a connection on which it is not.
+//! A connection that does only what it is told, so that everything else is the other side's doing. A server of bowline
+//! gets a greeting, because it would end a connection without one.
 
 use crate::target::{Target, greeting};
 use bowline_core::connection::{Config, Event};
@@ -12,42 +12,41 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-/// Between one ping and the next.
+/// The pause between two pings.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often it is looked whether all has left.
+/// How often to check whether everything has left.
 const GLANCE: Duration = Duration::from_millis(10);
 
-/// What opening a connection has shown.
+/// What was learned by opening a connection.
 #[derive(Clone, Debug)]
 pub(super) struct Opened {
-    /// Of the server, or of the proxy on the way.
+    /// The address of the server, or of the proxy in between.
     pub(super) peer: Option<SocketAddr>,
     pub(super) proxy: Option<String>,
-    /// Which version of TLS is spoken, if any is.
+    /// The version of TLS, if TLS is used.
     pub(super) tls: Option<&'static str>,
-    /// How long it took until there was a connection: the name was looked up, and TCP had shaken hands, and TLS where it is
-    /// spoken.
+    /// How long it took to connect: looking up the name, and the handshakes of TCP and, if it is used, TLS.
     pub(super) reached: Duration,
-    /// From request to answer.
+    /// The time from the request to the answer.
     pub(super) upgraded: Duration,
     pub(super) subprotocol: Option<String>,
-    /// What the server says of itself.
+    /// The `Server` header of the answer.
     pub(super) server: Option<String>,
 }
 
-/// What pings have shown.
+/// What was learned by pinging.
 #[derive(Clone, Debug)]
 pub(super) struct Pings {
     pub(super) asked: u32,
-    /// The round trips of those that were answered, the shortest first.
+    /// The round trips of the answered pings, in ascending order.
     pub(super) round_trips: Vec<Duration>,
-    /// How long the last one was waited for, if it was not answered.
+    /// How long the last ping was waited for, if it was not answered.
     pub(super) waited: Duration,
-    /// Whether the connection ended meanwhile.
+    /// The end of the connection, if it ended meanwhile.
     pub(super) end: Option<Disconnect>,
 }
 
-/// What closing has shown.
+/// What was learned by closing.
 #[derive(Clone, Debug)]
 pub(super) struct Closed {
     pub(super) took: Duration,
@@ -58,15 +57,15 @@ pub(super) struct Closed {
 pub(super) struct Link {
     pub(super) socket: WebSocket<MaybeTlsStream>,
     patience: Duration,
-    /// How many pings there were: none is taken for another.
+    /// How many pings were sent, so that each has a payload of its own.
     pings: u64,
 }
 
-/// What became of a ping.
+/// The outcome of a ping.
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
     Came(Duration),
-    /// Nothing, for as long as there is patience.
+    /// None in time.
     None,
     Ended(Disconnect),
 }
@@ -89,19 +88,19 @@ pub(super) async fn open(target: &Target) -> Result<(Link, Opened), DialError> {
     let mut config = Config::default();
     config.heartbeat.mode = heartbeat::Mode::Off;
     config.closing.close_timeout = target.patience();
-    // An echo may be as large as what it answers, and is of no interest.
+    // An echo may be as large as what it answers, and is ignored.
     config.delivery = Delivery::Pieces;
     config.limits = Limits::none();
     let mut socket = WebSocket::client(dialed, config).map_err(DialError::System)?;
     if let Some(hello) = greeting(opened.subprotocol.as_deref()) {
-        // If it has ended already, whoever asks next hears of it.
+        // If the connection has already ended, the next call reports it.
         let _ = socket.send(hello).await;
     }
     Ok((Link { socket, patience: target.patience(), pings: 0 }, opened))
 }
 
 impl Link {
-    /// Pings so many times, one after the other; only as long as they are answered.
+    /// Sends this many pings, one after the other, as long as they are answered.
     pub(super) async fn ping(&mut self, count: u32) -> Pings {
         let mut pings = Pings { asked: 0, round_trips: Vec::new(), waited: Duration::ZERO, end: None };
         while pings.asked < count {
@@ -125,14 +124,15 @@ impl Link {
         pings
     }
 
-    /// Sends a ping, and gives its number. Who is closing has nothing to say any more but its end.
+    /// Sends a ping, and returns its number; `None` if the connection is closing.
     pub(super) fn beat(&mut self) -> Option<u64> {
         self.pings += 1;
         self.socket.ping(&self.pings.to_be_bytes()).ok()
     }
 
-    /// Waits until all that was said has left, or the connection has ended, and for no longer than this; says whether that is
-    /// so. What comes meanwhile is of no interest. A ping overtakes what is still here, and nothing that has left.
+    /// Waits until everything has left or the connection has ended, but no longer than this; returns whether that
+    /// happened. Whatever arrives meanwhile is ignored. A ping can overtake what is still here, but nothing that has
+    /// left.
     pub(super) async fn flush(&mut self, patience: Duration) -> bool {
         let until = Instant::now() + patience;
         while !self.socket.conn().output().is_empty() {
@@ -146,7 +146,7 @@ impl Link {
         true
     }
 
-    /// Asks whether anybody is there, and waits for the answer.
+    /// Sends a ping, and waits for the answer.
     pub(super) async fn ask(&mut self, patience: Duration) -> Answer {
         let asked = self.beat();
         let until = Instant::now() + patience;
@@ -163,7 +163,7 @@ impl Link {
     /// Closes, and waits for the end.
     pub(super) async fn close(mut self) -> Closed {
         let start = Instant::now();
-        // If it is closing already, so much the better.
+        // If it is closing already, all the better.
         let _ = self.socket.close(Close::normal());
         let disconnect = self.socket.ended().await;
         Closed { took: start.elapsed(), disconnect }

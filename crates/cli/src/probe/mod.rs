@@ -1,4 +1,4 @@
-//! `bowline probe`: what a WebSocket server, and the path to it, do.
+//! `bowline probe`: what a WebSocket server, and the path to it, can do.
 //!
 //! ```text
 //!  target ──▶ link     opens, pings, closes
@@ -6,7 +6,7 @@
 //!         ──▶ idle     silences side by side, chosen by a search, until the longest that is borne is known
 //! ```
 //!
-//! Each part finds one thing out, and `tell` says it as soon as it is known.
+//! Each part finds out one thing, and `tell` reports it as soon as it is known.
 
 mod idle;
 mod largest;
@@ -56,7 +56,7 @@ async fn look(args: &Probe, target: &Target, teller: &mut Teller) -> Result<(), 
     Ok(())
 }
 
-/// A server that cannot be reached may be reached later; one that does not want us will not.
+/// A server that is out of reach may be reached later; one that refuses us will not accept us then, either.
 fn unreachable(error: &DialError) -> Trouble {
     let exit = if let Retry::No(_) = error.retry() { Exit::Failed } else { Exit::Unreachable };
     Trouble::new(exit, error)

@@ -2,25 +2,25 @@
 
 use std::time::Duration;
 
-/// How many are tried side by side.
+/// How many are tried in parallel.
 const WIDTH: u32 = 8;
-/// The shortest that is worth trying.
+/// The shortest silence that is worth trying.
 const LEAST: Duration = Duration::from_secs(1);
 
-/// A search for the longest silence that a path bears.
+/// A search for the longest silence that a path allows.
 #[derive(Clone, Debug)]
 pub(super) struct Search {
     most: Duration,
     begun: bool,
-    /// The longest that was borne.
+    /// The longest silence that was survived.
     borne: Duration,
-    /// The shortest that was not.
+    /// The shortest silence that was not.
     fatal: Option<Duration>,
-    /// Whether that was seen to the moment.
+    /// Whether that was observed as it happened.
     exact: bool,
 }
 
-/// What a search has come to.
+/// The result of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bounds {
     pub(super) borne: Duration,
@@ -30,15 +30,15 @@ pub(super) struct Bounds {
 }
 
 impl Search {
-    /// A search up to this silence.
+    /// A search for silences up to this one.
     pub(super) fn new(most: Duration) -> Self {
         Self { most: most.max(LEAST), begun: false, borne: Duration::ZERO, fatal: None, exact: false }
     }
 
-    /// The silences to try next, side by side; none if enough is known.
+    /// The silences to try next, in parallel; none if enough is known.
     pub(super) fn next(&mut self) -> Vec<Duration> {
         if !std::mem::replace(&mut self.begun, true) {
-            // Each twice as long as the one before: a short limit is found in a short time.
+            // Each is twice as long as the one before, so that a short limit is found in a short time.
             let halves = (0..WIDTH).map(|n| self.most / (1 << n));
             return halves.take_while(|silence| *silence >= LEAST.min(self.most)).collect();
         }
@@ -50,13 +50,13 @@ impl Search {
         (1..=WIDTH).map(|n| self.borne + gap * n / (WIDTH + 1)).collect()
     }
 
-    /// A silence of this length was borne.
+    /// A silence of this length was survived.
     pub(super) fn handle_borne(&mut self, silence: Duration) {
         self.borne = self.borne.max(silence);
     }
 
-    /// After this silence the connection was dead; `exact` if that was seen when it happened, and not only when it was
-    /// asked for.
+    /// After this silence the connection was dead; `exact` if its end was observed as it happened, and not only when it
+    /// was pinged.
     pub(super) fn handle_fatal(&mut self, silence: Duration, exact: bool) {
         if self.fatal.is_none_or(|fatal| silence < fatal) {
             (self.fatal, self.exact) = (Some(silence), exact);
@@ -76,7 +76,7 @@ mod tests {
         Duration::from_secs(secs)
     }
 
-    /// Searches on a path that bears silences below `limit`; the bounds, and how long it took.
+    /// Searches on a path that allows silences below `limit`; returns the bounds, and how long it took.
     fn search(most: Duration, limit: Duration, is_seen: bool) -> (Bounds, Duration) {
         let (mut search, mut took) = (Search::new(most), Duration::ZERO);
         loop {
@@ -111,7 +111,8 @@ mod tests {
                 fatal.saturating_sub(borne) <= secs(1).max(borne / 20),
                 "{limit}: {borne:?} to {fatal:?}"
             );
-            // With the counter-test, which takes a tenth more than what was fatal, some four times, as the help says.
+            // With the counter-test, which takes a tenth longer than the fatal silence, some four times as long, as the
+            // help says.
             assert!(took + fatal + fatal / 10 <= secs(120) * 41 / 10, "{limit}: {took:?}");
         }
     }

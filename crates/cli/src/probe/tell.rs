@@ -1,4 +1,4 @@
-//! The words for what was found.
+//! The results in words.
 
 use super::idle::Idle;
 use super::largest::{Largest, Refusal};
@@ -12,12 +12,12 @@ use bowline_core::closing::Suspect;
 use bowline_core::transfer::SUBPROTOCOL;
 use std::time::Duration;
 
-/// Why it is not known whether a message was taken.
+/// Why it is not known whether a message was accepted.
 const MUTE: &str = "the server answers no pings, and nothing else shows that a message was accepted";
-/// What the heartbeat does unless it is told otherwise.
+/// The default heartbeat.
 const USUAL_HEARTBEAT: Duration = Duration::from_secs(20);
 
-/// Something about the server, or the path to it.
+/// A result about the server, or the path to it.
 #[derive(Clone, Debug)]
 pub(super) enum Finding {
     Open(Opened),
@@ -31,17 +31,17 @@ pub(super) enum Finding {
 /// Why no messages were tried.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Untried {
-    /// No message is as good as another.
+    /// The server's subprotocol allows no other messages.
     Subprotocol,
     /// The server answers no pings.
     Mute,
 }
 
-/// Says what was found, and what is being done meanwhile.
+/// Prints the results, and what is being done meanwhile.
 pub(super) struct Teller {
     json: bool,
     quiet: bool,
-    /// Only on a terminal.
+    /// Shown only on a terminal.
     line: StatusLine,
 }
 
@@ -51,17 +51,17 @@ impl Teller {
         Self { json: args.output.json, quiet: args.output.quiet, line }
     }
 
-    /// What is being done from here on.
+    /// Shows what is being done from now on.
     pub(super) fn doing(&self, what: &str) {
         self.line.begin(what);
     }
 
-    /// So many connections are silent, up to so long.
+    /// Shows that this many connections are silent, for up to this long.
     pub(super) fn silent(&self, count: usize, longest: Duration) {
         self.doing(&format!("keeping {count} connections silent for up to {}", Span(longest)));
     }
 
-    /// A message of this size is on its way.
+    /// Shows that a message of this size is on its way.
     pub(super) fn message(&self, size: u64) {
         self.doing(&format!("sending a message of {}", Size(size)));
     }
@@ -270,12 +270,12 @@ fn idle_line(found: &Idle) -> Line {
     }
 }
 
-/// Who is known for such an end.
+/// What is known to cause such an end.
 fn suspect(disconnect: Option<&Disconnect>) -> Option<&'static str> {
     disconnect?.suspect().map(|Suspect { names, .. }| names).filter(|names| !names.is_empty())
 }
 
-/// Of a second or more in a few digits, below in milliseconds.
+/// A second or more in a few digits, less than that in milliseconds.
 fn time(time: Duration) -> String {
     if time >= Duration::from_secs(1) { Span(time).to_string() } else { millis(time) }
 }

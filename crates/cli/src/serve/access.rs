@@ -1,4 +1,4 @@
-//! Who may come, as the command line, the environment and a file say: a line for each name.
+//! Who may connect, according to the command line, the environment and a file with a line for each name.
 //!
 //! ```text
 //! # name   token                 what it allows; without a word, everything
@@ -18,10 +18,10 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Lines as of a file, for who has no place for one.
+/// The lines of such a file, for users who have nowhere to put one.
 const LINES: &str = "BOWLINE_TOKENS";
 
-/// Where it stands who may come.
+/// Where the permissions come from.
 #[derive(Debug)]
 pub(super) struct Doors {
     token: Token,
@@ -32,7 +32,7 @@ pub(super) struct Doors {
     may_list: bool,
 }
 
-/// What the environment has said, be it text or not.
+/// The value of the variable, whether it is text or not.
 struct Lines(OsString);
 
 impl std::fmt::Debug for Lines {
@@ -41,11 +41,11 @@ impl std::fmt::Debug for Lines {
     }
 }
 
-/// A name, and what is said of it. `None` for a secret: nobody asks for one.
+/// A name with its token and permissions. `secret` is `None` for clients without a token.
 #[derive(Debug)]
 struct Entry {
     secret: Option<Secret>,
-    /// To find two that are the same.
+    /// To find two equal tokens.
     digest: Option<Digest>,
     grant: Grant,
 }
@@ -58,18 +58,18 @@ impl Doors {
         Self { token, file, lines, may_send, may_fetch, may_list }
     }
 
-    /// Whether whoever reaches the server may come in, as far as is known without a look into files.
+    /// Whether anyone who reaches the server may connect, as far as is known without reading files.
     pub(super) fn are_open(&self) -> bool {
         let Self { token, file, lines, .. } = self;
         token.is_none() && file.is_none() && lines.is_none()
     }
 
-    /// Whether there are files to be read again.
+    /// Whether there are files to read again.
     pub(super) fn has_files(&self) -> bool {
         self.file.is_some() || self.token.token_file.is_some()
     }
 
-    /// Reads all of it.
+    /// Reads everything.
     pub(super) fn open(&self, quiet: bool) -> Result<Access, Trouble> {
         if self.are_open() {
             return Ok(Access::anybody(self.narrowed(Grant::default())));
@@ -86,7 +86,7 @@ impl Doors {
             let lines = text.and_then(parse).map_err(|why| Trouble::usage(format!("{LINES}: {why}")))?;
             entries.extend(lines);
         }
-        // It names nobody in particular.
+        // It belongs to no name in particular.
         if let Some(token) = self.token.read(quiet)? {
             let digest = Some(Digest::of(token.as_bytes()));
             let secret = digest.map(Secret::with_digest);
@@ -115,7 +115,7 @@ impl Doors {
         Ok(access)
     }
 
-    /// What the server does not do nobody may ask for.
+    /// Nobody is permitted to do what the server does not do.
     fn narrowed(&self, mut grant: Grant) -> Grant {
         grant.may_send &= self.may_send;
         grant.may_fetch &= self.may_fetch;
@@ -158,7 +158,7 @@ fn entry(line: &str) -> Result<Entry, String> {
             "quota" => grant.quota = Some(parse_size(value).map_err(|why| format!("quota: {why}"))?),
             "rate" => grant.limit_rate = Some(parse_rate(value).map_err(|why| format!("rate: {why}"))?),
             "until" => grant.until = Some(parse_moment(value).map_err(|why| format!("until: {why}"))?),
-            // It may be a second token, which is not to be shown.
+            // It may be a second token, which must not be shown.
             _ => {
                 return Err(
                     "after the token, only send, fetch, no-list, folder=, quota=, rate= and until= may follow"

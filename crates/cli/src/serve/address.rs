@@ -1,11 +1,11 @@
-//! The addresses of TCP that the command line names to listen at.
+//! The TCP addresses on which the command line says to listen.
 
 use crate::exit::Trouble;
 use std::io;
 use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
-/// What `HOST:PORT` stands for, and the option that says so.
+/// The addresses for a `HOST:PORT`, and the option that gave it.
 pub(super) struct Address<'a> {
     given: &'a str,
     option: &'static str,
@@ -23,7 +23,7 @@ impl<'a> Address<'a> {
         }
     }
 
-    /// Listens at the first at which it can.
+    /// Listens on the first address that works.
     pub(super) async fn listen(&self) -> Result<(TcpListener, SocketAddr), Trouble> {
         let failed = |error| closed(self.given, self.option, &error);
         let listener = TcpListener::bind(&self.found[..]).await.map_err(failed)?;
@@ -31,7 +31,7 @@ impl<'a> Address<'a> {
         Ok((listener, address))
     }
 
-    /// Whether this machine has one of them, and this user may listen there. Nobody can connect meanwhile.
+    /// Checks that this machine has one of them, and that this user may listen on it. Nobody can connect meanwhile.
     pub(super) fn try_out(&self) -> Result<(), Trouble> {
         let mut tried: Vec<_> = self.found.iter().map(|address| bind(*address)).collect();
         if tried.iter().any(Result::is_ok) {
@@ -41,23 +41,23 @@ impl<'a> Address<'a> {
         last.map_err(|error| closed(self.given, self.option, &error))
     }
 
-    /// Whether who listens at the one keeps the other from it.
+    /// Whether listening on one of them rules out listening on the other.
     pub(super) fn is_also(&self, other: &Self) -> bool {
         let (Some(one), Some(another)) = (self.found.first(), other.found.first()) else { return false };
         one == another && one.port() != 0
     }
 
-    /// That it is taken by what another option names.
+    /// The error that the address is taken by another option.
     pub(super) fn taken_by(&self, other: &Self) -> Trouble {
         let error = io::Error::new(io::ErrorKind::AddrInUse, format!("{} is the same", other.option));
         closed(self.given, self.option, &error)
     }
 }
 
-/// Takes an address without listening there. Who listens there already may be the server that is to be replaced.
+/// Binds to an address without listening on it. A server that already listens there may be the one to be replaced.
 fn bind(address: SocketAddr) -> io::Result<()> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // Whoever begins to listen at this moment is not kept from it.
+    // So that another process can start listening at the same moment.
     socket.set_reuseaddr(cfg!(unix))?;
     match socket.bind(address) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(()),
@@ -65,7 +65,7 @@ fn bind(address: SocketAddr) -> io::Result<()> {
     }
 }
 
-/// That nobody can listen there, and what to do.
+/// The error that nobody can listen there, with what to do.
 pub(super) fn closed(given: &str, option: &str, error: &io::Error) -> Trouble {
     let first = match error.kind() {
         io::ErrorKind::TimedOut => "end that process, or ",

@@ -1,4 +1,4 @@
-//! Where `serve` listens: an address of TCP, or a Unix socket.
+//! Where `serve` listens: a TCP address or a Unix socket.
 
 use super::METRICS;
 use super::address::{Address, closed};
@@ -23,9 +23,9 @@ use std::path::Path;
 use std::path::{Component, PathBuf, absolute};
 use tokio::net::TcpListener;
 
-/// The option that says where.
+/// The option that names it.
 const OPTION: &str = "--listen";
-/// What the name of a Unix socket begins with.
+/// The prefix of a Unix socket.
 const UNIX: &str = "unix:";
 
 pub(super) enum Door {
@@ -35,7 +35,7 @@ pub(super) enum Door {
 }
 
 impl Door {
-    /// Whether TLS can be spoken there, if it is to be.
+    /// Checks that TLS can be used there, if it is wanted.
     pub(super) fn check(listen: &str, papers: &Papers) -> Result<(), Trouble> {
         let given = match papers {
             _ if !listen.starts_with(UNIX) => return Ok(()),
@@ -46,7 +46,8 @@ impl Door {
         Err(Trouble::usage(format!("there is no TLS on a Unix socket; leave out {given}")))
     }
 
-    /// Whether it can be opened, and figures be asked for at another place, as far as that shows without opening it.
+    /// Checks that it can be opened, and that metrics can be served at another place, as far as that is possible
+    /// without opening it.
     pub(super) async fn try_out(listen: &str, dir: &Path, metrics: Option<&str>) -> Result<(), Trouble> {
         let figures = match metrics {
             Some(at) => Some(Address::find(at, METRICS).await?),
@@ -64,8 +65,7 @@ impl Door {
         figures.map_or(Ok(()), |figures| figures.try_out())
     }
 
-    /// Opens the door that this names: `HOST:PORT`, or `unix:PATH`. A socket in the folder that is to be served makes that
-    /// folder.
+    /// Opens `HOST:PORT` or `unix:PATH`. If a socket is in the folder to serve, that folder is created.
     pub(super) async fn open(listen: &str, dir: &Path) -> Result<Self, Trouble> {
         if let Some(path) = listen.strip_prefix(UNIX) {
             return Self::unix(path, dir).await;
@@ -78,7 +78,7 @@ impl Door {
     async fn unix(path: &str, dir: &Path) -> Result<Self, Trouble> {
         let failed = |error| closed(path, OPTION, &error);
         let (place, dir) = (PathBuf::from(path), dir.to_owned());
-        // It may have to wait for somebody else.
+        // It may have to wait for another process.
         let listening = tokio::task::spawn_blocking(move || listen(&place, &dir)).await;
         let (listener, file) = listening.map_err(io::Error::other).and_then(|l| l).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
@@ -92,7 +92,7 @@ impl Door {
         Err(closed(path, OPTION, &io::ErrorKind::Unsupported.into()))
     }
 
-    /// How it is named on the first line.
+    /// Its name for the first line of output.
     pub(super) fn name(&self, is_secure: bool) -> String {
         match self {
             Self::Tcp(_, address) => format!("{}://{address}", if is_secure { "wss" } else { "ws" }),
@@ -101,7 +101,8 @@ impl Door {
         }
     }
 
-    /// What a client is to be given: at all addresses of this machine, a placeholder, as none of them is known to be the one.
+    /// Its name for clients. If it listens on all addresses of this machine, it is a placeholder, since nobody knows
+    /// which one is meant.
     pub(super) fn name_for_clients(&self, is_secure: bool) -> String {
         match self {
             Self::Tcp(_, address) if address.ip().is_unspecified() => {
@@ -111,12 +112,12 @@ impl Door {
         }
     }
 
-    /// Whether others than this machine can reach it.
+    /// Whether other machines can reach it.
     pub(super) fn is_public(&self) -> bool {
         matches!(self, Self::Tcp(_, address) if !address.ip().is_loopback())
     }
 
-    /// Serves whoever comes in, until `shutdown` completes.
+    /// Serves clients until `shutdown` completes.
     pub(super) async fn serve(self, server: &Server, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         match self {
             Self::Tcp(listener, _) => server.serve(listener, shutdown).await,
@@ -126,7 +127,7 @@ impl Door {
     }
 }
 
-/// Whether a socket can be made there; the file of one that somebody has left behind is replaced.
+/// Checks that a socket can be created there. A file that is left of an earlier socket will be replaced.
 #[cfg(unix)]
 fn try_path(path: &str, dir: &Path) -> Result<(), Trouble> {
     let place = Path::new(path);
@@ -136,7 +137,7 @@ fn try_path(path: &str, dir: &Path) -> Result<(), Trouble> {
             Ok(meta) if !meta.file_type().is_socket() => {
                 Err(io::Error::new(io::ErrorKind::AddrInUse, "there is a file that is not a socket"))
             }
-            // What is in the folder that is served is made with it.
+            // If it is inside the folder to serve, it will be created with that.
             Err(_) if !folder.is_dir() => made_with(folder, dir),
             _ => may_write(folder),
         }
@@ -161,7 +162,7 @@ fn listen(place: &Path, dir: &Path) -> io::Result<(UnixListener, SocketFile)> {
     bowline_host::unix::listen(place)
 }
 
-/// Whether a folder that is not there comes to be with the one that is served.
+/// Checks that a missing folder will be created along with the one to serve.
 #[cfg(unix)]
 fn made_with(folder: &Path, dir: &Path) -> io::Result<()> {
     if is_within(folder, dir)? {
@@ -170,7 +171,7 @@ fn made_with(folder: &Path, dir: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::NotFound, format!("there is no folder {}", folder.display())))
 }
 
-/// Whether a folder is this one, or one in it. Where `..` leads nobody knows as long as it is not there.
+/// Whether a folder is this one, or inside it. Where `..` leads is unknown as long as a folder does not exist.
 #[cfg(unix)]
 fn is_within(folder: &Path, dir: &Path) -> io::Result<bool> {
     let goes_up = folder.components().any(|part| part == Component::ParentDir);

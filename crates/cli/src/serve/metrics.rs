@@ -1,4 +1,4 @@
-//! An address where Prometheus finds the figures of the server.
+//! An address at which Prometheus finds the server's metrics.
 
 use bowline_host::accept::Failures;
 use bowline_host::server::Figures;
@@ -14,16 +14,16 @@ use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-/// How long a question and its answer may take together.
+/// How long a request and its answer may take together.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest head of a request that is read.
+/// The longest request head that is read.
 const LONGEST: usize = 8 * 1024;
-/// How many are answered at once.
+/// How many requests are answered at once.
 const ANSWERS: usize = 8;
-/// How many may be there who have not asked yet.
+/// How many connections may wait without having sent a request.
 const SILENT: usize = 64;
 
-/// Answers whoever asks, until it is dropped. Whoever has come and has not asked yet makes room for those who come later.
+/// Answers requests until it is dropped. A connection without a request makes room for later ones.
 pub(super) async fn answer(listener: TcpListener, server: Server) {
     let places = Arc::new(Semaphore::new(ANSWERS));
     let mut tasks = JoinSet::new();
@@ -45,7 +45,7 @@ pub(super) async fn answer(listener: TcpListener, server: Server) {
         }
         let (server, places, has_asked) = (server.clone(), Arc::clone(&places), Arc::default());
         let asked = Arc::clone(&has_asked);
-        // Whoever asks and goes needs no answer.
+        // A client that goes away needs no answer.
         let task =
             tasks.spawn(async move { drop(timeout(PATIENCE, serve(stream, server, &places, &asked)).await) });
         silent.push_back((task, has_asked));
@@ -59,7 +59,7 @@ async fn serve(
     has_asked: &AtomicBool,
 ) -> io::Result<()> {
     let Some(head) = read_head(&mut stream).await? else { return Ok(()) };
-    // Who finds no place is as good as one who has said nothing.
+    // Until it gets a place, a client counts as one without a request.
     let Ok(_place) = places.acquire().await else { return Ok(()) };
     has_asked.store(true, Ordering::Relaxed);
     let (status, kind, body) = match asked(&head) {
@@ -80,14 +80,14 @@ async fn serve(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(answer.as_bytes()).await?;
-    // RFC 9110 §9.3.2: no body, and a head as if there were one.
+    // RFC 9110 §9.3.2: no body, and the same head as with one.
     if !head.starts_with(b"HEAD ") {
         stream.write_all(body.as_bytes()).await?;
     }
     stream.shutdown().await
 }
 
-/// The head of a request, or nothing if it has no end.
+/// The head of a request; `None` if it has no end.
 async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     let mut head = Vec::with_capacity(1024);
     while head.len() < LONGEST {

@@ -1,4 +1,4 @@
-//! `bowline serve`: a folder that takes and offers files.
+//! `bowline serve`: a folder that accepts and offers files.
 
 mod access;
 mod address;
@@ -25,7 +25,7 @@ use std::time::Duration;
 use tell::tell;
 use tokio::task::JoinHandle;
 
-/// The option that says where figures are.
+/// The option that says where metrics are served.
 const METRICS: &str = "--metrics";
 
 pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Trouble> {
@@ -33,8 +33,8 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
     Door::check(&args.listen, &args.papers)?;
     place::check(&args.dir, !args.read_only)?;
     let doors = Doors::of(&args);
-    // First of all: a signal that nobody waits for ends the process. Where there is nothing to read again, the end of its
-    // terminal ends a server; a service goes on.
+    // First of all, since a signal that nobody waits for ends the process. If there is nothing to read again, the
+    // hang-up of its terminal ends a server; a service continues.
     let is_told = args.papers.are_some() || doors.has_files() || !io::stdout().is_terminal();
     let hangups = if is_told { Some(Hangups::listen()?) } else { None };
     if args.papers.self_signed {
@@ -54,7 +54,7 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
         Some(at) => Some(Address::find(at, METRICS).await?.listen().await?),
         None => None,
     };
-    // Who cannot be reached makes no folder.
+    // A server that cannot listen creates no folder.
     let server = Server::new(store(&args)?, config);
     let name = door.name(tls.is_some());
     if !output.quiet && door.is_public() && doors.are_open() {
@@ -79,14 +79,14 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
     announce(&format!("listening on {name}"))?;
     let telling = tokio::spawn(tell(events, output.json, output.quiet));
     let served = door.serve(&server, interrupt.come()).await;
-    // Events have an end when nobody has the server any more.
+    // Events end when nobody has the server any longer.
     drop((server, renewing, answering));
-    // The last events are still to be told; to a reader who does not read, they are not.
+    // Gives the last events time to be reported, but does not wait for a reader who does not read.
     let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
     served.map_err(|e| Trouble::failed(format!("cannot accept any more connections: {e}")))
 }
 
-/// Ends a task with whoever started it.
+/// Aborts a task when its owner is dropped.
 struct AbortOnDrop(JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
@@ -95,7 +95,7 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// What is read again when somebody says that it has changed.
+/// What is read again on a signal.
 struct Files {
     tls: Option<ServerTls>,
     papers: Papers,
@@ -103,7 +103,7 @@ struct Files {
     server: Server,
 }
 
-/// Takes other certificates and tokens whenever somebody says that there are some.
+/// Reads certificates and tokens again on each signal.
 fn renewing(mut hangups: Hangups, files: Files, quiet: bool) -> AbortOnDrop {
     AbortOnDrop(tokio::spawn(async move {
         loop {
@@ -162,13 +162,13 @@ fn config(args: &Serve) -> ServerConfig {
     config
 }
 
-/// Whose pages may come.
+/// The origins whose pages may connect.
 fn origins(allowed: &[String]) -> Result<Origins, Trouble> {
     let origins = allowed.iter().try_fold(Origins::own(), |origins, origin| origins.with_origin(origin));
     origins.map_err(Trouble::usage)
 }
 
-/// The first line on stdout, for whoever started us. If it cannot be read, nobody knows where we are.
+/// Prints the first line on stdout, for whoever started us. If that fails, nobody knows where we listen.
 fn announce(line: &str) -> Result<(), Trouble> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")

@@ -1,4 +1,4 @@
-//! The folder of a server, looked at before anything is made.
+//! Checks a server's folder before anything is created.
 
 use crate::exit::Trouble;
 use crate::writable::{may_make, may_write};
@@ -6,11 +6,12 @@ use bowline_store::{Config, DiskStore};
 use std::path::Path;
 use std::{fs, io};
 
-/// Whether a server can have this folder: it is one, or can be made, and files can be put there if there are to be any.
+/// Checks that a server can use this folder: it exists or can be created, and files can be put into it if the server
+/// accepts any.
 pub(super) fn check(dir: &Path, takes_files: bool) -> Result<(), Trouble> {
     match fs::metadata(dir) {
         Ok(meta) if meta.is_dir() => {}
-        // A link that leads nowhere is none, either.
+        // A dangling link is not a missing folder.
         Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(dir).is_err() => {
             return may_make(dir).map_err(|error| unmade(dir, &error));
         }
@@ -25,7 +26,7 @@ pub(super) fn check(dir: &Path, takes_files: bool) -> Result<(), Trouble> {
     })
 }
 
-/// Makes the folder if there is none.
+/// Creates the folder if it does not exist.
 pub(super) fn make(dir: &Path) -> Result<(), Trouble> {
     fs::create_dir_all(dir).map_err(|error| unmade(dir, &error))
 }

@@ -1,4 +1,4 @@
-//! What a server tells of its clients: a line for people, or an object for programs.
+//! What a server reports about its clients: a line for people, or an object for programs.
 
 use crate::report::json::Line;
 use crate::report::{self, print_line};
@@ -13,25 +13,25 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::sleep_until;
 
-/// So many lines may wait for whoever reads them.
+/// How many reports may be queued for printing.
 const WAITING: usize = 1024;
 
-/// What stands in a line.
+/// The contents of a line.
 enum Told {
     Event(ServerEvent),
-    /// So many more were turned away in a second.
+    /// This many more were turned away within a second.
     TurnedAway(u32),
-    /// So many events had no place here.
+    /// This many events were dropped.
     Missed(u64),
 }
 
 pub(super) async fn tell(events: broadcast::Receiver<ServerEvent>, json: bool, quiet: bool) {
-    // To wake a thread for each file, only to say nothing, would cost more than to write a small one.
+    // Waking a thread for each file, only to print nothing, would cost more than writing a small file.
     if quiet && !json {
         return;
     }
     let (lines, mut waiting) = mpsc::channel(WAITING);
-    // Whoever reads slowly keeps nobody from hearing.
+    // A slow reader must not delay the events.
     let runtime = Handle::current();
     let printing = tokio::task::spawn_blocking(move || {
         let digits = report::digits(std::io::stderr().is_terminal());
@@ -44,8 +44,8 @@ pub(super) async fn tell(events: broadcast::Receiver<ServerEvent>, json: bool, q
     let _ = printing.await;
 }
 
-/// Hears what happens, and lets through what is told. Those who are turned away are counted here, and half of the places are
-/// not for them: however many come, and however long nobody reads, what happens to files has its place.
+/// Receives events, and queues those to report. Clients that are turned away are counted here, and may use only half of
+/// the queue: however many they are, and however slow the reader is, there is room for what happens to files.
 async fn hear(mut events: broadcast::Receiver<ServerEvent>, lines: mpsc::Sender<Told>) {
     let (clock, mut turned_away, mut missed) = (Clock::start(), Often::default(), 0);
     let kept = lines.max_capacity() / 2;
@@ -74,7 +74,7 @@ async fn hear(mut events: broadcast::Receiver<ServerEvent>, lines: mpsc::Sender<
     let untold = turned_away.handle_end().map(Told::TurnedAway);
     let missed = Some(missed).filter(|missed| *missed > 0).map(Told::Missed);
     for told in [untold, missed].into_iter().flatten() {
-        // If nobody reads by now, the command has ended.
+        // If nobody receives it, the command has ended.
         let _ = lines.send(told).await;
     }
 }
@@ -84,7 +84,7 @@ impl Told {
         matches!(self, Self::Event(event) if !matches!(event, ServerEvent::Rejected { .. }))
     }
 
-    /// How many events it tells of.
+    /// How many events it reports.
     fn count(&self) -> u64 {
         match self {
             Self::Event(_) => 1,
@@ -104,7 +104,7 @@ fn print(told: &Told, json: bool, digits: usize) {
     }
 }
 
-/// Waits for the end of a while in which some were not told, and says how many. Cancel-safe.
+/// Waits for the end of a period in which some were not reported, and returns how many. Cancel-safe.
 async fn untold(clock: Clock, turned_away: &mut Often) -> u32 {
     loop {
         match turned_away.poll_timeout() {
@@ -142,7 +142,7 @@ fn line(event: &ServerEvent) -> Option<Line> {
     })
 }
 
-/// Says who it was, and on which of the connections.
+/// Adds who it was, and on which connection.
 fn of(peer: &Peer, line: Line) -> Line {
     let line = line.with("peer", peer.address.as_str()).with("link", peer.link);
     match peer.who.name() {
@@ -166,11 +166,11 @@ fn crossed(event: &str, file: &FileEvent) -> Line {
     }
 }
 
-/// An event for people: ends of files only, with so many digits of their digests.
+/// An event for people: only ends of files, with this many digits of their digests.
 fn sentence(event: &ServerEvent, digits: usize) -> Option<String> {
     let shown = |digest: &Digest| digest.to_string()[..digits].to_owned();
     Some(match event {
-        // Most were made on the way to a file.
+        // Most folders were created along the way to a file.
         ServerEvent::Received(file) if file.folder => return None,
         ServerEvent::Received(file) if file.deduplicated => {
             format!("already there: {} ({}), offered by {}", file.name, Size(file.bytes), file.peer)
@@ -198,7 +198,7 @@ fn sentence(event: &ServerEvent, digits: usize) -> Option<String> {
     })
 }
 
-/// What a client wants to have listed.
+/// What a client wants a listing of.
 fn listed(name: Option<&SafeName>) -> &str {
     name.map_or("all that there is", SafeName::as_str)
 }

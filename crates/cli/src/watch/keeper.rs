@@ -1,4 +1,4 @@
-//! Keeps a connection to any WebSocket server, and has its life shown.
+//! Keeps a connection to any WebSocket server open, and has what happens to it shown.
 
 use super::view::{Now, View};
 use crate::args::Watch;
@@ -11,14 +11,14 @@ use bowline_tokio::{GaveUp, LinkEvent, LinkState, Paths, ReconnectingConfig, Rec
 use std::time::Duration;
 use tokio::time::{Instant, interval};
 
-/// How often the present is shown.
+/// How often the current state is shown.
 const TICK: Duration = Duration::from_millis(500);
 
 pub(super) struct Keeper {
     socket: ReconnectingWebSocket,
-    /// Since when there is a connection.
+    /// When the current link opened.
     since: Instant,
-    /// When something came, and how much had come by then.
+    /// When something last arrived, and how much had arrived by then.
     heard: Instant,
     bytes: u64,
 }
@@ -30,7 +30,7 @@ impl Keeper {
         config.reconnect.max_elapsed = Some(args.reach.outage());
         config.connection.heartbeat.interval = args.beat.heartbeat;
         config.connection.heartbeat.timeout = args.beat.timeout;
-        // Messages are of no interest, however large they are.
+        // Messages are ignored, however large they are.
         config.connection.delivery = Delivery::Pieces;
         config.connection.limits = Limits::none();
         (config.paths, config.path) = (paths, Some(server.to_owned()));
@@ -41,7 +41,7 @@ impl Keeper {
         Ok(Self { socket: socket.map_err(Trouble::failed)?, since: now, heard: now, bytes: 0 })
     }
 
-    /// Connects again and again, until there is no hope: why, in one sentence. Cancel-safe.
+    /// Connects again and again, until there is no hope; returns why, in one sentence. Cancel-safe.
     pub(super) async fn keep(&mut self, view: &mut View) -> Trouble {
         let mut ticks = interval(TICK);
         loop {
@@ -63,7 +63,7 @@ impl Keeper {
 
     async fn greet(&mut self) {
         if let Some(hello) = greeting(self.socket.subprotocol()) {
-            // If it has ended already, the next event says so.
+            // If it has already ended, the next event reports it.
             let _ = self.socket.send(hello).await;
         }
     }
@@ -106,13 +106,13 @@ impl Keeper {
 
     fn trouble(why: &GaveUp) -> Trouble {
         match why {
-            // It was reached, and to try again is of no use.
+            // The server was reached, and trying again would not help.
             GaveUp::Refused(_) => Trouble::failed(why),
             _ => Trouble::new(Exit::Unreachable, why),
         }
     }
 
-    /// Ends the link, if there is one, as it should be ended.
+    /// Closes the link properly, if there is one.
     pub(super) async fn close(&mut self, view: &mut View) {
         self.socket.close(Close::normal());
         while let Ok(event) = self.socket.event().await {

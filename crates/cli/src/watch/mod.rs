@@ -1,7 +1,7 @@
-//! `bowline watch`: keeps a connection open, and shows its life.
+//! `bowline watch`: keeps a connection open, and shows what happens to it.
 //!
-//! `keeper` dials, dials again and beats as a client does; `view` says what happens: a line for each turn, and on a
-//! terminal one below them that shows the present.
+//! `keeper` dials, redials and pings like a client; `view` shows what happens: one line per event and, on a terminal, a
+//! line below them with the current state.
 
 mod keeper;
 mod view;
@@ -39,7 +39,7 @@ pub(crate) async fn run(args: Watch, interrupt: Interrupt) -> Result<(), Trouble
     view.finish();
     match why {
         Some(why) => Err(why),
-        // Whoever watches ends it.
+        // The user has stopped it.
         None => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! The life of a connection as lines, and its present below them.
+//! The history of a connection as lines, with its current state below them.
 
 use crate::args::Output;
 use crate::report::StatusLine;
@@ -11,21 +11,21 @@ use bowline_tokio::LinkEvent;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
-/// How much later programs are told again of the same silence.
+/// How often programs are told about a continuing silence.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// What a link is like at this moment.
+/// The current state of a link.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Now {
     pub(super) up: Duration,
-    /// How long nothing has come.
+    /// How long nothing has arrived.
     pub(super) silence: Duration,
     pub(super) round_trip: Option<Duration>,
 }
 
 pub(super) struct View {
     output: Output,
-    /// Only on a terminal.
+    /// Shown only on a terminal.
     line: StatusLine,
     heartbeat: Duration,
     hush: Hush,
@@ -34,23 +34,23 @@ pub(super) struct View {
     unread: Unread,
 }
 
-/// Lines for which there was no place, until that is told.
+/// How many lines were dropped for lack of room and not yet reported.
 #[derive(Debug, Default)]
 struct Unread(u64);
 
-/// A silence that programs are told of, each second from when a ping is due.
+/// A silence that is reported to programs, each second from when a ping is due.
 #[derive(Debug, Default)]
 struct Hush {
-    /// When they are told next.
+    /// The silence at which it is reported next.
     due: Duration,
 }
 
-/// What there is to say at the end.
+/// The totals for the end.
 #[derive(Debug)]
 struct Sums {
     start: Instant,
     links: u32,
-    /// How long there was a link, without the one that is up since then.
+    /// How long there was a link, not counting the current one, which is up since `since`.
     up: Duration,
     since: Option<Instant>,
     least: Option<Duration>,
@@ -79,7 +79,7 @@ impl View {
         }
     }
 
-    /// A turn in the life of the connection.
+    /// Shows an event of the link.
     pub(super) fn tell(&mut self, event: &LinkEvent) {
         self.story.link(event);
         match event {
@@ -117,7 +117,7 @@ impl View {
         }
     }
 
-    /// Something that the connection has noticed.
+    /// Shows something that the connection has noticed.
     pub(super) fn notice(&mut self, event: Event) {
         let text = match event {
             Event::Pong { rtt } => {
@@ -126,7 +126,7 @@ impl View {
                 if self.output.json {
                     return self.print(Line::new("pong").millis("round_trip_ms", Some(rtt)));
                 }
-                // The line below shows it; where there is none, only who asks for details wants it.
+                // The status line shows it. Without one, it is printed only if the user wants details.
                 if self.output.level().is_none() {
                     return;
                 }
@@ -148,7 +148,7 @@ impl View {
         self.say(&text);
     }
 
-    /// Shows the present, where there is somebody to see it.
+    /// Shows the current state, if anybody can see it.
     pub(super) fn show(&mut self, now: Now) {
         let Now { up, silence, round_trip } = now;
         if self.output.json {
@@ -169,25 +169,26 @@ impl View {
         ));
     }
 
-    /// Shows that there is no link, and for how long none will be dialled.
+    /// Shows that there is no link, and how long it will be until the next dial.
     pub(super) fn wait(&self, left: Duration) {
         self.line.say(&format!("connecting again in {}", Span(left).whole()));
     }
 
-    /// Prints a line for programs. The connection is driven whether or not they read, so what has no place is only counted.
+    /// Prints a line for programs. The connection is driven whether or not they read, so lines without room are only
+    /// counted.
     fn print(&mut self, line: Line) {
         for line in self.unread.admit(line, stdout::has_room()) {
             line.print();
         }
     }
 
-    /// The whole watch in one line, and its story.
+    /// Prints the summary of the whole watch, and its story.
     pub(super) fn finish(&mut self) {
         if let Some(missed) = self.unread.told() {
             missed.print();
         }
         self.sum_up();
-        // No page was asked for, so nothing can fail.
+        // No page was requested, so nothing can fail.
         self.line.above(|| drop(self.story.tell()));
     }
 
@@ -223,7 +224,7 @@ impl View {
 }
 
 impl Unread {
-    /// What is printed when this line comes: nothing without room, and otherwise first how many are missing.
+    /// The lines to print when this line comes: none without room; otherwise first how many are missing.
     fn admit(&mut self, line: Line, has_room: bool) -> Vec<Line> {
         if !has_room {
             self.0 += 1;
@@ -264,13 +265,13 @@ fn lesson(why: Lesson) -> String {
     }
 }
 
-/// The time of the wall clock, as logs of servers have it.
+/// The time of the wall clock, in the format that servers use in logs.
 fn time_of_day() -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() % 86_400;
     format!("{:02}:{:02}:{:02}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// With a tenth of a millisecond, as long as it matters.
+/// With a tenth of a millisecond, as long as that matters.
 fn precise(time: Duration) -> String {
     if time < Duration::from_millis(100) { millis(time) } else { Span(time).to_string() }
 }
