@@ -4,7 +4,7 @@ import json
 import sys
 
 FORMAT = 57
-# What is said of each type by a list of these alone.
+# A type's implementations of these are listed by their names alone.
 TRAITS = {"Send", "Sync", "Unpin", "Debug", "Clone", "Copy", "Default", "PartialEq", "Eq", "PartialOrd", "Ord", "Hash",
           "Display", "Error", "Iterator", "Future", "Stream", "Sink", "Read", "Write", "AsyncRead", "AsyncWrite", "From",
           "TryFrom", "FromStr", "AsRef", "Deref", "Add", "AddAssign", "Sub", "Drop"}
@@ -108,7 +108,7 @@ class Crate:
     def list(self):
         root = self.index[str(self.data["root"])]
         self.module(root["name"], root)
-        # Whose versions are a part of the API.
+        # Their versions are part of the API.
         self.lines |= {f"names {root['name']}::{name}" for name in NAMED
                        if name and not name.startswith("bowline_") and name not in ("std", "core", "alloc")}
         return sorted(self.lines)

@@ -10,16 +10,16 @@ from pathlib import Path
 LISTS = Path(__file__).parent / "api.d"
 CRATES = ("core", "handshake", "store", "host", "tokio", "blocking")
 ADAPTERS = ("tokio", "blocking")
-# What is as neutral as the standard library.
+# As neutral as the standard library.
 NEUTRAL = {"bytes", "http"}
-# What everybody may want of every type.
+# What users may expect of every type.
 WANTED = {"Debug", "Send"}
-# And of one that says what went wrong: to be passed on by `?`, and between threads.
+# And of an error: so that `?` can pass it on, also between threads.
 WANTED_OF_ERRORS = {"Error", "Sync"}
-# How bytes and items move is what the adapters are for; what becomes of a thing that is dropped shows elsewhere.
+# Moving bytes and items is what the adapters are for; what happens on a drop shows elsewhere.
 OWN_TRAITS = {"AsyncRead", "AsyncWrite", "Read", "Write", "Stream", "Sink", "Iterator", "Drop"}
 
-# Marks, what a function is beside, what kind of item it is, and the rest.
+# Markers, qualifiers of a function, the kind of item, and the rest.
 LINE = r"((?:#\[\w+\] )*)(?:(?:const|async|unsafe) (?=\w+ fn |fn ))*(\w+) (.*)"
 
 

@@ -49,7 +49,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-# Each of these gives the command of a server and that of a client.
+# Each of these returns the command of a server and that of a client.
 
 
 def bowline(round):
@@ -145,7 +145,7 @@ CONTENDERS = {
     "node": ("node ws, 256 KiB", node),
     "python": ("python websockets, 256 KiB", python),
 }
-# Those that send a folder.
+# Those that can send a folder.
 OF_FOLDERS = ["bowline", "curl+nginx", "rsync", "scp"]
 
 
@@ -177,7 +177,7 @@ def measure(make, file, options):
     with tempfile.TemporaryDirectory(dir=options.dir, prefix="bowline-files.") as folder:
         round = Round(Path(folder), file, options)
         server_words, client_words = make(round)
-        # Everything that is remembered, is remembered in the folder.
+        # Everything that is stored between runs is stored in this folder.
         environment = dict(os.environ, BOWLINE_STATE_DIR=f"{folder}/state", NODE_PATH=f"{options.interop}/node/node_modules")
         environment["INTEROP"] = str(options.interop)
         with open(f"{folder}/log", "w") as log:
@@ -275,7 +275,7 @@ def tell(results, kind, options):
         return f"{statistics.median(ratios):.2f}" if ratios else "-"
 
     sent = f"A folder of {options.files} files of {options.kib} KiB" if options.files else f"A file of {options.mib} MiB"
-    # Nothing is raw that has names.
+    # Raw TCP sends no names, so it cannot send a folder.
     least = "rsync" if options.files else "raw"
     of_least = "of rsync" if options.files else "of raw TCP"
     what = "memory" if options.is_memory else "a disk, until it is there"

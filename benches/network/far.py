@@ -41,7 +41,7 @@ class Far(Namespaces):
         return self
 
 
-# Each of these starts a server, and gives the end that begins, its command, and where the file arrives.
+# Each of these starts a server; returns the end that connects, its command, and where the file arrives.
 
 
 def bowline(far, way, file, folder, options):

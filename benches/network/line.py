@@ -19,7 +19,7 @@ import time
 
 TUNSETIFF = 0x400454CA
 IFF_TUN, IFF_NO_PI = 1, 0x1000
-# A packet of Ethernet, and what a frame of it has around one.
+# The size of an Ethernet packet, and of what surrounds it in a frame.
 MTU, AROUND = 1500, 38
 
 

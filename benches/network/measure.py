@@ -25,7 +25,7 @@ RELAY = 8 << 20
 SIZES = {"python 64 KiB": 64 << 10, "python 256 KiB": 256 << 10, "python 1 MiB": 1 << 20}
 BOWLINE = "bowline"
 RAW = "raw TCP"
-# So many seconds lie between the beginnings of clients that share a link.
+# How many seconds apart clients that share a link start.
 APART = 0.5
 
 
@@ -178,7 +178,7 @@ def uploads(options):
     jobs = [(program, rate, through) for rate in options.rates for through in ("direct", "relay") for program in programs]
     numbered = [(number, *job, options) for number, job in enumerate(jobs)]
     rows = []
-    # Slow links cost no time of the processor, and can be measured side by side.
+    # Slow links take hardly any processor time, so they can be measured in parallel.
     for width, part in ((4, [job for job in numbered if job[2] < 50]), (1, [job for job in numbered if job[2] >= 50])):
         with concurrent.futures.ThreadPoolExecutor(width) as pool:
             rows += pool.map(run, part)

@@ -70,7 +70,7 @@ async def send(url, size, seconds):
     now = time.monotonic()
     result = {"pings": answered, "unanswered": [now - asked for asked in waiting.values()], "end": end}
     print(json.dumps(result), flush=True)
-    # What still waits would take long to leave.
+    # Sending what is still queued would take too long.
     os._exit(0)
 
 

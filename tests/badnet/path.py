@@ -25,7 +25,7 @@ IFF_TUN, IFF_NO_PI = 1, 0x1000
 CLIENT, SERVER = "10.91.4.1", "10.91.4.2"
 SYN, RST = 2, 4
 
-# Of TCP; `carries` is how many bytes of data there are.
+# Of TCP; `carries` is the number of data bytes.
 Segment = namedtuple("Segment", "source sink sequence acknowledged flags carries")
 
 
@@ -58,13 +58,13 @@ class Way:
 
     def __init__(self, delay=0.05, jitter=0.0, rate=None, queue=64_000, loss=0.0, burst=1, reorder=0.0, twice=0.0):
         self.delay, self.jitter, self.reorder, self.twice = delay, jitter, reorder, twice
-        # Beyond so many bytes that wait, packets are dropped.
+        # When more bytes than this are queued, packets are dropped.
         self.rate, self.queue = rate, queue
-        # Packets are lost in rows of so many, on average.
+        # The average length of a burst of lost packets.
         self.loss, self.burst, self.is_losing = loss, burst, False
         self.hole, self.mtu, self.dice = False, 1500, random.Random(1)
         self.free_at, self.last, self.flying, self.count = 0.0, 0.0, [], 0
-        # When data came out.
+        # When data left the path.
         self.arrived = []
 
     def take(self, packet):
@@ -75,7 +75,7 @@ class Way:
         if self.hole or len(packet) > self.mtu or self.is_lost() or waiting > self.queue:
             return
         self.free_at += len(packet) / self.rate if self.rate else 0
-        # Jitter alone changes no order.
+        # Jitter alone does not reorder packets.
         self.last = max(self.last, self.free_at + self.delay + self.dice.random() * self.jitter)
         for _ in range(2 if self.dice.random() < self.twice else 1):
             self.count += 1
@@ -100,7 +100,7 @@ class Nat:
 
     def __init__(self, patience=1e9, resets=False):
         self.patience, self.resets = patience, resets
-        # When something of a connection came last, by the port of its client.
+        # When a connection's last packet arrived, by the port of its client.
         self.seen = {}
 
     def forget(self):
@@ -187,6 +187,6 @@ def packets(tun):
 
 
 def write(tun, packet):
-    # A device that goes down meanwhile takes none.
+    # A device that goes down meanwhile accepts no packet.
     with contextlib.suppress(OSError):
         os.write(tun, packet)

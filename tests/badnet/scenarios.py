@@ -22,10 +22,10 @@ from path import SERVER, BadPath, Nat, Way
 URL = f"ws://{SERVER}:9000"
 # No scenario takes longer.
 LIMIT = 200
-# With default settings: the heartbeat and its timeout; and the longest dial with the longest wait that an outage of two minutes
-# leads to.
+# With default settings: the heartbeat plus its timeout; and the longest dial plus the longest wait that follows from an
+# outage of two minutes.
 DIAL, DEAD, BACK = 10, 20 + 20, 10 + 16
-# After so much silence under a transfer another connection is tried.
+# After this much silence during a transfer, a second connection is tried.
 DOUBT = 3 + 3
 SILENT_SERVER = ["--heartbeat", "300s"]
 QUICK, QUICKLY_DEAD = ["--heartbeat", "5s", "--timeout", "5s"], 5 + 5
@@ -322,7 +322,7 @@ def main():
     parser.add_argument("--one", help="this scenario alone, here")
     parser.add_argument("words", nargs="*", help="only scenarios with one of these in their names")
     options = parser.parse_args()
-    # So that all that was started is ended.
+    # So that everything that was started is ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if options.one:
         print(json.dumps(judge(options.one, options.bowline)))

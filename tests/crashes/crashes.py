@@ -18,11 +18,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-# What a disk or a network is asked for. A `write` wakes threads up and fills logs; it does not fail anywhere.
+# Calls that concern a disk or a network. `write` wakes threads and fills logs, so it is never made to fail.
 CHANGES = ["openat", "mkdirat", "pwrite64", "fsync", "renameat2", "unlinkat", "utimensat", "flock", "ftruncate"]
 LOOKS = ["newfstatat", "fstat", "fstatfs", "pread64", "getdents64", "close"]
 NETWORK = ["sendto", "recvfrom", "accept4", "connect", "epoll_ctl"]
-# What happens, to how many calls (`+`: to all from then on), and to which.
+# What happens, to how many calls (`+` means this one and all later ones), and to which calls.
 FAULTS = {
     "KILL": ("signal=KILL", "", CHANGES + LOOKS + NETWORK + ["write"]),
     "EIO": ("error=EIO", "", CHANGES + LOOKS),
@@ -33,7 +33,7 @@ FAULTS = {
     "EINTR": ("error=EINTR", "", ["pwrite64", "pread64", "fsync", "openat", "sendto", "recvfrom", "flock"]),
     "ECONNRESET": ("error=ECONNRESET", "", ["sendto", "recvfrom"]),
 }
-# A file that fails is tried again, so long.
+# How long a file that failed is tried again.
 PATIENCE = "2s"
 # No command takes longer.
 LIMIT = 60
@@ -78,7 +78,7 @@ class Case:
                     return server
                 except OSError:
                     time.sleep(0.02)
-            # The one before may not have let go of the port yet.
+            # The previous server may not have released the port yet.
             if inject or "Address already in use" not in self.said("server"):
                 return server
             time.sleep(0.1)
@@ -124,7 +124,7 @@ class Case:
         if missing:
             raise Failed(f"exit code 0, and missing: {missing}")
         parts = [path.name for path in self.arrived().parent.rglob("*.part")]
-        # Without a secret that can be kept, a later command cannot know them again, which is said.
+        # Without a secret that can be stored, a later command cannot recognise them, and says so.
         if parts and "no later command can go on with this" not in self.said("client"):
             raise Failed(f"left behind: {parts}")
 
@@ -140,7 +140,7 @@ class Case:
         server = self.serve(inject if self.end == "server" else None)
         command = self.command(inject if self.end == "client" else None)
         if self.end == "server" and "signal" in fault:
-            # It is started again, and the command goes on by itself.
+            # The server is restarted, and the command continues by itself.
             while server.poll() is None and command.poll() is None:
                 time.sleep(0.01)
             if server.poll() is not None:
@@ -160,7 +160,7 @@ class Case:
             raise Failed(f"ended with {code}, without a word")
         if server.poll() is not None and "bowline: " not in self.said("server"):
             raise Failed(f"the server ended with {server.poll()}, without a word")
-        # What has not been struck of this one still may be.
+        # This server may still run into the fault, if it has not yet.
         self.stop()
         self.serve()
         code = self.wait(self.command())
@@ -195,7 +195,7 @@ def strike(options, source, end, verb, name, call):
         with tempfile.TemporaryDirectory(prefix="crashes-", dir=options.dir) as folder:
             case = Case(options.bowline, Path(folder), source, end, verb)
             try:
-                # Threads share calls differently each time.
+                # Calls are distributed differently between threads each time.
                 if not case.run(fault, call, f"{n}{more}"):
                     break
                 struck += 1

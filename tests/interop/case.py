@@ -36,7 +36,7 @@ class Case(unittest.IsolatedAsyncioTestCase):
         try:
             yield program
         finally:
-            # Its own `terminate` looks first whether it has ended, and asyncio then wonders where it is.
+            # Its own `terminate` first checks whether it has ended, and then asyncio wonders where it is.
             if program.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(program.pid, signal.SIGTERM)

@@ -39,13 +39,13 @@ async def send(url, interval, timeout, seconds, size):
     except Exception as error:  # Not always ConnectionClosed.
         end = f"{type(error).__name__}: {error}"
     tell(after=round(time.monotonic() - start, 1), end=end, bytes=sent)
-    # What still waits would take long to leave.
+    # Sending what is still queued would take too long.
     os._exit(0)
 
 
 async def listen(handle, interval, timeout):
-    # With the default queue it stops reading at 16 frames, and reads on at 4: a receiver that takes 0.4 s over each is
-    # silent for 4.8 s at a time, which no timeout of 1 s can outwait.
+    # With the default queue, it stops reading at 16 frames and resumes at 4. So a receiver that takes 0.4 s for each
+    # frame is silent for 4.8 s at a time, which no timeout of 1 s would survive.
     options = {"compression": None, "max_size": None, "max_queue": 1}
     async with serve(handle, "127.0.0.1", 0, **options, **heartbeat(interval, timeout)) as server:
         tell(port=server.sockets[0].getsockname()[1])

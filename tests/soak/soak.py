@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-# The longest that any command may take in the end, when nothing is cut or killed any more.
+# The longest that any command may take at the end, when nothing is cut or killed any longer.
 PATIENCE = 120
 
 
@@ -131,7 +131,7 @@ class Clients:
             del self.running[process.pid]
             if process.returncode == 0:
                 return
-            # Killed, or gave up because the server was away for long.
+            # Killed, or it gave up because the server was away for too long.
             if process.returncode not in (-signal.SIGKILL, 3):
                 sys.exit(f"{' '.join(map(str, words))}: exit {process.returncode}: {said.decode()}")
 
@@ -139,7 +139,8 @@ class Clients:
         if self.running:
             process = self.dice.choice(list(self.running.values()))
             self.memory.append(memory(process.pid, "VmHWM"))
-            # Not by `process.kill()`, which takes the exit code of one that has just ended from whoever waits for it.
+            # Not with `process.kill()`, which would take the exit code of a process that has just ended from whoever
+            # waits for it.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
             self.kills += 1
@@ -168,7 +169,7 @@ async def round_of(number, options, dice, clients, url, folder, inbox):
     names = [f"{number} {n}.bin" for n in range(options.files)]
     bytes_ = 0
     for name in names:
-        # Small sizes as likely as large ones.
+        # Small sizes are as likely as large ones.
         size = int(options.largest ** dice.random()) - 1 if dice.random() < 0.8 else dice.randrange(options.largest)
         bytes_ += size
         write(here / name, size, dice)
@@ -224,7 +225,7 @@ async def soak(options, folder, processes):
         )
     killer.cancel()
 
-    # With nobody about, everything is as it was at the beginning.
+    # With no clients left, everything is as it was at the beginning.
     proxy.cutting = False
     await asyncio.wait_for(round_of(0, options, dice, clients, url, folder, server.inbox), PATIENCE + options.seconds)
     await asyncio.sleep(3)
