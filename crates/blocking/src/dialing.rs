@@ -1,4 +1,4 @@
-//! A dial on a thread of its own, for whoever has other things to wait for meanwhile.
+//! A dial on a thread of its own, for a client that must not wait for it.
 
 use std::path::PathBuf;
 use std::thread;
@@ -13,7 +13,7 @@ use crate::dial::{self, Dialed};
 use crate::driver::Driver;
 use crate::maybe_tls::MaybeTlsStream;
 
-/// Whom to dial, and how.
+/// What to dial, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialing {
     pub(crate) request: Request,
@@ -21,10 +21,10 @@ pub(crate) struct Dialing {
 }
 
 impl Dialing {
-    /// Dials, and hands on what comes of it.
+    /// Dials, and passes on the result.
     ///
     /// # Errors
-    /// There is no thread.
+    /// If there is no thread.
     pub(crate) fn start(
         &self,
         limits: dial::Config,
@@ -41,19 +41,19 @@ impl Dialing {
         })
     }
 
-    /// Shows this token from the next dial on, instead of the one before.
+    /// Uses this token instead of the previous one from the next dial on.
     pub(crate) fn set_token(&mut self, token: &str) {
-        // It was looked at when it was set.
+        // It was checked when it was set.
         if let Ok(request) = self.request.clone().with_bearer(token) {
             self.request = request;
         }
     }
 }
 
-/// Lets a link go whose end is known: what is still to be said to the peer is said on another thread, if it takes it soon.
+/// Drops a link whose end is known. What is still to be sent is sent on another thread, if the peer accepts it soon.
 pub(crate) fn let_go(mut driver: Driver<MaybeTlsStream>) {
     if !driver.is_over() {
-        // Without a thread nothing more is said.
+        // Without a thread, nothing more is sent.
         let _ = thread::Builder::new().name("bowline end".into()).spawn(move || driver.say_last_words());
     }
 }

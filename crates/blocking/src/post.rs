@@ -22,7 +22,7 @@ struct State<M> {
     is_waiting: bool,
     /// Whether somebody has called without a letter.
     is_stirred: bool,
-    /// Whether nobody will look here any more.
+    /// Whether nobody will look here any longer.
     is_closed: bool,
 }
 
@@ -33,7 +33,7 @@ impl<M> Post<M> {
         Self(Arc::new(Shared { state: Mutex::new(state), waker }))
     }
 
-    /// Leaves a letter; returns false if nobody will look here any more, so that it is lost.
+    /// Leaves a letter. Returns false, and drops it, if nobody will look here any longer.
     pub(crate) fn send(&self, letter: M) -> bool {
         let mut state = self.lock();
         if state.is_closed {
@@ -75,7 +75,7 @@ impl<M> Post<M> {
         state.is_waiting
     }
 
-    /// Nobody looks here any more. Returns what was left.
+    /// From now on nobody looks here. Returns the remaining letters.
     pub(crate) fn close(&self) -> VecDeque<M> {
         let mut state = self.lock();
         state.is_closed = true;

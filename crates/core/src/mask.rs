@@ -1,7 +1,7 @@
 //! Masking: every byte a client sends is XORed with a key that is new for each frame (RFC 6455 §5.3).
 //!
-//! The loops work on whole words, which the compiler turns into vector instructions. Where the processor has wider ones
-//! than every processor of its kind, what is long is masked by those: faster than a copy.
+//! The loops work on whole words, which the compiler turns into vector instructions. If the processor has wider ones
+//! than every processor of its kind, long payloads are masked with those: faster than a copy.
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod wide;
@@ -17,14 +17,14 @@ use core::fmt;
 /// A masking key.
 pub type Key = [u8; 4];
 
-/// A key that stands twice in a word, its first byte lowest.
+/// A key that is in a word twice, its first byte lowest.
 type Word = u64;
 const WORD: usize = size_of::<Word>();
-/// From this length on a mask gains by wide instructions more than it costs to begin with them.
+/// From this length on, wide instructions gain more than they cost to start with.
 const LONG: usize = 1 << 10;
-/// How many bytes the widest instruction that we use takes at once.
+/// How many bytes the widest instruction that we use processes at once.
 const VECTOR: usize = 32;
-/// What is appended is masked in pieces of so many bytes, most of which never leave the registers.
+/// Appended bytes are masked in pieces of this length, most of which never leave the registers.
 const PIECE: usize = 8 * VECTOR;
 
 /// Masks `bytes` in place, or unmasks them: it is the same operation.
@@ -80,8 +80,8 @@ fn append_long(to: &mut BytesMut, from: &[u8], key: Word) {
     wide::append(to, rest, turned(key, head.len()));
 }
 
-/// How many bytes stand before the first place where a vector does not lie across two lines of the cache: such a one
-/// takes twice as long to write.
+/// How many bytes come before the first place at which no vector crosses a line of the cache: writing one that does
+/// takes twice as long.
 fn before_vectors<Byte>(bytes: &[Byte]) -> usize {
     bytes.as_ptr().align_offset(VECTOR).min(bytes.len())
 }
@@ -102,7 +102,7 @@ fn apply_words(bytes: &mut [u8], mut key: Word) {
     }
 }
 
-/// Both are of one length.
+/// Both have the same length.
 #[allow(clippy::inline_always)]
 #[inline(always)]
 fn copy_words(to: &mut [u8], from: &[u8], mut key: Word) {
@@ -117,7 +117,7 @@ fn copy_words(to: &mut [u8], from: &[u8], mut key: Word) {
         return;
     }
     if let (Some(to), Some(from)) = (to.last_chunk_mut(), from.last_chunk()) {
-        // One word more, of which some bytes are there already.
+        // One more word, some bytes of which are there already.
         copy_word(to, from, turned(key, rest.len()));
         return;
     }
@@ -133,7 +133,7 @@ fn copy_word(to: &mut [u8; WORD], from: &[u8; WORD], key: Word) {
     *to = (Word::from_le_bytes(*from) ^ key).to_le_bytes();
 }
 
-/// Memory that nobody has written to yet can be filled without unsafe code only by what stands in a slice.
+/// Without unsafe code, uninitialised memory can be filled only from a slice.
 #[allow(clippy::inline_always)]
 #[inline(always)]
 fn append_words(to: &mut BytesMut, from: &[u8], key: Word) {
@@ -154,12 +154,12 @@ fn doubled(key: Key) -> Word {
     key << u32::BITS | key
 }
 
-/// The key as it stands `phase` bytes further on.
+/// The key, `phase` bytes further on.
 fn turned(key: Word, phase: usize) -> Word {
     key.rotate_right((phase % WORD) as u32 * u8::BITS)
 }
 
-/// A source of masking keys that nobody can foresee who does not know the seed.
+/// A source of masking keys that nobody can predict without knowing the seed.
 ///
 /// The keys come from a ChaCha stream that is computed in blocks, so a key costs little more than a load.
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! The dial that is under way for whoever dials again and again.
+//! The current dial of a client that dials again and again.
 
 use std::future::{Future, pending};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::maybe_tls::MaybeTlsStream;
 
 type Dial = Pin<Box<dyn Future<Output = Result<Dialed<MaybeTlsStream>, DialError>> + Send>>;
 
-/// Whom to dial, and the dial if one is under way.
+/// What to dial, and the current dial, if any.
 pub(crate) struct Dialing {
     request: Request,
     token_file: Option<PathBuf>,
@@ -26,7 +26,7 @@ impl Dialing {
         Self { request, token_file, dial: None }
     }
 
-    /// Dials, and gives up the dial that may be under way.
+    /// Dials, and gives up any dial under way.
     pub(crate) fn start(&mut self, limits: dial::Config) {
         let (request, token_file) = (self.request.clone(), self.token_file.clone());
         self.dial = Some(Box::pin(async move {
@@ -35,12 +35,12 @@ impl Dialing {
         }));
     }
 
-    /// Gives up the dial that may be under way.
+    /// Gives up any dial under way.
     pub(crate) fn abandon(&mut self) {
         self.dial = None;
     }
 
-    /// What comes of the dial, once; waits as long as there is none. Cancel-safe: it goes on with the next call.
+    /// The result of the dial, once; waits while there is none. Cancel-safe: the next call continues.
     pub(crate) async fn result(&mut self) -> Result<Dialed<MaybeTlsStream>, DialError> {
         let Some(dial) = &mut self.dial else { return pending().await };
         let result = dial.await;
@@ -48,23 +48,23 @@ impl Dialing {
         result
     }
 
-    /// Shows this token from the next dial on, instead of the one before.
+    /// Uses this token instead of the previous one from the next dial on.
     pub(crate) fn set_token(&mut self, token: &str) {
-        // It was looked at when it was set.
+        // It was checked when it was set.
         if let Ok(request) = self.request.clone().with_bearer(token) {
             self.request = request;
         }
     }
 }
 
-/// The request with the token that is in this file by now.
+/// The request with the token that the file contains now.
 async fn with_token(request: Request, token_file: Option<PathBuf>) -> Request {
     let Some(path) = token_file else { return request };
     let before = request.clone();
     tokio::task::spawn_blocking(move || renewed(&request, Some(&path))).await.unwrap_or(before)
 }
 
-/// Writes a turn of a link to the log.
+/// Logs an event of the link.
 pub(crate) fn log(event: &LinkEvent) {
     match event {
         LinkEvent::Up { link } => tracing::info!(link, "connected"),

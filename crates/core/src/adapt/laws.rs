@@ -71,7 +71,7 @@ proptest! {
         }
     }
 
-    /// What is learned makes sense, fits into its line, and is the same in the next process.
+    /// What was learned makes sense, fits into its line, and is the same in the next process.
     #[test]
     fn knowledge_survives_as_text(
         key in any::<String>(), mode in any_mode(), script in vec((any_time(), any_fact()), 0..40)

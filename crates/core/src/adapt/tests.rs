@@ -1,9 +1,9 @@
 //! A table of what the adaptive heartbeat does, and the ends that it learns from.
 //!
-//! In brackets the mode and the configured interval in seconds. Inputs: `survived(s)` a silence; `killed(s,exact)` a
-//! silence after which the end came by itself, `killed(s)` one after which nobody was there; `open` a connection opens,
-//! `wait(s)` time passes, `busy`/`idle` a transfer begins and ends. After `=>` the interval in force, in seconds. At
-//! the end what is known of the path: `<` marks a limit that may be lower.
+//! In brackets: the mode and the configured interval in seconds. Inputs: `survived(s)` a silence; `killed(s,exact)` a
+//! silence after which the connection ended by itself, `killed(s)` one after which nobody was there; `open` a
+//! connection opens, `wait(s)` time passes, `busy`/`idle` a transfer begins and ends. After `=>`: the current interval,
+//! in seconds. At the end: what is known about the path, where `<` marks a limit that may be lower.
 
 mod ends;
 mod text;
@@ -98,7 +98,7 @@ fn a_new_process_goes_on_where_the_last_one_stopped() {
     assert_eq!(interval(Mode::Learn, "here - <60.000 1790000000"), Duration::from_secs(20));
     assert_eq!(interval(Mode::Explore, "here 200.000 - 1790000000"), Duration::from_secs(200));
     assert_eq!(interval(Mode::Explore, "here 100.000 200.000 1790000000"), Duration::from_secs(150));
-    // More than a tenth is left to be looked into, and then less.
+    // More than a tenth is still unexplored, and then less.
     assert_eq!(interval(Mode::Explore, "here 89.000 100.000 1790000000"), Duration::from_millis(94_500));
     assert_eq!(interval(Mode::Explore, "here 90.000 100.000 1790000000"), Duration::from_secs(81));
     assert_eq!(interval(Mode::Fixed, "here 100.000 200.000 1790000000"), Duration::from_secs(120));

@@ -133,7 +133,7 @@ impl Link {
         }
     }
 
-    /// Carries out one step; returns what came of it.
+    /// Carries out one step; returns the outcome.
     fn step(&mut self, time: &str, input: &str) -> String {
         let now = Instant::from(seconds(time));
         let (word, arguments) =
@@ -153,7 +153,7 @@ impl Link {
         core::mem::take(&mut self.said).join(", ")
     }
 
-    /// What is not an input of the machine.
+    /// For words that are not inputs of the machine.
     fn set(&mut self, word: &str, arguments: &str) -> bool {
         let number = |index| arguments.split(',').nth(index).unwrap().parse::<u64>().unwrap();
         match word {

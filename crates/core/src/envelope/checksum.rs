@@ -2,7 +2,7 @@
 //!
 //! Its generator finds every error of one, two or three bits in a frame of any size allowed here.
 
-/// Takes the checksum of what came before, and goes on with `data`. Begin with 0.
+/// Continues the checksum of the bytes so far with `data`. Begin with 0.
 #[cfg(feature = "std")]
 pub(super) fn append(crc: u32, data: &[u8]) -> u32 {
     crc32c::crc32c_append(crc, data)

@@ -11,8 +11,8 @@ use crate::words::plain;
 use alloc::string::String;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-/// A number that stands for a transfer on one link. Odd if the client opened it, even if the server did; 0 is the
-/// connection itself.
+/// The number of a transfer on one link. Odd if the client opened it, even if the server did; 0 is the connection
+/// itself.
 pub type Handle = u32;
 
 /// The most bytes that a frame without a payload may have.
@@ -24,7 +24,7 @@ pub(crate) const OVERHEAD: usize = HEADER + CHECKSUM;
 
 const HEADER: usize = 8;
 const CHECKSUM: usize = 4;
-/// As many bytes as most frames have beside a payload: room for them is made once.
+/// As many bytes as most frames have besides a payload: this much is allocated at once.
 const ROOM: usize = 64;
 
 // ----- writing -----
@@ -39,7 +39,7 @@ pub(crate) fn header(kind: u8, handle: Handle) -> BytesMut {
     out
 }
 
-/// Writes fields behind the fixed part and their length into the header.
+/// Appends fields to the fixed part, and writes their length into the header.
 pub(crate) fn with_tlvs(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
     let fixed = out.len();
     write(out);
@@ -47,14 +47,14 @@ pub(crate) fn with_tlvs(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
     out[2..4].copy_from_slice(&length.to_be_bytes());
 }
 
-/// Puts the checksum behind a frame that is whole but for it.
+/// Appends the checksum, which is all that the frame lacks.
 pub(crate) fn seal(mut frame: BytesMut) -> Bytes {
     let crc = checksum::append(0, &frame);
     frame.put_u32(crc);
     frame.freeze()
 }
 
-/// Puts a payload and the checksum behind the rest of a frame; the payload is taken along, not copied.
+/// Appends a payload and the checksum; the payload is shared, not copied.
 pub(crate) fn seal_with(mut head: BytesMut, payload: Bytes) -> Parts {
     let crc = checksum::append(checksum::append(0, &head), &payload);
     let tail = head.len();
@@ -65,18 +65,18 @@ pub(crate) fn seal_with(mut head: BytesMut, payload: Bytes) -> Parts {
 
 // ----- reading -----
 
-/// A frame whose checksum fits, and of which only the header is understood.
+/// A frame with a correct checksum, of which only the header has been parsed.
 #[derive(Debug)]
 pub(crate) struct Envelope {
     pub(crate) kind: u8,
     pub(crate) flags: u8,
     pub(crate) handle: Handle,
     ext_len: usize,
-    /// What stands between header and checksum.
+    /// Everything between header and checksum.
     rest: Bytes,
 }
 
-/// What stands between header and checksum.
+/// The parts between header and checksum.
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) fixed: Bytes,
@@ -110,8 +110,8 @@ pub(crate) fn open(mut message: Bytes) -> Result<Envelope, Fault> {
 }
 
 impl Envelope {
-    /// Cuts it into its parts, if it has so many bytes in the fixed part, only these flags, and no payload where there
-    /// must be none.
+    /// Splits it into its parts, if it has at least this many bytes in the fixed part, only these flags, and no payload
+    /// if there must be none.
     pub(crate) fn split(self, fixed: usize, flags: u8, payload: bool) -> Result<Content, Fault> {
         let Self { flags: set, ext_len, mut rest, .. } = self;
         let len = rest.len() + OVERHEAD;
@@ -134,8 +134,8 @@ impl Envelope {
     }
 }
 
-/// Text for people: what is no UTF-8 is replaced, and what a terminal obeys or hides. Of one that is too long the beginning:
-/// it stands in events and errors, many of which may wait for whoever hears them.
+/// Text for people: invalid UTF-8 is replaced, and so is what a terminal would obey or hide. A text that is too long is
+/// cut, because it goes into events and errors, many of which may be queued.
 pub(crate) fn lossy(value: Option<&[u8]>) -> String {
     let value = value.unwrap_or_default();
     plain(&String::from_utf8_lossy(&value[..value.len().min(MAX_TEXT)])).into_owned()
@@ -146,7 +146,7 @@ pub(crate) mod tests {
     use super::checksum;
     use alloc::vec::Vec;
 
-    /// A frame that was tampered with, with a checksum that fits again.
+    /// A frame that was tampered with, with a matching checksum.
     pub(crate) fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
         let crc = checksum::append(0, &bytes);
         bytes.extend(crc.to_be_bytes());

@@ -53,7 +53,7 @@ const CASES: [(Role, &str, &[u8]); 35] = [
     (Role::Client, "reason not UTF-8", b"\x88\x03\x03\xe8\xff"),
 ];
 
-/// The first Close that this end writes, and after how many input bytes.
+/// The first Close that this end writes, and after how many input bytes it does.
 fn refusal(role: Role, bytes: &[u8]) -> Option<(usize, Close)> {
     let limits = Limits { frame: Some(1000), message: Some(1500), fragments: Some(3) };
     let config = Config { limits, ..Config::default() };

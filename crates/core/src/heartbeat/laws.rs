@@ -62,7 +62,7 @@ fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// A heartbeat, its pings, and all that it asked for.
+/// A heartbeat, its pings, and everything that it asked for.
 struct Player {
     heartbeat: Heartbeat,
     payloads: Vec<[u8; 8]>,
@@ -308,7 +308,7 @@ proptest! {
         let (mut sleeping, mut ticking) = (Player::new(mode), Player::new(mode));
         let mut now = Instant::ZERO;
         for (gap, op) in script {
-            // What fell due at the last step is due at once, neither before nor a tick later.
+            // What became due at the last step is due at once, neither before nor a tick later.
             sleeping.apply(now, Op::Timeout);
             sleeping.sleep(now + ms(gap));
             ticking.apply(now, Op::Timeout);

@@ -1,10 +1,9 @@
-//! The heartbeat's table: what comes in, what must come out, and which deadline must stand at the end.
+//! The heartbeat's table: the inputs, the expected outputs, and the next deadline at the end.
 //!
 //! Interval 10 s, timeout 5 s (at most 60 s), grace 2 s, no jitter; times in seconds. Inputs: `T` handle_timeout, `rx`
-//! a byte of anything, `pong(n)` the Pong for ping n, `block` the transport is full, `tx` it took bytes, `flush` a ping
-//! has left, `pause`/`resume` reading, `pace(s)` another interval, `wake(s)` the machine slept s seconds. A ping leaves
-//! in the instant in which it is asked for, unless the transport is full. After `=>` what comes out; nothing means
-//! nothing.
+//! a byte of anything, `pong(n)` the Pong for ping n, `block` the transport is full, `tx` it accepted bytes, `flush` a
+//! ping has left, `pause`/`resume` reading, `pace(s)` another interval, `wake(s)` the machine slept for s seconds. A
+//! ping leaves at the instant at which it is requested, unless the transport is full. After `=>`: the outputs, if any.
 
 mod doubt;
 mod resume;
@@ -163,7 +162,7 @@ pub(super) fn config(mode: Mode) -> Config {
     }
 }
 
-/// A heartbeat and the pings it has asked for.
+/// A heartbeat and the pings that it has requested.
 struct Bench {
     heartbeat: Heartbeat,
     payloads: Vec<[u8; 8]>,
@@ -254,7 +253,7 @@ impl Bench {
     }
 }
 
-/// Plays each row and writes it anew with what came out.
+/// Plays each row, and rewrites it with the actual outputs.
 fn play(config: Config, table: &str) -> Vec<String> {
     let lines: Vec<_> = table.lines().filter(|line| !line.is_empty()).collect();
     lines

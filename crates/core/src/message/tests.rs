@@ -78,7 +78,7 @@ fn fragments_become_one_message_around_control_frames() {
 fn bad_text_is_refused_at_its_first_bad_byte() {
     let error = |at| Err(FrameError::Text(Utf8Error { at }));
     let cases = [
-        // One frame, of which the end never comes.
+        // One frame whose end never arrives.
         (frame(0x81, b"ab\xff12345"), 2, 5),
         // The bad byte is in a later fragment.
         ([frame(0x01, b"ab\xc3"), frame(0x00, b"\xa4\xed\xa0zzz")].concat(), 4, 5 + 2 + 3),

@@ -45,7 +45,7 @@ impl Line {
         self.outbox.written(n)
     }
 
-    /// Lets the transport take `n` bytes, or as many as there are; says which frames they belong to.
+    /// Lets the transport take `n` bytes, or as many as there are; returns to which frames they belong.
     fn poll(&mut self, n: usize) -> String {
         let start = self.sent.len();
         let mut left = n;
@@ -69,7 +69,7 @@ impl Line {
     }
 
     fn left(&self) -> (usize, usize) {
-        // Of a unit that has not begun, all but the header of its only frame.
+        // Of a unit that has not begun, everything but the header of its only frame.
         let ready = self.outbox.units.iter().filter(|unit| !unit.is_begun()).map(|unit| unit.left() - 4);
         (self.outbox.waiting + ready.sum::<usize>(), self.outbox.controls.rest().len())
     }
@@ -289,7 +289,7 @@ fn more_than_was_shown_cannot_be_written() {
     assert_eq!(line.outbox.written(usize::MAX).bytes, waiting);
     assert_eq!(line.outbox.queued(), 4 * MASKED + 14 - 2 * waiting);
 
-    // Nor is a ping that stands behind.
+    // Nor is a ping that is queued behind it.
     line.outbox.ping(b"1");
     let waiting = line.outbox.pieces().map(<[u8]>::len).sum::<usize>();
     let flushed = line.outbox.written(waiting + 100);

@@ -112,7 +112,7 @@ fn apply(reconnect: &mut Reconnect, now: Instant, op: Op) -> Option<Next> {
 }
 
 proptest! {
-    /// Law 3, for any configuration and any clock, and on the way: nothing panics.
+    /// Law 3, for any configuration and any clock; and nothing panics on the way.
     #[test]
     fn after_a_timeout_the_next_deadline_lies_ahead(
         config in any_config(), script in vec((any_instant(), any_op()), 0..60)
@@ -172,7 +172,7 @@ proptest! {
                 (Some(Next::DialAt(sooner)), Some(Next::DialAt(then))) if then < Instant::MAX => {
                     prop_assert_eq!(later(sooner), Some(then));
                 }
-                // Beyond the end of time, which is nearer to the one that began later.
+                // Beyond the end of time, which is nearer for the one that began later.
                 (Some(Next::DialAt(_)), Some(Next::DialAt(_))) => return Ok(()),
                 (at_early, at_late) => prop_assert_eq!(at_early, at_late),
             }
@@ -204,15 +204,15 @@ proptest! {
             };
             let least = least.max(config.floor).max(retry_after.unwrap_or_default().min(LONGEST));
             let most = most.max(least).max(Duration::from_millis(1));
-            // Of a last dial the budget says when it is.
+            // The budget decides when a last dial is.
             prop_assert!((now + least <= at || reconnect.last_dial) && at <= now + most, "{at:?}");
             now = at;
             reconnect.handle_timeout(now);
         }
     }
 
-    /// A time that was given for trying is tried for: dials that are refused at once go on at least for half of it, and
-    /// none begins after it.
+    /// The time that is allowed for trying is used: dials that are refused at once continue for at least half of it,
+    /// and none begins after it.
     #[test]
     fn a_budget_of_time_is_used_and_kept(millis in 100..200_000_u64, seed in any::<u8>(), reached in any::<bool>()) {
         let budget = Duration::from_millis(millis);

@@ -18,11 +18,11 @@
 //!         └─────────┘
 //! ```
 //!
-//! It moves by [`handle_open`](Reconnect::handle_open), [`handle_lost`](Reconnect::handle_lost),
+//! Its inputs are [`handle_open`](Reconnect::handle_open), [`handle_lost`](Reconnect::handle_lost),
 //! [`handle_replaced`](Reconnect::handle_replaced), [`handle_dial_failed`](Reconnect::handle_dial_failed),
 //! [`handle_timeout`](Reconnect::handle_timeout), [`handle_network_change`](Reconnect::handle_network_change) and
-//! [`dial`](Reconnect::dial). What an open link was worth
-//! is told by [`handle_progress`](Reconnect::handle_progress) and [`handle_stuck`](Reconnect::handle_stuck).
+//! [`dial`](Reconnect::dial). [`handle_progress`](Reconnect::handle_progress) and
+//! [`handle_stuck`](Reconnect::handle_stuck) say what an open link was worth.
 
 mod config;
 mod decide;
@@ -44,19 +44,19 @@ use core::time::Duration;
 /// A link that ends sooner was not meant to last: the server accepts, then drops.
 const QUICK: Duration = Duration::from_secs(1);
 
-/// After how many quick drops in a row the server is taken at its word.
+/// After this many quick drops in a row, they are taken for the server's intention.
 const QUICK_DROPS: u32 = 3;
 
 /// Doublings after which any window has reached any cap.
 const ALL_DOUBLINGS: u32 = 31;
 
-/// The window for the next attempt after the network has changed.
+/// The window for the next attempt after a change of the network.
 const NETWORK_CHANGE_WINDOW: Duration = Duration::from_millis(500);
 
 /// Decides when a client dials, over the life of many links to one server.
 ///
-/// Each fact may lead to a decision, and each decision is returned once: `None` says that the last one stands. That
-/// is so too if a failure is reported twice, or of a dial that was abandoned.
+/// Each fact may lead to a decision, and each decision is returned once: `None` means that the last one stands. `None`
+/// is also returned if a failure is reported twice, or for a dial that was abandoned.
 ///
 /// ```
 /// use bowline_core::reconnect::{Config, Next};
@@ -75,7 +75,7 @@ const NETWORK_CHANGE_WINDOW: Duration = Duration::from_millis(500);
 ///     assert!(at - now <= Duration::from_secs(1 << attempt));
 /// }
 ///
-/// // The fifth succeeds; an hour later the link is lost, and all begins anew.
+/// // The fifth succeeds; an hour later the link is lost, and everything starts again.
 /// now = reconnect.poll_timeout().expect("the fifth");
 /// reconnect.handle_timeout(now);
 /// reconnect.handle_open(now);
@@ -91,19 +91,19 @@ pub struct Reconnect {
     state: State,
     /// The largest `now` so far.
     clock: Instant,
-    /// When the outage began: the last stable link was lost, or somebody asked for a link.
+    /// When the outage began: when the last stable link was lost, or a link was requested.
     outage: Instant,
-    /// Waits decided on in this outage.
+    /// The number of waits in this outage.
     attempts: u32,
     /// How often the window has doubled.
     doublings: u32,
     quick_drops: u32,
-    /// There were links in this outage, and none was stable.
+    /// Whether there were links in this outage, none of them stable.
     unstable: bool,
     /// How many links in a row, up to the last dial, were [stuck](Self::handle_stuck).
     stuck: u32,
     reached: bool,
-    /// The last dial of this outage has been decided on.
+    /// Whether the dial that was decided on is the last one of this outage.
     last_dial: bool,
 }
 
@@ -111,7 +111,7 @@ pub struct Reconnect {
 enum State {
     Waiting {
         at: Instant,
-        /// What the server asked for: nothing makes us dial earlier.
+        /// The time that the server asked for: nothing makes us dial earlier.
         not_before: Instant,
     },
     Dialing {
@@ -119,16 +119,16 @@ enum State {
     },
     Open {
         since: Instant,
-        /// It has been of use.
+        /// Whether it has been useful.
         useful: bool,
-        /// Since when all that it was to carry has waited in vain.
+        /// Since when everything that it was to carry has waited in vain.
         stuck: Option<Instant>,
     },
     Stopped(GiveUp),
 }
 
 impl Reconnect {
-    /// A client that wants its first link at `now`. The dice of its own are seeded from `rng`.
+    /// A client that wants its first link at `now`. Its own random numbers are seeded from `rng`.
     pub fn new(config: Config, rng: &mut Rng, now: Instant) -> Self {
         Self {
             config: config.usable(),
@@ -154,7 +154,7 @@ impl Reconnect {
         self.reached = true;
     }
 
-    /// The link has been of use: data that it carried was acknowledged. However soon it ends, it ends the outage; on a
+    /// The link has been useful: data that it carried was acknowledged. However soon it ends, it ends the outage: on a
     /// path that cuts every link after a second, backing off would only add to the harm.
     pub fn handle_progress(&mut self, now: Instant) {
         self.advance(now);
@@ -163,10 +163,10 @@ impl Reconnect {
         }
     }
 
-    /// What the link was to carry has waited for the other side for so long, in vain: say so before its end, if it was of no
-    /// [use](Self::handle_progress). Of its life only what was before counts, so that links which open and carry nothing
-    /// do not end the outage, however long it takes to find them dead. Do not say so of a link that had nothing to carry, or
-    /// whose other side had asked for time.
+    /// Everything that the link was to carry has waited for the other side for this long, in vain. Call this before the
+    /// end of a link that was not [useful](Self::handle_progress). Only its life before that time counts, so that links
+    /// which open and carry nothing do not end the outage, however long it takes to find them dead. Do not call it for
+    /// a link that had nothing to carry, or whose other side had asked for time.
     pub fn handle_stuck(&mut self, now: Instant, silence: Duration) {
         let began = self.advance(now) - silence;
         if let State::Open { since, stuck, .. } = &mut self.state {
@@ -174,7 +174,7 @@ impl Reconnect {
         }
     }
 
-    /// Another link, opened beside the one that was open, has taken its place: there is nothing to dial.
+    /// Another link, opened next to the one that was open, has taken its place: there is nothing to dial.
     pub fn handle_replaced(&mut self, now: Instant) {
         let now = self.advance(now);
         if let State::Open { since, useful, stuck } = self.state {
@@ -189,10 +189,10 @@ impl Reconnect {
         self.fail(now, retry, None, draw)
     }
 
-    /// A dial has failed. `retry` is the advice that the answer gives, if there was one
-    /// ([`retry_status`](crate::closing::retry_status)), and [`Retry::Backoff`] otherwise; `retry_after` the
-    /// shortest wait that the server asks for (RFC 9110 §10.2.3), of which an hour is kept at the most: `None` where the
-    /// advice says it already, as that of an error of `bowline-handshake` does.
+    /// A dial has failed. `retry` is the advice of the answer if there was one
+    /// ([`retry_status`](crate::closing::retry_status)), and [`Retry::Backoff`] otherwise. `retry_after` is the
+    /// shortest wait that the server asks for (RFC 9110 §10.2.3), at most an hour of which is kept; it is `None` if the
+    /// advice already includes it, as in an error of `bowline-handshake`.
     pub fn handle_dial_failed(
         &mut self,
         now: Instant,
@@ -206,8 +206,8 @@ impl Reconnect {
         self.fail(now, retry, retry_after, draw)
     }
 
-    /// The network has changed (another interface, another address): what failed before may succeed, and the next
-    /// attempt comes sooner. A server that asked for time gets it all the same.
+    /// The network has changed (another interface, another address). What failed before may succeed, so the next
+    /// attempt comes sooner. If a server asked for time, it still gets it.
     pub fn handle_network_change(&mut self, now: Instant) -> Option<Next> {
         let draw = self.rng.unit();
         self.hurry(now, draw)
@@ -225,8 +225,8 @@ impl Reconnect {
         self.handle_dial_failed(now, Retry::Backoff, None)
     }
 
-    /// Dial at the next opportunity, whatever was decided: somebody has pressed the button, or has new credentials.
-    /// The budgets start anew. Changes nothing while a link is open or a dial under way.
+    /// Dials at the next opportunity, whatever was decided before: for a user who asks for it, or has new credentials.
+    /// The budgets start again. Changes nothing while a link is open or a dial is under way.
     pub fn dial(&mut self, now: Instant) {
         let now = self.advance(now);
         if let State::Waiting { .. } | State::Stopped(_) = self.state {
@@ -235,8 +235,8 @@ impl Reconnect {
         }
     }
 
-    /// How long a dial may take from now on, the one under way included; before that, what the
-    /// [settings](Config::connect_timeout) say. Whoever dials may have found that the path takes its time.
+    /// Sets how long a dial may take from now on, including one that is under way; until then, the
+    /// [settings](Config::connect_timeout) apply. For a host that has found the path to be slow.
     pub fn set_connect_timeout(&mut self, timeout: Duration) {
         self.config = Config { connect_timeout: timeout, ..self.config }.usable();
     }
@@ -248,18 +248,18 @@ impl Reconnect {
             State::Dialing { since } => since + self.config.connect_timeout,
             State::Open { .. } | State::Stopped(_) => return None,
         };
-        // What lies beyond the end of time never comes.
+        // A deadline beyond the end of time never comes.
         Some(deadline).filter(|deadline| *deadline < Instant::MAX)
     }
 
-    /// How many times in a row it was decided to dial again. Links that were lost before they were stable do not
-    /// interrupt the row.
+    /// How many times in a row it decided to dial again. Links that were lost before they were stable do not interrupt
+    /// the sequence.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// How many links in a row ended within a second of their opening. From three on the server is not merely
-    /// unlucky: it accepts, and then drops.
+    /// How many links in a row ended within a second of opening. From three on, this is no longer bad luck: the server
+    /// accepts, and then drops.
     pub fn quick_drops(&self) -> u32 {
         self.quick_drops
     }

@@ -22,9 +22,9 @@ pub enum Next {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GiveUp {
-    /// The end of the link, or the server's answer, says that it would be of no use.
+    /// The end of the link, or the server's answer, says that dialling again would not help.
     No(Why),
-    /// So many attempts are all that [`max_attempts`](super::Config::max_attempts) allows.
+    /// [`max_attempts`](super::Config::max_attempts) allows no more than this many.
     Attempts(u32),
     /// The outage has lasted this long, and nothing more is to be tried within
     /// [`max_elapsed`](super::Config::max_elapsed).
@@ -46,13 +46,13 @@ impl fmt::Display for GiveUp {
             Self::Attempts(attempts) => write!(f, "no connection after {attempts} attempts"),
             Self::Elapsed(lasted) => write!(f, "no connection for {:.1} s", lasted.as_secs_f64()),
             Self::Unstable(lasted) => write!(f, "no connection was stable in {:.1} s", lasted.as_secs_f64()),
-            // The handshake is small, and so is a ping.
+            // A handshake is small, and so is a ping.
             Self::Stuck(lasted) => write!(
                 f,
                 "connections open, but nothing has got across for {:.1} s: something on the path may drop large packets",
                 lasted.as_secs_f64()
             ),
-            // Of less a sentence would tell 0.0 s.
+            // For less than this, a sentence with the time would say 0.0 s.
             Self::NeverReached(lasted) if *lasted < Duration::from_millis(50) => {
                 f.write_str("never connected")
             }

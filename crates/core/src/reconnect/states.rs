@@ -24,7 +24,7 @@ const RESTART: Retry = Retry::After { min: Duration::from_secs(5), max: Duration
 struct Bench {
     reconnect: Reconnect,
     now: Instant,
-    /// A dial has taken too long, and the next wait was drawn inside.
+    /// A dial has taken too long, and the next wait was drawn internally.
     drew: bool,
 }
 
@@ -88,7 +88,7 @@ impl Bench {
     }
 
     fn be_refused(&mut self, retry_after: Duration) -> Option<Next> {
-        // A refusal is the end of a dial; what ends a link is no refusal.
+        // A refusal ends a dial; what ends a link is no refusal.
         match self.reconnect.state {
             State::Open { .. } => {
                 self.reconnect.handle_dial_failed(self.now, Retry::Backoff, Some(retry_after))

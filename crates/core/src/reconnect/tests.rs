@@ -1,9 +1,10 @@
-//! The table of reconnection: what comes in, and when the next dial is due.
+//! The table of reconnection: the inputs, and when the next dial is due.
 //!
 //! Base 1 s, cap 30 s, floor 100 ms, stable after 10 s. Inputs, at times in seconds: `open`; `lost(u, retry,
-//! retry-after)`, the loss of a link if there is one and of a dial otherwise, with the draw u from [0, 1] and the
-//! advice `backoff` unless said, `retry-after` in milliseconds; `useful`, `replaced`, `network(u)`, `T`
-//! handle_timeout, `dial`, and `stuck(s)`, for s seconds. A dial begins when it is due. Times that come out are in milliseconds. After `|` the attempts.
+//! retry-after)`, the loss of a link if there is one and of a dial otherwise, with the draw u from [0, 1], the advice
+//! `backoff` unless given, and `retry-after` in milliseconds; `useful`, `replaced`, `network(u)`, `T` handle_timeout,
+//! `dial`, and `stuck(s)`, for s seconds. A dial begins when it is due. Times in outputs are in milliseconds. After
+//! `|`: the attempts.
 
 use super::*;
 use crate::closing::{Change, Why};
@@ -204,7 +205,7 @@ fn step(reconnect: &mut Reconnect, now: Instant, input: &str) -> String {
     match next {
         None => String::new(),
         Some(Next::Dial) => "Dial".to_string(),
-        // The wait after a dial that took too long is drawn inside.
+        // The wait after a dial that took too long is drawn internally.
         Some(Next::DialAt(at)) if name == "T" => {
             assert!(at > now && at <= now + Duration::from_secs(1));
             format!("DialAt({}+)", now.since_start().as_millis())

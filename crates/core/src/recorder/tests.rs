@@ -1,4 +1,4 @@
-//! What is kept, and how it reads.
+//! What is recorded, and how it reads.
 
 use super::entry::{Entry, Range};
 use super::*;
@@ -15,7 +15,7 @@ fn recorder() -> Recorder {
     Recorder::new(Role::Server, &heartbeat::Config::default(), Instant::ZERO)
 }
 
-/// Notes these in turn, with nothing that crosses between them.
+/// Notes these in turn, with no traffic between them.
 fn timeline(notes: impl IntoIterator<Item = (u64, What)>) -> String {
     let mut recorder = recorder();
     for (millis, what) in notes {
@@ -91,7 +91,7 @@ fn what_recurs_while_bytes_cross_is_one_entry_too() {
     );
 }
 
-/// What is told of the routine since the beginning.
+/// The text about routine traffic since the beginning.
 fn routine(recorder: &Recorder, counts: Counts) -> String {
     let all = recorder.timeline(core::iter::empty(), counts, at(0)).to_string();
     all.lines()
@@ -147,7 +147,7 @@ fn routine_is_told_in_sums() {
 fn a_silence_is_shown_from_ten_seconds_on() {
     let all = timeline([(9_999, What::PeerDoesNotPong), (19_999, What::CloseSent(CloseCode::NORMAL))]);
     assert!(!all.contains("9.9 s of silence") && all.contains("... 10.0 s of silence ..."), "{all}");
-    // Of which the last part has a cause of its own.
+    // The last part of this has a cause of its own.
     let all = timeline([(60_000, What::Slept(lasted(45_000)))]);
     assert!(
         all.contains("... 15.0 s of silence ...") && all.contains("the machine slept for 45.0 s"),

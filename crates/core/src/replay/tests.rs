@@ -1,12 +1,12 @@
 //! The table of the message session.
 //!
 //! The buffer holds three messages and 20 bytes; acknowledgements are due after four messages, 10 bytes or 200 ms.
-//! Inputs: `send(x)`; `recv(n,x)` a message with its number; `ack(n)`; `up(n)` a link comes up, and the peer says that n
-//! was the last to arrive there (`tells n`: what we say); `link` and `resumed(n)` the two halves of that; `down`;
+//! Inputs: `send(x)`; `recv(n,x)` a message with its number; `ack(n)`; `up(n)` a link comes up, and the peer says that
+//! n was the last to arrive there (`tells n`: what we say); `link` and `resumed(n)` the two halves of that; `down`;
 //! `wait(ms)`; `along` something is written anyway; `confirm(n)`; `reset`; `limit(n)` another size of the buffer,
-//! `window(n)` neither end takes more than n messages and 10 bytes unacknowledged, and `confirmation` another kind of
-//! acknowledgement, all three at the start. Messages that can be written are: after `=>`, as `number:message`
-//! (`takes n`: only so many). At the end what is kept.
+//! `window(n)` neither end accepts more than n messages and 10 bytes unacknowledged, and `confirmation` another kind of
+//! acknowledgement, all three at the start. Messages that can be written are written: after `=>`, as `number:message`
+//! (`takes n`: only n of them). At the end: what is kept.
 
 use super::*;
 use alloc::format;
@@ -28,7 +28,7 @@ impl Bench {
         Self { replay: Replay::new(config), now: Instant::ZERO }
     }
 
-    /// All that can be written, up to so many.
+    /// Everything that can be written, up to this many messages.
     fn written(&mut self, most: usize) -> String {
         let mut written = Vec::new();
         while written.len() < most {

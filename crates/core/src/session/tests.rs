@@ -135,11 +135,11 @@ fn the_end_that_takes_a_file_keeps_places_until_its_end() {
     assert_eq!(keeps(&pair), (false, false));
 }
 
-/// The end of a link from which nothing comes any more, and to which nothing goes.
+/// The end of a link on which nothing arrives any longer, in either direction.
 fn cut_off((connection, session): &mut (Connection, Session), mut now: Instant) -> Disconnect {
     loop {
         pump(now, connection, session);
-        // It leaves, and does not arrive.
+        // It leaves, but does not arrive.
         connection.handle_written(now, connection.output().len());
         let down = events(session).into_iter().find_map(|event| match event {
             Event::LinkDown(disconnect) => Some(disconnect),
@@ -319,7 +319,7 @@ fn what_a_session_has_to_say_is_said_before_a_close_is_answered() {
     let mut pair = Pair::new();
     pair.client.1.transfers_mut().offer(pair.now, offer(1 << 30)).expect("new");
     pair.settle();
-    // The client offers another file and leaves at once; the server says yes to the first one meanwhile.
+    // The client offers another file and leaves at once; meanwhile the server accepts the first one.
     let second = Offer::new(TransferId::from_bytes([2; 16]), SafeName::parse("other").expect("safe"), 5);
     pair.client.1.transfers_mut().offer(pair.now, second).expect("new");
     pump(pair.now, &mut pair.client.0, &mut pair.client.1);

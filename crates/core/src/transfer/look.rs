@@ -74,7 +74,7 @@ impl Transfers {
         self.link.as_ref().map_or(0, |link| link.received)
     }
 
-    /// Whether this link was of any use: bytes have come over it, or what had come before is whole.
+    /// Whether this link was of any use: it carried bytes, or it completed what had arrived earlier.
     pub(crate) fn has_carried(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.moved > 0 || link.ahead.ended() > 0)
     }
@@ -85,8 +85,8 @@ impl Transfers {
         is_asked || self.in_flight() > 0 || self.promised() > 0
     }
 
-    /// Since when something waits for the peer over this link, which has said nothing of it since: an answer, an
-    /// acknowledgement, bytes. `None` if nothing does; what is paused or put off does not.
+    /// Since when something has been waiting for the peer on this link without news: for an answer, an acknowledgement
+    /// or bytes. `None` if nothing is; what is paused or put off is not waiting.
     pub(crate) fn awaits_since(&self) -> Option<Instant> {
         let hello = self.link.as_ref().filter(|link| link.peer.is_none() && !self.is_empty());
         let outgoing = self.outgoing.values().filter_map(Outgoing::awaits_since);

@@ -17,7 +17,7 @@ fn client() -> Connection {
     Connection::client(config(), [1; 32], Instant::ZERO)
 }
 
-/// Lets all that is queued leave.
+/// Lets everything leave that is queued.
 fn write(connection: &mut Connection, millis: u64) {
     while !connection.output().is_empty() {
         let n = connection.output().len();
@@ -41,7 +41,7 @@ fn closed(connection: &mut Connection) -> Disconnect {
         .expect("it is over")
 }
 
-/// The interval after this end, and after the next connection has opened.
+/// The interval after this end, once the next connection has opened.
 fn intervals_after(disconnect: &Disconnect) -> (f64, f64) {
     let mut adapt = learner(Mode::Learn, 10 * SECOND);
     adapt.record(START, &mut disconnect.clone());
@@ -50,7 +50,7 @@ fn intervals_after(disconnect: &Disconnect) -> (f64, f64) {
     (at_once.as_secs_f64(), adapt.interval().as_secs_f64())
 }
 
-/// How it ends that pings after 10 s of silence and is not answered.
+/// The end of a connection that pings after 10 s of silence and gets no answer.
 fn found_dead(connection: &mut Connection) -> Disconnect {
     connection.handle_timeout(Instant::from_secs(10));
     write(connection, 10_000);
@@ -60,7 +60,7 @@ fn found_dead(connection: &mut Connection) -> Disconnect {
     disconnect
 }
 
-/// This end says nothing of the path: what the connection had survived stands.
+/// This end says nothing about the path: what the connection had survived remains valid.
 fn assert_no_lesson(disconnect: &Disconnect) {
     assert_eq!(intervals_after(disconnect), (10.0, 10.0), "{disconnect}");
     let mut adapt = learner(Mode::Learn, 10 * SECOND);
@@ -122,7 +122,7 @@ fn nobody_there_after_a_silence_is_a_limit_once_the_network_is_seen_to_work() {
     assert_eq!(intervals_after(&disconnect), (10.0, 7.5));
 }
 
-/// What was cut while much was on its way was not cut for its silence.
+/// A connection that was cut while much was under way was not cut for its silence.
 #[test]
 fn nobody_there_after_much_that_nobody_has_answered_is_no_limit() {
     for (len, wanted) in [(1 << 10, 7.5), (100 << 10, 10.0)] {
@@ -158,8 +158,8 @@ fn a_reset_by_somebody_who_had_something_to_say_is_no_limit() {
     }
 }
 
-/// What was cut in the middle of a frame was not cut for its silence: the peer would have gone on, and no Pong comes
-/// there.
+/// A connection that was cut inside a frame was not cut for its silence: the peer would have continued, and no Pong can
+/// arrive there.
 #[test]
 fn nobody_there_in_the_middle_of_a_frame_is_no_limit() {
     let half = [0x82, 4, 1, 2];
@@ -254,7 +254,7 @@ fn who_closes_has_reasons_of_its_own() {
 
 #[test]
 fn what_was_found_when_this_process_ran_again_says_nothing_of_the_path() {
-    // The timer tells the sleep,
+    // The timer reveals the sleep,
     let mut connection = client();
     connection.handle_wake(Instant::from_secs(5), 300 * SECOND);
     connection.handle_end(Instant::from_secs(7), End::Eof);
@@ -262,7 +262,7 @@ fn what_was_found_when_this_process_ran_again_says_nothing_of_the_path() {
     assert_eq!(disconnect.kind(), Kind::LocalSuspend);
     assert_no_lesson(&disconnect);
 
-    // or the end is what tells how late we are.
+    // or the end reveals how late we are.
     let mut connection = client();
     connection.handle_end(Instant::from_secs(70), End::Eof);
     let disconnect = closed(&mut connection);
@@ -275,7 +275,7 @@ fn bytes_that_waited_while_this_process_did_not_run_survived_nothing() {
     let mut connection = client();
     connection.handle_input(Instant::from_secs(300), &[0x81, 1, b'x']);
     assert_eq!(connection.poll_survived(), None);
-    // What comes later proves something again.
+    // What arrives later is proof again.
     connection.handle_timeout(Instant::from_secs(300));
     write(&mut connection, 300_000);
     connection.handle_input(Instant::from_secs(302), &[0x81, 1, b'x']);

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use proptest::prelude::*;
 
-/// Anything that can be told to the machine.
+/// Anything that can be reported to the machine.
 #[derive(Clone, Debug)]
 enum Op {
     Close(u16, String),
@@ -82,7 +82,7 @@ fn ops() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Steps of time, now and then far, back, or to the end of time.
+/// Steps in time, now and then far, backwards, or to the end of time.
 fn times() -> impl Strategy<Value = i64> {
     prop_oneof![10 => 0_i64..3_000, 3 => 0_i64..400_000, 1 => -5_000_i64..0, 1 => Just(i64::MAX)]
 }
@@ -127,7 +127,7 @@ struct Seen {
     /// Whether ours was written before theirs came.
     sent_first: bool,
     disconnects: Vec<Disconnect>,
-    /// The application closed, or we could not go on, before the peer closed.
+    /// Whether the application closed, or we could not go on, before the peer closed.
     ours: bool,
     ignored: u64,
 }
@@ -164,7 +164,7 @@ impl Run {
         }
     }
 
-    /// Carries out one step, and checks what holds after each.
+    /// Carries out one step, and checks what must hold after each.
     fn step(&mut self, time: i64, op: &Op) {
         self.now = match time {
             i64::MAX => Instant::MAX,
@@ -177,7 +177,7 @@ impl Run {
         let was_held = self.closing.is_held();
         match op.clone() {
             Op::Close(code, reason) => {
-                // As if the application sent back what it had received, which may be anything.
+                // As if the application returned what it had received, which may be anything.
                 let close = Close::decode(&[&code.to_be_bytes(), reason.as_bytes()].concat()).0;
                 let possible = was_open && CloseCode::new(code).is_sendable() && reason.len() <= MAX_REASON;
                 let answer = self.closing.close(now, close);

@@ -5,7 +5,7 @@ use crate::{Instant, Role};
 use alloc::string::ToString;
 use core::time::Duration;
 
-/// The end of a link on which something was received at the one time, and which ended by itself at the other.
+/// The end of a link on which something was received at the first time, and which ended by itself at the second.
 fn ended(received: u64, end: u64) -> Disconnect {
     let mut closing = Closing::new(Config::default(), Role::Client, Instant::ZERO);
     closing.handle_received(Instant::from_secs(received));

@@ -70,7 +70,7 @@ fn our_close_goes_behind_the_data_and_is_answered() {
     assert_eq!(end(&mut client).to_string(), "sent 1000 (OK) bye; then received 1000 (OK) bye");
 }
 
-/// A connection that has ended before its application heard of it, and is closed then.
+/// A connection that ended before its application learned of it, and that the application then closes.
 fn closed_too_late(mut client: Connection) -> Disconnect {
     assert_eq!(client.close(T0, close(1000, "")), Err(crate::closing::CloseError::AlreadyClosing));
     client.handle_end(T0, End::Eof);
@@ -277,7 +277,7 @@ fn where_the_input_ended_is_evidence() {
     assert_eq!(of(&whole[..3]).cut(), Cut::Header);
     assert_eq!(of(&whole[..104]).cut(), Cut::Payload { opcode: 2, got: 100, of: 1000 });
     assert_eq!(of(&whole[..104]).kind(), Kind::Truncated { got: 100, of: Some(1000) });
-    // The frame is measured by itself, whatever came of its message before it.
+    // The frame is measured on its own, whatever happened to its message before it.
     let (begun, rest) = (to_client(0x02, &[0; 2000]), to_client(0x80, &[0; 1000]));
     let second = of(&[&begun[..], &rest[..104]].concat());
     assert_eq!(second.kind(), Kind::Truncated { got: 100, of: Some(1000) });
@@ -328,7 +328,7 @@ fn what_is_on_its_way_to_the_connection_goes_before_an_answer_that_is_held() {
         client.hold_answer();
         client.handle_input(T0, &end);
         assert_eq!((client.output(), client.is_open()), (&b""[..], true));
-        // Once it is there, nothing takes its answer back.
+        // Once the answer is queued, nothing takes it back.
         client.hold_answer();
         client.send(T0, Message::text("late")).unwrap();
         let _ = events(&mut client);

@@ -15,7 +15,7 @@ fn goodbye(code: u16) -> (Opcode, Bytes) {
     (Opcode::Close, close_payload(code, "").into())
 }
 
-/// A server to which two messages and a Close came in one read.
+/// A server that received two messages and a Close in one read.
 fn asked_to_close() -> Connection {
     let mut server = server();
     let input = [to_server(0x81, b"a"), to_server(0x81, b"b"), to_server(0x88, &close_payload(1000, ""))];
@@ -36,7 +36,7 @@ fn a_message_is_replied_to_though_a_close_came_with_it() {
 
     assert_eq!(server.poll_event(), Some(Event::CloseReceived(Close::normal())));
     assert!(!server.is_open() && server.room() == 0);
-    // The answer needs a time, and so a call that has one.
+    // The answer needs the time, and so a call that has it.
     assert!(server.poll_timeout() <= Some(at(1)));
     assert_eq!(server.output(), b"");
     server.handle_timeout(at(2));
@@ -86,7 +86,7 @@ fn a_message_that_was_taken_before_the_close_came_can_be_replied_to() {
     let mut server = server();
     server.handle_input(T0, &to_server(0x81, b"a"));
     let Some(Event::Message(message)) = server.poll_event() else { panic!("no message") };
-    // It works on its reply, and has not come back for more.
+    // It is working on its reply, and has not asked for more.
     server.handle_input(at(1), &to_server(0x88, b""));
     server.send(at(2), message).unwrap();
     assert_eq!(events(&mut server), [Event::CloseReceived(Close::decode(b"").0)]);
@@ -114,7 +114,7 @@ fn an_application_that_does_not_come_has_half_the_time_of_the_peer() {
     server.handle_timeout(at(2500));
     assert_eq!(said(Role::Server, &mut server, at(2500)), [goodbye(1000)]);
     assert!(!server.is_open());
-    // It still gets what came, and learns that the answer has left.
+    // It still receives what arrived, and learns that the answer has left.
     assert_eq!(events(&mut server).len(), 4);
     server.handle_timeout(at(4500));
     assert_eq!(end(&mut server).to_string(), "received 1000 (OK); then sent 1000 (OK)");
@@ -259,7 +259,7 @@ fn what_a_failure_takes_the_place_of_is_told() {
     assert_eq!(end(&mut server).to_string(), told);
 }
 
-/// A client that has closed while a message lies in its inbox and fills it.
+/// A client that has closed while a message fills its inbox.
 fn closed_behind_a_message() -> Connection {
     let mut config = config();
     config.receive_buffer = 10;
@@ -291,7 +291,7 @@ fn a_peer_whose_answer_we_do_not_read_is_not_blamed_for_it() {
 #[test]
 fn a_peer_has_its_time_from_when_all_is_read() {
     let mut client = closed_behind_a_message();
-    // The application takes its message, and that our Close has left, at the last moment.
+    // At the last moment, the application takes its message, and learns that our Close has left.
     assert_eq!(events(&mut client).len(), 2);
     client.handle_timeout(at(4999));
     client.handle_timeout(at(5000));
@@ -319,7 +319,7 @@ fn what_comes_behind_the_close_changes_no_answer_even_if_it_is_no_frame() {
     }
 }
 
-/// The system between a client and its transport: it holds up to this many bytes, and writes so many per 100 ms.
+/// The system between a client and its transport: it holds up to this many bytes, and writes `passes` bytes per 100 ms.
 struct System {
     holds: usize,
     most: usize,
@@ -327,7 +327,7 @@ struct System {
 }
 
 impl System {
-    /// Takes what it has place for. Says how many bytes have crossed in 100 ms.
+    /// Takes what it has room for. Returns how many bytes have crossed in 100 ms.
     fn take(&mut self, client: &mut Connection, now: Instant) -> usize {
         while !client.output().is_empty() {
             let taken = client.output().len().min(self.most - self.holds);

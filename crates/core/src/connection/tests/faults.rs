@@ -23,7 +23,7 @@ fn reserved() -> Vec<u8> {
     frame
 }
 
-/// A server to which two messages came, and in the same read a frame that is none.
+/// A server that received two messages and, in the same read, an invalid frame.
 fn offended() -> Connection {
     let mut server = server();
     server.handle_input(T0, &[to_server(0x81, b"a"), to_server(0x81, b"b"), reserved()].concat());
@@ -41,7 +41,7 @@ fn a_message_is_replied_to_though_a_fault_came_with_it() {
     }
     assert_eq!(said(&mut server, at(1)), [text("a"), text("b")]);
 
-    // It comes back for more, and there is no more.
+    // It asks for more, and there is no more.
     assert_eq!(server.poll_event(), None);
     assert!(!server.is_open() && server.room() == 0);
     assert!(server.poll_timeout() <= Some(at(1)));
@@ -102,7 +102,7 @@ fn an_application_that_does_not_come_delays_the_refusal_by_half_the_close_timeou
     assert_eq!(said(&mut server, at(2499)), []);
     server.handle_timeout(at(2500));
     assert_eq!(said(&mut server, at(2500)), [refusal()]);
-    // It still gets what came.
+    // It still receives what arrived.
     let events = events(&mut server);
     assert!(matches!(events[..], [Event::Message(_), Event::Message(_), Event::CloseSent(_)]), "{events:?}");
 }

@@ -1,4 +1,4 @@
-//! What a connection keeps in memory, and what it still waits for, while it is idle.
+//! What a connection holds in memory, and what it still waits for, while it is idle.
 
 use super::*;
 use crate::closing::End;

@@ -7,7 +7,7 @@ use crate::message::Delivery;
 use proptest::prelude::*;
 use steps::*;
 
-/// Calls `handle_timeout` at each deadline before `until`, as a host does that sleeps as long as it may.
+/// Calls `handle_timeout` at each deadline before `until`, like a host that sleeps for as long as it may.
 fn sleep(connection: &mut Connection, now: &mut Instant, until: Instant) {
     for _ in 0..10_000 {
         match connection.poll_timeout() {
@@ -92,7 +92,7 @@ proptest! {
             apply(&mut looking, &mut at_looking, now, op);
             apply(&mut trusting, &mut at_trusting, told, op);
             if told != now {
-                // Whatever was late is found by the next call, which comes at once.
+                // The next call, which comes at once, finds whatever was late.
                 for connection in [&mut looking, &mut trusting] {
                     connection.handle_timeout(now);
                 }
@@ -140,7 +140,7 @@ proptest! {
             apply(&mut split, &mut at_split, now, &op);
             rest = after;
         }
-        // Pieces that wait are more events than messages are, and we may not read on.
+        // Queued pieces are more events than messages are, so we may have to stop reading.
         if delivery == Delivery::Whole {
             prop_assert_eq!(whole.poll_timeout(), split.poll_timeout());
         }

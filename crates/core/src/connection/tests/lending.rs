@@ -4,7 +4,7 @@ use super::*;
 use crate::connection::inbox::Inbox;
 use proptest::prelude::*;
 
-/// What was lent, as an event of its own.
+/// The lent item, as an event of its own.
 fn owned(lent: Lent<'_>) -> Event {
     match lent {
         Lent::Text(text) => Event::Message(Message::text(text)),

@@ -121,7 +121,7 @@ fn silence_while_nobody_takes_the_messages_is_ours() {
     }
     assert_eq!(events(&mut client).len(), 1);
     assert!(client.wants_input());
-    // The heartbeat has to hear of it now, whenever that is.
+    // The heartbeat has to learn of it now, whenever now is.
     assert!(client.poll_timeout() <= Some(at(95_000)));
     client.handle_timeout(at(97_000));
     assert_eq!(client.poll_timeout(), Some(at(117_000)));

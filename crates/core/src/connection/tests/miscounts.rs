@@ -3,14 +3,14 @@
 use super::*;
 use crate::closing::{Retry, Who};
 
-/// More than what is masked at once on its way out.
+/// More than is masked at once on its way out.
 const LARGE: usize = 600 << 10;
 
 fn shown(connection: &Connection) -> usize {
     connection.outputs().map(<[u8]>::len).sum()
 }
 
-/// In which ways a queue can stand, by name.
+/// The possible states of a queue, by name.
 fn queues() -> Vec<(&'static str, Connection)> {
     let large = Bytes::from(vec![7; LARGE]);
     let client = || {
@@ -78,7 +78,7 @@ fn queues() -> Vec<(&'static str, Connection)> {
 
 #[test]
 fn a_host_that_miscounts_is_cut_in_the_same_call() {
-    // Some more, or all that waits and is not shown yet.
+    // A few more, or everything that is queued and not shown yet.
     let reports = [|_, more| more, |_, more| more + 100_000, usize::max, |_, _| usize::MAX];
     for (which, report) in reports.into_iter().enumerate() {
         for (name, mut connection) in queues() {
@@ -109,7 +109,7 @@ fn a_host_that_counts_rightly_is_not_cut() {
     }
 }
 
-/// It may report a write that was under way when another one failed, or when all was over.
+/// The host may report a write that was under way when another one failed, or when all was over.
 #[test]
 fn after_a_write_has_failed_nothing_is_counted() {
     let mut connection = server();
@@ -139,7 +139,7 @@ fn a_close_that_was_not_shown_yet_does_not_count() {
     for last in [reserved, to_server(0x88, b"\x03\xe8")] {
         let mut connection = server();
         connection.handle_input(T0, &[to_server(0x81, b"a"), last].concat());
-        // Now our Close is due, and waits for a time.
+        // Now our Close is due, and waits for the time.
         events(&mut connection);
         assert_eq!((connection.output(), connection.poll_timeout()), (&b""[..], Some(T0)));
         connection.handle_written(T0, 1);

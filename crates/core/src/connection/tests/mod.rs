@@ -88,7 +88,7 @@ fn frames(role: Role, bytes: &[u8]) -> Vec<(Opcode, Bytes)> {
     frames
 }
 
-/// Lets the transport take everything, and returns it.
+/// Lets the transport accept everything, and returns it.
 fn drain(connection: &mut Connection, now: Instant) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
@@ -106,7 +106,7 @@ fn events(connection: &mut Connection) -> Vec<Event> {
     core::iter::from_fn(|| connection.poll_event()).collect()
 }
 
-/// The last event, which has to be the end.
+/// The last event, which must be the end.
 fn end(connection: &mut Connection) -> Disconnect {
     match events(connection).pop() {
         Some(Event::Closed(disconnect)) => disconnect,
@@ -114,7 +114,7 @@ fn end(connection: &mut Connection) -> Disconnect {
     }
 }
 
-/// Moves what both have to say until they are silent.
+/// Moves what both have to send until they are silent.
 fn converse(now: Instant, a: &mut Connection, b: &mut Connection) {
     loop {
         let (from_a, from_b) = (drain(a, now), drain(b, now));
@@ -170,7 +170,7 @@ fn an_idle_connection_owns_little_memory() {
     server.handle_read(T0);
     assert_eq!(server.decoder.memory(), 0);
 
-    // Memory for sending serves again, and is given back when the heartbeat finds nothing going on.
+    // Memory for sending is reused, and freed when the heartbeat finds nothing going on.
     for (last_heard, beat) in [(0, 20_000), (20_000, 25_000)] {
         let body = Bytes::from(vec![0; 20_000]);
         let mut client = client();

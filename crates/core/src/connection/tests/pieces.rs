@@ -15,7 +15,7 @@ fn server() -> Connection {
     Connection::server(in_pieces(config()), [2; 32], T0)
 }
 
-/// The pieces that wait, and nothing else may wait.
+/// The queued pieces; nothing else may be queued.
 fn pieces(connection: &mut Connection) -> Vec<Piece> {
     let taken = events(connection).into_iter().map(|event| match event {
         Event::Piece(piece) => piece,
@@ -24,7 +24,7 @@ fn pieces(connection: &mut Connection) -> Vec<Piece> {
     taken.collect()
 }
 
-/// Pieces put together to messages, and what there is of the last one.
+/// Pieces joined into messages, and what there is of the last one.
 fn join(pieces: impl IntoIterator<Item = Piece>) -> (Vec<Message>, Vec<u8>) {
     let (mut messages, mut begun) = (Vec::new(), Vec::new());
     for piece in pieces {
@@ -58,13 +58,13 @@ fn a_piece_is_there_before_its_frame_is_whole() {
     assert_eq!(pieces(&mut server), [Piece::binary("defg"), Piece::binary("hij").last()]);
     assert_eq!((server.stats().messages_received, server.stats().longest_received), (1, 10));
 
-    // No length of a message is known before it is whole.
+    // The length of a message is unknown until it is complete.
     server.handle_input(T0, &to_server(0x02, &[0; 20]));
     assert_eq!(server.stats().longest_received, 10);
     server.handle_input(T0, &to_server(0x80, b""));
     assert_eq!((join(pieces(&mut server)).0.len(), server.stats().longest_received), (1, 20));
 
-    // A message that is there at once is one piece; one without bytes is one, too.
+    // A message that arrives at once is one piece, and so is an empty one.
     server.handle_input(T0, &[to_server(0x81, b"x"), to_server(0x82, b"")].concat());
     assert_eq!(pieces(&mut server), [Piece::text("x").last(), Piece::binary("").last()]);
     assert_eq!(server.stats().messages_received, 4);
@@ -124,7 +124,7 @@ fn the_longest_frame_there_is_comes_through_little_memory() {
         }
     }
     assert_eq!(taken, received);
-    // Mid-frame, with nothing to read, no memory is held.
+    // In the middle of a frame, with nothing to read, no memory is held.
     server.input();
     server.handle_read(T0);
     assert_eq!(server.decoder.memory(), 0);
@@ -204,7 +204,7 @@ fn text_must_not_end_inside_a_character() {
     let mut server = server();
     server.handle_input(T0, &to_server(0x81, b"ab\xe2\x82"));
     assert_eq!(pieces(&mut server), [Piece::text("ab")]);
-    // The refusal waited until that was seen.
+    // The refusal waited until the application had seen that.
     server.handle_timeout(T0);
     assert_eq!(frames(Role::Server, &drain(&mut server, T0))[0].1[..2], 1007_u16.to_be_bytes());
 }

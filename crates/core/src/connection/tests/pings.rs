@@ -21,7 +21,7 @@ fn a_ping_is_answered_by_its_number() {
     assert_eq!(events(&mut client), [answered(1, 50), answered(2, 70)]);
     client.handle_input(at(180), &to_client(0x8a, b"a"));
     assert_eq!(events(&mut client), []);
-    // What the heartbeat measures and counts are its own pings.
+    // The heartbeat measures and counts only its own pings.
     assert_eq!((client.rtt(), client.stats().pings), (None, 0));
 }
 
@@ -114,7 +114,7 @@ fn a_pong_answers_the_pings_before_its_own() {
     client.handle_input(at(30), &to_client(0x8a, b"b"));
     assert_eq!(events(&mut client), [answered(1, 30), answered(2, 30)]);
 
-    // So does one of the heartbeat, for the pings that left before it.
+    // A Pong for the heartbeat also answers the pings that left before its own.
     client.handle_timeout(at(20_030));
     client.ping(at(20_030), b"d").unwrap();
     let beat = pings(&drain(&mut client, at(20_030)))[0].clone();

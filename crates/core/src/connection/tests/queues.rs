@@ -43,7 +43,7 @@ fn what_waits_for_the_application_stops_the_reading() {
         taken += 1;
     }
     assert_eq!(taken, 11);
-    // What comes nevertheless is not lost, and pings are answered.
+    // What still arrives is not lost, and pings are answered.
     server.handle_input(T0, &[to_server(0x82, &[0; 900]), to_server(0x89, b"")].concat());
     assert_eq!(frames(Role::Server, &drain(&mut server, T0)).len(), 1);
     assert_eq!(events(&mut server).len(), 12);

@@ -1,4 +1,4 @@
-//! What a connection reports about its life, and what it keeps in the record.
+//! What a connection reports about its life, and what it records.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn timeline(connection: &Connection, millis: u64) -> alloc::string::String {
     connection.timeline(at(millis)).to_string()
 }
 
-/// Answers the ping that is due after `millis`, so much later.
+/// Answers the ping that is due after `millis`, this much later.
 fn answer_ping(client: &mut Connection, millis: u64, later: u64) {
     client.handle_timeout(at(millis));
     let bytes = drain(client, at(millis));
@@ -207,7 +207,7 @@ fn messages_that_have_not_left_are_told() {
         end(&mut client).explain().to_string()
     };
     assert!(end_with(20_000).contains("0.010 s  19.6 KiB had not left\n"), "{}", end_with(20_000));
-    // Of a Close alone the sentence tells.
+    // A Close alone is mentioned in the sentence.
     assert!(!end_with(0).contains("had not left\n"), "{}", end_with(0));
 }
 

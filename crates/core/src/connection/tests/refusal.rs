@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Feeds a server, checks that it closes with `code` as soon as the last byte is there, and ignores the rest.
+/// Feeds a server; checks that it closes with `code` as soon as the last byte has arrived, and ignores the rest.
 fn refused(mut config: Config, bytes: &[u8], code: u16) -> Disconnect {
     config.heartbeat.jitter_percent = 0;
     let mut server = Connection::server(config, [2; 32], T0);

@@ -5,7 +5,7 @@ use crate::message::Delivery;
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
-/// The outcome of these reads: everything that the application and the peer are told.
+/// The outcome of these reads: everything that is reported to the application and the peer.
 fn outcome(role: Role, config: &Config, reads: &[&[u8]]) -> (Vec<Event>, Vec<u8>) {
     let mut connection = Connection::new(role, config.clone(), [5; 32], T0);
     for read in reads {

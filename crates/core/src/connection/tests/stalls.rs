@@ -44,7 +44,7 @@ fn a_sleep_is_told_once_with_a_heartbeat() {
 
 #[test]
 fn an_end_that_is_found_late_is_no_idle_limit() {
-    // The clock went on while the machine slept. Reading comes before the timers, and finds the end.
+    // The clock kept running while the machine slept. Reading comes before the timers, and finds the end.
     let mut client = client();
     client.handle_end(at(300_000), End::Reset);
     let events = events(&mut client);
@@ -94,7 +94,7 @@ fn a_host_that_takes_its_events_late_was_there_all_the_time() {
     let mut client = Connection::client(config, [1; 32], T0);
     client.handle_input(T0, &to_client(0x82, &[0; 10]));
     assert_eq!(events(&mut client).len(), 1);
-    // The heartbeat must be told at once that there is room, but no deadline has passed.
+    // The heartbeat must learn at once that there is room, but no deadline has passed.
     client.handle_timeout(at(60_000));
     assert_eq!(events(&mut client), []);
 }
@@ -118,7 +118,7 @@ fn last_ping(bytes: &[u8]) -> Bytes {
     pings.last().expect("a ping").1
 }
 
-/// 64 KiB every 1.3 s, and a round trip of 80 ms that is known from before.
+/// 64 KiB every 1.3 s, and a known round trip of 80 ms.
 #[test]
 fn an_upload_over_a_slow_path_lives_through_a_stall() {
     let mut client = client();
@@ -126,7 +126,7 @@ fn an_upload_over_a_slow_path_lives_through_a_stall() {
     let ping = last_ping(&drain(&mut client, at(20_000)));
     client.handle_input(at(20_080), &to_client(0x8a, &ping));
     client.send(at(30_000), Message::binary(vec![0; 10_000_000])).unwrap();
-    // Since it does not run from the last of these on, the next ping is late.
+    // It does not run after the last of these, so the next ping is late.
     let before = (30_000..=39_100).step_by(1300);
     let after = (47_500..80_000).step_by(1300);
     for now in before.chain(after) {
@@ -141,7 +141,7 @@ fn an_upload_over_a_slow_path_lives_through_a_stall() {
     assert!(events.iter().any(|event| matches!(event, Event::Stalled { .. })), "{events:?}");
     assert!(!events.iter().any(|event| matches!(event, Event::Closed(_))), "{events:?}");
 }
-/// A client that has found that it did not run, and whose peer has answered the ping that followed at once.
+/// A client that has found that it did not run, and whose peer answered the next ping at once.
 fn stalled_and_answered(stall: impl FnOnce(&mut Connection)) -> Connection {
     let mut client = client();
     stall(&mut client);
@@ -183,7 +183,8 @@ fn so_does_an_answer_to_a_ping_of_the_application() {
     assert_eq!(end(&mut client).kind(), Kind::Reset);
 }
 
-/// A client without a heartbeat whose Close waits behind a message that the transport took no part of, at `at(0)`.
+/// A client without a heartbeat. At `at(0)`, its Close waits behind a message of which the transport has accepted
+/// nothing.
 fn closing_behind_a_full_transport() -> Connection {
     let mut client = without_heartbeat();
     client.send(T0, Message::binary(vec![0; 1000])).unwrap();
@@ -263,7 +264,7 @@ fn but_once_where_the_peer_is_to_hear_no_more_than_a_close() {
     client.handle_blocked(at(1000));
     client.handle_input(at(1000), b"\xc1\0");
     let mut now = at(1000);
-    // The first stall of 3 s begins its 15 s anew.
+    // The first stall of 3 s restarts its 15 s.
     while !client.closing.is_over() {
         now += Duration::from_secs(4);
         client.handle_timeout(now);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Takes a byte of `server` each 4.9 s from `now` on; returns for how long.
+/// Takes a byte from `server` every 4.9 s from `now` on; returns for how long.
 fn trickles(server: &mut Connection, from: Instant) -> Duration {
     let mut now = from;
     while server.transport() != Transport::Drop && now - from < Duration::from_secs(600) {
@@ -16,7 +16,7 @@ fn trickles(server: &mut Connection, from: Instant) -> Duration {
     now - from
 }
 
-/// A server in the midst of a fragment that does not leave.
+/// A server in the middle of a fragment that does not leave.
 fn full_server() -> Connection {
     let mut server = server();
     server.send(T0, Message::binary(vec![0; 60_000])).unwrap();
@@ -67,7 +67,7 @@ fn so_does_a_fault_after_a_long_time() {
     assert_eq!(trickles(&mut server, now), Duration::from_millis(4 * 4900));
 }
 
-/// A server in the midst of a fragment that does not leave, which has patience with that for a minute.
+/// A server in the middle of a fragment that does not leave, and which waits a minute for that.
 fn full_server_with_a_limit() -> Connection {
     let mut config = config();
     config.write_timeout = Some(Duration::from_secs(60));
@@ -78,7 +78,7 @@ fn full_server_with_a_limit() -> Connection {
     server
 }
 
-/// The peer pings each second and takes nothing, until then or the end; returns when that was.
+/// The peer pings every second and accepts nothing, until then or the end; returns when that was.
 fn takes_nothing(server: &mut Connection, from: Instant, until: Instant) -> Instant {
     let mut now = from;
     while server.transport() != Transport::Drop && now < until {

@@ -35,7 +35,7 @@ fn write(encoder: &mut Encoder, opcode: Opcode, fin: bool, payload: &[u8]) -> Re
     if fin { encoder.encode(opcode, payload) } else { encoder.encode_fragment(opcode, payload) }
 }
 
-/// Takes the first `n` bytes that wait, or as many as there are.
+/// Takes the first `n` queued bytes, or as many as there are.
 fn take(encoder: &mut Encoder, n: usize) -> Vec<u8> {
     let taken = encoder.output()[..n.min(encoder.output().len())].to_vec();
     encoder.handle_written(taken.len());
@@ -125,7 +125,7 @@ fn what_has_left_needs_no_memory() {
     let mut encoder = Encoder::server();
     let mut sent = Vec::new();
     for _ in 0..10_000 {
-        // Never empty: a transport that is a little behind all the time.
+        // Never empty: a transport that is always slightly behind.
         encoder.encode(Opcode::Binary, &[7; 98]).unwrap();
         let n = encoder.output().len().saturating_sub(50);
         sent.extend(take(&mut encoder, n));
@@ -169,8 +169,8 @@ fn what_is_printed_of_an_encoder_keeps_keys_and_payloads_secret() {
 }
 
 proptest! {
-    /// Legal or not, and however the transport takes it: what a decoder would refuse is refused here, and of the rest
-    /// it reads every frame.
+    /// Legal or not, and however the transport accepts it: what a decoder would refuse is refused here, and the decoder
+    /// accepts every other frame.
     #[test]
     fn what_is_written_is_what_a_decoder_takes(
         frames in prop::collection::vec((0..6_usize, any::<bool>(), 0..300_usize, 0..400_usize), 0..20),

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Fills each lent buffer with small frames, the last of them whole. Returns how much room each buffer had.
+/// Fills each lent buffer with small frames, the last of them complete. Returns how much room each buffer had.
 fn fill(decoder: &mut Decoder) -> Vec<usize> {
     let frame = encode(Header::new(Opcode::Binary, 100), &[1; 100]);
     let mut stream = frame.iter().copied().cycle();
@@ -89,7 +89,7 @@ fn the_place_lent_is_as_long_as_what_is_wanted_next() {
     decoder.decode().unwrap().unwrap();
     assert_eq!(decoder.take(), vec![3; 256 << 10]);
 
-    // The message has been dropped, so its memory serves again.
+    // The message has been dropped, so its memory is reused.
     let before = decoder.input().capacity();
     assert_eq!(decoder.decode(), Ok(None));
     assert!(decoder.input().capacity() <= before + MAX_HEADER);
@@ -221,7 +221,7 @@ fn what_has_come_of_a_large_frame_stays_where_it_is_however_the_stream_is_cut() 
             let is_moved = decoder.payload().as_ptr() != place;
             assert!(!is_moved || begun <= 16 << 10, "{begun} bytes of a frame, seed {seed}");
             while decoder.decode().unwrap().is_some() {
-                // Holding each message until the next arrives makes each be read into another buffer.
+                // Holding each message until the next one arrives means that each is read into another buffer.
                 last = decoder.take();
             }
         }
@@ -234,7 +234,7 @@ fn a_place_that_is_larger_than_a_frame_is_lent_for_one_frame() {
     const LEN: usize = 256 << 10;
     let stream = encode(Header::new(Opcode::Binary, LEN as u64), &vec![7; LEN]).repeat(20);
     let mut decoder = decoder(Role::Client);
-    // A place for two, in which the second one would always end outside.
+    // A buffer for two, where the second one would always end outside.
     decoder.input().reserve(2 * LEN);
     let (mut rest, mut moved) = (&stream[..], 0);
     while !rest.is_empty() {
@@ -303,7 +303,7 @@ fn after_a_large_frame_there_is_room_for_another_one() {
         place.capacity() - place.len()
     };
     assert!(room_after(&small) <= 8 << 10);
-    // With the header of the one after it, one read is enough for each.
+    // With the header of the next one, a single read is enough for each.
     assert!((200_014..210_000).contains(&room_after(&large)));
     assert!((200_014..210_000).contains(&room_after(&ping)));
     assert!(room_after(&large[..100]) >= 200_014 - 100);
@@ -365,7 +365,7 @@ fn places_in_turn(decoder: &mut Decoder) -> usize {
 
 #[test]
 fn large_frames_that_are_held_for_a_while_take_turns_in_few_places() {
-    // Some stand behind what has come of them in the place before.
+    // Some follow what has arrived of them in the previous buffer.
     assert!(places_in_turn(&mut keeping()) <= 10);
 }
 
@@ -473,7 +473,7 @@ fn a_place_that_was_cut_short_does_no_harm() {
     }
 }
 
-/// What is held by those who took all payloads of 5,000 bytes from a stream in which each follows a mebibyte.
+/// How much memory is held by an owner of all payloads of 5,000 bytes from a stream in which each follows a mebibyte.
 fn held_behind_large_ones(
     mut decoder: Decoder,
     put: impl for<'a> Fn(&mut Decoder, &'a [u8]) -> &'a [u8],

@@ -4,7 +4,7 @@ use super::*;
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// A frame of a client, all of it `x`.
+/// A frame of a client that contains only `x`.
 fn masked(len: usize) -> Vec<u8> {
     encode(Header::new(Opcode::Binary, len as u64).masked(KEY), &vec![b'x'; len])
 }
@@ -68,7 +68,7 @@ fn pushing_and_reading_can_take_turns() {
         } else {
             decoder.input().extend_from_slice(piece);
         }
-        // Not looked at after each.
+        // Not checked after each.
         is_pushed = !is_pushed;
         if piece[0] % 3 > 0 {
             continue;
@@ -128,7 +128,7 @@ fn a_large_frame_that_is_pushed_stays_where_it_is() {
     let bytes = masked(LEN);
     let mut frames = decode_parts(&mut decoder, &bytes, 64 << 10);
     for _ in 0..3 {
-        // Somebody still has the last one.
+        // Somebody still holds the last one.
         assert_eq!(decode_parts(&mut decoder, &bytes[..1_000], 1_000).len(), 0);
         let place = decoder.payload().as_ptr();
         frames = decode_parts(&mut decoder, &bytes[1_000..], 64 << 10);

@@ -1,5 +1,5 @@
-//! Doubts long before the verdict: interval 10 s, timeout 40 s. `hurry`: somebody is impatient from now on; `calm`:
-//! nobody is.
+//! Doubts long before the verdict: interval 10 s, timeout 40 s. `hurry`: the owner is impatient from now on; `calm`: it
+//! no longer is.
 
 use super::*;
 

@@ -1,10 +1,11 @@
-//! Where the fragments of a message lie, and how much memory that takes.
+//! Where the fragments of a message are stored, and how much memory that takes.
 
 use super::*;
 use alloc::collections::{BTreeSet, VecDeque};
 use std::sync::LazyLock;
 
-/// Made once, for a loop over so many bytes takes long in a program that is not optimised: each message begins elsewhere in them.
+/// Made once, because a loop over so many bytes takes long in an unoptimised program: each message begins at another
+/// place in them.
 static BYTES: LazyLock<Vec<u8>> =
     LazyLock::new(|| (0..300_010_usize).map(|at| (at / 251 + at) as u8).collect());
 
@@ -20,12 +21,12 @@ fn in_fragments(message: &[u8], len: usize) -> Vec<u8> {
     bytes
 }
 
-/// An end of a stream, that is read at most `most` bytes at once.
+/// An end of a stream that reads at most `most` bytes at once.
 struct End {
     decoder: Decoder,
     assembler: Assembler,
     most: usize,
-    /// Where the place began that was lent for each read of the last messages.
+    /// Where the buffer began that was lent for each read of the last messages.
     places: Vec<usize>,
 }
 
@@ -37,7 +38,7 @@ impl End {
         Self { decoder, assembler: Assembler::new(limits), most, places: Vec::new() }
     }
 
-    /// Reads once; says how many bytes.
+    /// Reads once; returns how many bytes.
     fn read(&mut self, bytes: &[u8]) -> (usize, Vec<Message>) {
         let place = self.decoder.input();
         let n = bytes.len().min(place.capacity() - place.len()).min(self.most);
@@ -60,7 +61,7 @@ impl End {
         all
     }
 
-    /// How many of the last reads went to another place than the one in which this message lies.
+    /// How many of the last reads went to another buffer than the one that holds this message.
     fn reads_elsewhere(&self, message: &Message) -> usize {
         let place = message.as_bytes().as_ptr() as usize;
         self.places.iter().filter(|&&lent| lent.abs_diff(place) > message.len()).count()
@@ -75,7 +76,7 @@ fn a_message_that_is_as_long_as_the_last_one_is_joined_in_the_place_that_it_came
         let mut last = Vec::new();
         for n in 0..20 {
             let message = vec![n; LEN];
-            // Whoever holds a message makes the next one come elsewhere.
+            // Holding a message makes the next one go elsewhere.
             last = end.read_all(&in_fragments(&message, 180_000));
             assert_eq!(last, [Message::binary(message)]);
             assert!(n == 0 || end.reads_elsewhere(&last[0]) <= 1, "what brought a part of the first header");

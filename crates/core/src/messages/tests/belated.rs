@@ -1,9 +1,9 @@
-//! Frames from a link that the client has given up, which arrive after another link has taken the session.
+//! Frames from a link that the client has given up, which arrive after another link has taken over the session.
 
 use super::*;
 
-/// A session of which the server has heard a little, and the two links that its client dialled after that: what it
-/// asked on the first of them is still on its way.
+/// A session on which the server has received a little, and the two links that its client dialled after that: what it
+/// asked on the first of them is still under way.
 fn moved(server: &mut Server) -> (Known, LinkId, LinkId) {
     let (first, known) = server.resume(Known::new(1), 0);
     server.say(first, 1, "a");
@@ -54,7 +54,7 @@ fn a_belated_resume_that_knows_less_does_not_end_the_session() {
     let (link, known) = server.resume(Known::new(1), 0);
     server.sessions.send(server.now, known.session, text("x")).expect("room");
     assert_eq!(server.said(link), "1:x");
-    // The client takes the message after it has asked on the first of two links, and before it asks on the second.
+    // The client receives the message after it has asked on the first of two links, and before it asks on the second.
     let old = server.link(b"me");
     let (new, _) = server.resume(known, 1);
     server.ask(old, known, 0);

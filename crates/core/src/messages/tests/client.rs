@@ -311,7 +311,7 @@ fn no_more_is_under_way_than_the_server_takes() {
 fn the_longest_message_does_not_wait_for_what_is_acknowledged_late() {
     let config = Config::default();
     let (mut client, mut peer) = (Client::up(config), Client::up(config));
-    // This much does not yet require an acknowledgement from a peer that takes it at once.
+    // This much does not yet require an acknowledgement from a peer that processes it at once.
     let short = Message::binary(alloc::vec![0; config.replay.ack_bytes - 1]);
     for message in [short, Message::binary(alloc::vec![0; MAX_MESSAGE])] {
         client.messages.send(client.now, message).expect("room");

@@ -218,7 +218,8 @@ fn links_that_do_not_exist_are_nobody() {
     assert_eq!((server.sessions.link_timeout(nobody), server.sessions.len()), (None, 0));
 }
 
-/// On one link as on many: a session that the server does not know by these numbers begins, is lost, and begins again.
+/// On one link as on many: a session that the server does not know under these numbers begins, is lost, and begins
+/// again.
 #[test]
 fn peers_cannot_make_an_application_that_does_not_listen_remember_more_than_so_many_turns() {
     let mut config = sessions_config(small());

@@ -14,7 +14,7 @@ enum Op {
     Take(bool),
     /// The client dials again; whether the server has noticed the end of the old link.
     Cut(bool),
-    /// One frame arrives that the client sent on a link which it has given up.
+    /// One frame arrives that the client sent on a link that it has since given up.
     Late,
     Wait(u64),
 }
@@ -37,9 +37,9 @@ struct World {
     client: Messages,
     server: Sessions,
     link: u64,
-    /// On their way to the client, and to the server.
+    /// Frames on their way to the client, and to the server.
     arriving: [VecDeque<Bytes>; 2],
-    /// The same on links that the client has given up, and the server has not.
+    /// The same on links that the client has given up and the server has not.
     belated: VecDeque<(LinkId, Bytes)>,
     to_send: [VecDeque<Message>; 2],
     got: [Vec<Message>; 2],
@@ -160,7 +160,7 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// Exactly once and in order, whatever the schedule, and wherever links are cut.
+    /// Exactly once and in order, whatever the schedule is and wherever links are cut.
     #[test]
     fn everything_arrives_once_and_in_order(
         counts in [0..40_usize, 0..40_usize], max_messages in 1..12_usize, window in 1..12_u32,

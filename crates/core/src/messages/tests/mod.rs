@@ -73,14 +73,14 @@ impl Client {
         Self { now: Instant::ZERO, messages: Messages::new(config, [1; 32], Instant::ZERO), epoch: 0 }
     }
 
-    /// A link, up to the question for the session.
+    /// A link, up to the request for the session.
     fn asked(config: Config) -> Self {
         let mut client = Self::new(config);
         client.link_up();
         client
     }
 
-    /// A session that has just begun, and that the client has shown to know.
+    /// A session that has just begun, and that the client has shown that it knows.
     fn up(config: Config) -> Self {
         let mut client = Self::asked(config);
         client.resumed(0);
@@ -117,7 +117,7 @@ impl Client {
         self.messages.send(self.now, text(message))
     }
 
-    /// All that it says.
+    /// Everything that it sends.
     fn said(&mut self) -> String {
         let frames = core::iter::from_fn(|| self.messages.poll_frame(self.now));
         frames.map(|frame| told(&decoded(frame))).collect::<Vec<_>>().join(" ")

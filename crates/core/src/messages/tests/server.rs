@@ -91,12 +91,12 @@ fn the_secret_is_another_one_after_each_resume() {
 #[test]
 fn an_answer_that_was_lost_does_not_cost_the_session() {
     let mut server = Server::new(sessions_config(small()));
-    // The client never hears of the first two attachments, so it asks the same question.
+    // The client never learns of the first two attachments, so it asks the same question.
     let (_, _) = server.resume(Known::new(1), 0);
     let (_, unheard) = server.resume(Known::new(1), 0);
     let (_, known) = server.resume(Known::new(1), 0);
     assert_eq!((known.epoch, server.sessions.len()), (3, 1));
-    // It may have heard of one on the way.
+    // It may have learned of one on the way.
     let (_, _) = server.resume(unheard, 0);
     assert_eq!(server.refused(Known::new(1), 0), Why::Epoch, "it knows better by now");
     let (link, known) = server.resume(known, 0);
@@ -398,7 +398,7 @@ fn a_session_is_called_by_half_of_its_name_and_an_end_by_its_reason() {
 }
 
 impl Known {
-    /// As if it had been resumed so often.
+    /// As if it had been resumed this many times.
     fn at(self, epoch: u32) -> Self {
         Self { epoch, ..self }
     }

@@ -27,7 +27,7 @@ fn a_client_masks_in_place_what_it_owns_alone() {
     // Each fragment, behind its header.
     assert_eq!([places[1], places[3], places[5]], [place, place + F, place + 2 * F]);
 
-    // What others hold too is copied and masked in one pass.
+    // What others also hold is copied and masked in one pass.
     let mut line = Line::client();
     let body = Bytes::from(vec![7; 10_000]);
     line.outbox.send(Opcode::Binary, body.clone().into());

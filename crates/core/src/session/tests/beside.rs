@@ -1,4 +1,4 @@
-//! Links that fall silent while something waits: what another one beside them is good for.
+//! Links that fall silent while something is waiting, and when a second link helps.
 
 use super::*;
 use crate::closing::Kind;
@@ -7,11 +7,11 @@ use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// So long it takes to find a dead link.
+/// How long it takes to find a dead link.
 const DEAD: Duration = Duration::from_secs(41);
 
 impl Pair {
-    /// Two that speak of messages, too.
+    /// Two ends that support messages, too.
     fn speaking() -> Self {
         let mut pair = Self::new();
         let config = || Config { messages: Some(messages::Config::default()), ..Config::default() };
@@ -24,19 +24,19 @@ impl Pair {
         pair
     }
 
-    /// The client offers a file, and a part of it gets across.
+    /// The client offers a file, and a part of it arrives.
     fn begin(&mut self) {
         self.client.1.transfers_mut().offer(self.now, offer(1 << 20)).expect("new");
         self.settle();
         self.cross(0);
-        // Another chunk leaves, of which nobody hears.
+        // Another chunk leaves, and is lost.
         let chunk = Bytes::from(alloc::vec![7; 4096]);
         self.client.1.transfers_mut().provide(self.now, ID, 4096, chunk);
         self.leave();
         events(&mut self.client.1);
     }
 
-    /// A chunk of the file that was offered gets across.
+    /// A chunk of the offered file arrives.
     fn cross(&mut self, from: u64) {
         let prefix = Digest::of(&alloc::vec![7; from as usize]);
         let answer = Answer::Take { from, prefix, epoch: 1, expires: None };
@@ -56,7 +56,7 @@ impl Pair {
         assert!(self.client.1.transfers().has_carried());
     }
 
-    /// What the client has to say leaves.
+    /// What the client has to send leaves.
     fn leave(&mut self) {
         pump(self.now, &mut self.client.0, &mut self.client.1);
         while !self.client.0.output().is_empty() {
@@ -69,7 +69,8 @@ impl Pair {
         earliest(self.client.0.poll_timeout(), self.client.1.poll_timeout())
     }
 
-    /// For so long nothing comes to the client, whose transport takes everything: what it tells meanwhile, and when.
+    /// For this long nothing arrives at the client, whose transport accepts everything: returns what it reports
+    /// meanwhile, and when.
     fn silence(&mut self, lasts: Duration) -> Vec<(Instant, Event)> {
         let end = self.now + lasts;
         let mut told = Vec::new();
@@ -84,7 +85,7 @@ impl Pair {
         told
     }
 
-    /// Another link takes the place of this one, with a server that has not heard of the end of the old one.
+    /// Another link takes the place of this one, at a server that has not learned of the end of the old one.
     fn replace(&mut self) -> bool {
         let replaces = self.client.1.replace(self.now, &mut self.client.0);
         if replaces {
@@ -99,7 +100,7 @@ impl Pair {
     }
 }
 
-/// After how long another link was wanted.
+/// After how long a second link was requested.
 fn wanted(told: &[(Instant, Event)], since: Instant) -> Vec<Duration> {
     told.iter().filter(|(_, event)| *event == Event::DialBeside).map(|(at, _)| *at - since).collect()
 }
@@ -130,14 +131,14 @@ fn a_link_that_falls_silent_under_a_transfer_is_replaced_in_seconds() {
         ),
         "{text}"
     );
-    // The file is offered anew, from where it stood.
+    // The file is offered again, from where it had got to.
     pair.settle();
     let told = events(&mut pair.server.1);
     assert!(
         told.iter().any(|event| matches!(event, Event::Transfer(transfer::Event::Offered { .. }))),
         "{told:?}"
     );
-    // It ends as any other, and that is when the client dials.
+    // It ends like any other link, and then the client dials.
     pair.client.0.handle_end(pair.now, End::Eof);
     pump(pair.now, &mut pair.client.0, &mut pair.client.1);
     assert!(has_dialled(&events(&mut pair.client.1)));
@@ -190,7 +191,7 @@ fn what_is_paused_waits_for_nobody() {
     assert!(told.iter().any(|(_, event)| matches!(event, Event::LinkDown(_))));
 }
 
-/// On a path that pauses again and again each link would look dead in turn.
+/// On a path that pauses again and again, each link would look dead in turn.
 #[test]
 fn a_link_that_has_replaced_another_is_not_replaced_soon() {
     for (lives, joined) in [(20, false), (30, true)] {
@@ -279,7 +280,7 @@ fn a_silence_under_a_transfer_teaches_nothing_of_the_path() {
     assert_eq!(adapt::Config::default().interval, interval.expect("a client"));
 }
 
-/// Somebody says something each second, and hears that it has arrived, until nothing arrives any more.
+/// One end sends something every second, and gets its acknowledgement, until nothing arrives any longer.
 #[test]
 fn a_silence_in_a_conversation_teaches_nothing_of_the_path() {
     let mut pair = Pair::speaking();

@@ -1,4 +1,4 @@
-//! What a session learns of its path, and what its connections hear of that.
+//! What a session learns about its path, and what it reports to its connections.
 
 use super::*;
 use crate::adapt::Mode;
@@ -124,7 +124,7 @@ fn who_explores_changes_the_link_that_is_up() {
     let again = session.poll_heartbeat(now).expect("the interval that was tried");
     assert_eq!((again.to, again.why), (60 * SECOND, Lesson::Explores));
 
-    // So it is while a message is under way.
+    // The same while a message is under way.
     let messages = session.messages_mut().expect("a client that speaks");
     messages.send(now, Message::text("hello")).expect("room");
     let calm = session.poll_heartbeat(now).expect("another interval");

@@ -1,4 +1,4 @@
-//! What a session makes of what its links carry, of their ends, and of peers that are silent.
+//! What follows for a session from what its links carry, from their ends, and from silent peers.
 
 use super::*;
 use crate::messages::wire as spoken;
@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The HELLO of a peer that speaks of messages, and takes what others take.
+/// The HELLO of a peer that supports messages, and accepts what others accept.
 fn hello() -> Bytes {
     let hello = files::Hello {
         min_version: 1,

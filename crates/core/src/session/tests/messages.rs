@@ -1,4 +1,4 @@
-//! Messages beside files on one link.
+//! Messages and files on one link.
 
 use super::*;
 use crate::messages::{self, LinkId, Sessions, SessionsConfig, wire};
@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 pub(super) const LINK: LinkId = LinkId(1);
 
-/// A client and a server that speak of messages, or do not.
+/// A client and a server that support messages, or do not.
 fn pair(client: bool, server: bool) -> (Session, Session, Sessions) {
     let config =
         |speaks: bool| Config { messages: speaks.then(messages::Config::default), ..Config::default() };
@@ -30,7 +30,7 @@ pub(super) fn pair_with(
     (client, server, sessions)
 }
 
-/// What happens on a path that carries everything at once; the bytes of messages and of files that went up.
+/// What happens on a path that carries everything at once; returns the bytes of messages and of files that went up.
 fn settle(client: &mut Session, server: &mut Session, sessions: &mut Sessions) {
     settle_at(Instant::ZERO, client, server, sessions);
 }
@@ -127,7 +127,7 @@ fn frames_that_were_not_announced_break_the_link() {
     assert_eq!(reason.as_deref(), Some("the first frame is not a HELLO"));
 }
 
-/// How many frames a server's session keeps whose host polls events and takes no messages, and what ends the link.
+/// How many frames a server's session keeps if its host polls events but takes no messages, and what ends the link.
 fn unserved(frame: wire::Frame, most: usize) -> (usize, String) {
     let now = Instant::ZERO;
     let (mut client, mut server, mut sessions) = pair(true, true);
@@ -208,7 +208,7 @@ fn a_link_that_was_overtaken_is_closed_at_once() {
     server.transfers_mut().offer(Instant::ZERO, offer(1000)).expect("the first");
     settle(&mut client, &mut server, &mut sessions);
     let id = client.messages().expect("a client that speaks").session();
-    // The client comes back before the server has noticed that its link is gone.
+    // The client reconnects before the server has noticed that its link is gone.
     let mut again = Session::server(
         Config { messages: Some(messages::Config::default()), ..Config::default() },
         Instant::ZERO,
@@ -241,7 +241,7 @@ fn a_server_takes_messages_from_their_sessions_no_sooner_than_its_link_needs_the
         sessions.send(Instant::ZERO, id, Message::binary(alloc::vec![0; 10_000])).expect("room");
     }
     let mut sent = 0;
-    // Two are more than 16 KiB, and after each that leaves there is room for one.
+    // Two are more than 16 KiB, and each one that leaves makes room for another.
     for expected in [2, 2, 2] {
         sessions.serve(Instant::ZERO, LINK, &mut server);
         assert!(!sessions.serve(Instant::ZERO, LINK, &mut server), "there is no more room");
@@ -254,8 +254,8 @@ fn a_server_takes_messages_from_their_sessions_no_sooner_than_its_link_needs_the
     }
 }
 
-/// Sends for so many bytes with a file, and from some place on with messages, that never end; which frames went, by their
-/// first byte.
+/// Sends this many bytes of a file and, from some point on, of messages, neither of which ever ends; returns which
+/// frames left, by their first byte.
 fn shared(message: usize, alone: usize, most: usize) -> Vec<(u8, usize)> {
     let now = Instant::ZERO;
     let (mut client, mut server, mut sessions) = pair(true, true);

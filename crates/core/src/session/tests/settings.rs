@@ -73,13 +73,13 @@ fn no_number_of_a_server_keeps_messages_from_crossing_on_one_link_or_on_the_next
     }
 }
 
-/// A client, and a server with the settings that these sessions have.
+/// A client, and a server whose sessions have these settings.
 fn talk_of(client: messages::Config, sessions: SessionsConfig) -> Talk {
     let config = |messages| Config { messages: Some(messages), ..Config::default() };
     pair_with(config(client), config(sessions.session), sessions)
 }
 
-/// The link is cut without a word, and the next one is there.
+/// The link is cut without a word, and the next one is up.
 fn relink((client, server, sessions): &mut Talk, config: SessionsConfig, now: Instant) {
     lose_link(client, now);
     sessions.handle_link_down(now, LINK, false);
@@ -88,7 +88,7 @@ fn relink((client, server, sessions): &mut Talk, config: SessionsConfig, now: In
     client.handle_link_up(now, None);
     server.handle_link_up(now, None);
     sessions.handle_link_up(now, LINK, b"");
-    // What is said before the client knows whether its session is still there may come back.
+    // What is sent before the client knows whether its session still exists may be returned.
     settle_at(now, client, server, sessions);
 }
 
@@ -127,7 +127,7 @@ fn two_cross((client, server, sessions): &mut Talk, mut now: Instant) -> Result<
     Err(format!("{up} went up and {down} down: {:?}", events(client)))
 }
 
-/// Each number of what makes a client dial.
+/// Each of the numbers that make a client dial.
 const OF_DIALS: [(&str, Set<Config>); 11] = [
     ("base", |config, most| config.reconnect.base = time(most)),
     ("cap", |config, most| config.reconnect.cap = time(most)),

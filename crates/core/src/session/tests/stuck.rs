@@ -1,4 +1,4 @@
-//! Links that open, on which nothing gets across: what a client with a limit of time makes of them.
+//! Links that open but carry nothing: what a client with a time limit does about them.
 
 use super::*;
 use crate::messages;
@@ -6,13 +6,13 @@ use crate::transfer::Failure;
 use alloc::string::{String, ToString as _};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// So long it takes to find a dead link, and no try begins later than that.
+/// How long it takes to find a dead link, and the time after which no dial may begin.
 const DEAD: Duration = Duration::from_secs(40);
 const LIMIT: Duration = Duration::from_secs(120);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Links of a client come and go for an hour. On each, what `meet` does gets across, and nothing after that, until the link is
-/// found dead. Says why the client gives up, and when.
+/// Links of a client come and go for an hour. On each, what `meet` does arrives, and nothing after that, until the link
+/// is found dead. Returns why the client gives up, and when.
 fn links(begin: impl Fn(&mut Session), meet: impl Fn(&mut Pair)) -> Option<(String, Duration)> {
     let mut pair = Pair::new();
     let mut config = Config { messages: Some(messages::Config::default()), ..Config::default() };
@@ -50,7 +50,7 @@ fn links(begin: impl Fn(&mut Session), meet: impl Fn(&mut Pair)) -> Option<(Stri
     None
 }
 
-/// The client gives up in time, and says why.
+/// The client gives up in time, and reports why.
 fn given_up(begin: impl Fn(&mut Session), meet: impl Fn(&mut Pair)) {
     let (why, at) = links(begin, meet).expect("it goes on for ever");
     assert!(why.starts_with("connections open, but nothing has got across for "), "{why}");
@@ -66,7 +66,7 @@ fn asks(session: &mut Session) {
     session.transfers_mut().request(Instant::ZERO, ID, name).expect("new");
 }
 
-/// The receiver says that it takes it, and `answer`s nothing else.
+/// The receiver accepts the file, and answers nothing else.
 fn take(pair: &mut Pair, of_server: bool) {
     pair.settle();
     let session = if of_server { &mut pair.server.1 } else { &mut pair.client.1 };
@@ -75,7 +75,7 @@ fn take(pair: &mut Pair, of_server: bool) {
     pair.settle();
 }
 
-/// The client sends a chunk, of which nobody hears.
+/// The client sends a chunk, which is lost.
 fn send(pair: &mut Pair) {
     let chunk = Bytes::from(alloc::vec![7; 4096]);
     pair.client.1.transfers_mut().provide(pair.now, ID, 0, chunk);
@@ -185,7 +185,7 @@ fn a_server_that_asks_for_time_gets_it() {
 fn a_server_that_is_at_work_is_waited_for() {
     let end = links(offers, |pair| {
         pair.settle();
-        // It looks at what it has of the file.
+        // It checks what it has of the file.
         for _ in 0..6 {
             pair.now += 10 * SECOND;
             pair.server.1.handle_timeout(pair.now);

@@ -1,4 +1,4 @@
-//! A client whose session of messages somebody has resumed on another link.
+//! A client whose message session somebody has resumed on another link.
 
 use super::*;
 use crate::closing::{self, Closing, Evidence, Why};
@@ -11,7 +11,7 @@ fn speaking() -> Config {
     Config { messages: Some(messages::Config::default()), ..Config::default() }
 }
 
-/// A link that the server has closed in these words.
+/// A link that the server has closed with this reason.
 fn closed(reason: &str) -> Disconnect {
     let close = Close::new(CloseCode::NORMAL, reason).expect("short");
     let mut closing = Closing::new(closing::Config::default(), Role::Client, NOW);
@@ -20,7 +20,7 @@ fn closed(reason: &str) -> Disconnect {
     closing.poll_disconnect(&Evidence::default()).expect("it has ended")
 }
 
-/// What a client with these settings does after such an end, and what it tells of it.
+/// What a client with these settings does after such an end, and what it reports about it.
 fn after(config: Config, reason: &str) -> (bool, Retry) {
     let mut client = Session::client(config, SEED, NOW);
     client.handle_link_up(NOW, None);
@@ -87,7 +87,7 @@ impl Near {
         }
     }
 
-    /// Whether the server has closed its link; the client hears of that.
+    /// Whether the server has closed its link; the client learns of that.
     fn is_overtaken(&mut self, sessions: &mut Sessions) -> bool {
         self.settle(sessions);
         let Some(close) = self.far.poll_close() else { return false };
@@ -97,7 +97,8 @@ impl Near {
     }
 }
 
-/// Each shows at once that it has heard its epoch, so whoever comes with an older one hears that it has lost the session.
+/// Each shows at once that it knows its epoch, so one that comes with an older epoch learns that it has lost the
+/// session.
 #[test]
 fn two_copies_of_a_client_do_not_take_the_session_from_each_other_for_ever() {
     let mut sessions = Sessions::new(SessionsConfig::default(), SEED, NOW);
@@ -105,7 +106,7 @@ fn two_copies_of_a_client_do_not_take_the_session_from_each_other_for_ever() {
     let mut links = 2;
     for _ in 0..10 {
         for near in [&mut one, &mut other] {
-            // Whoever was refused asks again, by a name of its own.
+            // A client that was refused asks again under a name of its own.
             near.client.handle_timeout(NOW + Duration::from_secs(2));
             if near.is_overtaken(&mut sessions) {
                 links += 1;

@@ -1,11 +1,12 @@
-//! A host that does not look at what its session tells.
+//! A host that ignores the events of its session.
 
 use super::messages::{pair_with, settle_at};
 use super::*;
 use crate::messages::SessionsConfig;
 use crate::transfer::Failure;
 
-/// Has a client offer so many files and cancel each. Why the server leaves, whose host looks at its events or does not.
+/// Has a client offer this many files and cancel each. Returns why the server leaves, depending on whether its host
+/// looks at its events.
 fn left_after(offers: u64, looks: bool) -> Option<Close> {
     let config = (Config::default(), Config::default());
     let (mut client, mut server, mut sessions) = pair_with(config.0, config.1, SessionsConfig::default());
@@ -19,7 +20,7 @@ fn left_after(offers: u64, looks: bool) -> Option<Close> {
         settle_at(now, &mut client, &mut server, &mut sessions);
         events(&mut client);
         if looks {
-            // Something is always left.
+            // Something always remains.
             while server.events.len() > 1 {
                 server.poll_event();
             }

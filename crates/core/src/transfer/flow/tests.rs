@@ -15,12 +15,12 @@ struct Path {
     bytes_per_second: u64,
     latency: Duration,
     free_at: Instant,
-    /// How many bytes a shaper lets pass at once before it holds the path to its rate.
+    /// How many bytes a shaper lets through at once before it holds the path to its rate.
     bucket: u64,
     flying: VecDeque<(Instant, Stamp, u64)>,
     delivered: u64,
     most_in_flight: u64,
-    /// How many chunks are sent at most, if the source is the narrow place.
+    /// How many chunks are sent at most, if the source is the bottleneck.
     source: u64,
 }
 
@@ -41,7 +41,7 @@ impl Path {
         }
     }
 
-    /// The line takes nothing for a while.
+    /// The line accepts nothing for a while.
     fn stall(&mut self, time: Duration) {
         self.free_at = self.free_at.max(self.now) + time;
     }
@@ -76,7 +76,8 @@ fn what_a_shaper_lets_pass_at_first_is_no_measure_of_the_path() {
             let mut path = Path::new(mbit * 125_000, Duration::from_micros(500));
             path.bucket = bucket;
             path.run(Duration::from_secs(10));
-            // Before a second answer shows the pace, no more than the first window, and as much again as was let pass.
+            // Before a second answer shows the rate, no more than the first window, plus as much again as was let
+            // through.
             let start = (64 << 10) + bucket + u64::from(MIN_CHUNK);
             let steady = mbit * 125_000 / 5 + u64::from(MIN_CHUNK);
             let (most, bound) = (path.most_in_flight, start.max(steady));
@@ -191,7 +192,7 @@ fn a_window_that_nobody_uses_does_not_grow() {
     let mut path = Path::new(125_000_000, Duration::from_millis(10));
     path.source = 1;
     path.run(Duration::from_secs(5));
-    // One chunk a round trip is all that there was to see, and a ping of 20 ms leaves room for three more.
+    // One chunk per round trip was all there was to see, and a ping of 20 ms leaves room for three more.
     let carried = u64::from(path.flow.chunk());
     assert!(path.flow.window() <= 5 * carried, "{} of {carried}", path.flow.window());
 }
@@ -214,9 +215,9 @@ fn a_path_that_slows_down_gets_a_small_window_as_soon_as_its_answers_say_so() {
     let mut path = Path::new(12_500_000, Duration::from_millis(15));
     path.run(Duration::from_secs(10));
     path.bytes_per_second = 625_000;
-    // Two chunks of the old size, and one more to notice.
+    // Two chunks of the old size, plus one until it is noticed.
     path.run(Duration::from_secs(4));
-    // What the path now carries in 80 ms and twice a chunk, and some slack.
+    // What the path now carries in 80 ms, plus two chunks and some slack.
     assert!(path.flow.window() < 160 * 1024, "{}", path.flow.window());
 }
 
@@ -302,7 +303,7 @@ fn the_window_outgrows_the_rate_after_a_round_that_used_it_and_met_no_queue() {
 
 #[test]
 fn a_path_has_slowed_down_if_less_than_six_tenths_come_out_of_a_long_queue() {
-    // 250 ms are what is allowed, 100 ms more and half a round trip; where something was lost, it may be two more.
+    // 250 ms are allowed, plus 100 ms and half a round trip; where something was lost, it may be two more.
     for (short, queueing, bunched, falls) in [
         (599_000, 251, false, true),
         (600_000, 251, false, false),

@@ -36,7 +36,7 @@ fn what_is_written_is_what_is_read() {
         entry(Kind::Folder, "2026"),
         beach,
         entry(Kind::Folder, "2026/empty"),
-        // Ascending in its folder, though "2026-x" comes before "2026/…" as a whole.
+        // In ascending order within its folder, though "2026-x" as a whole comes before "2026/…".
         entry(Kind::File, "2026-x"),
         entry(Kind::File, "文件"),
     ];
@@ -154,7 +154,7 @@ fn lengths_that_no_disk_has_do_no_harm() {
 }
 
 proptest! {
-    /// Of names and folders in any order, only those are taken whose entries are in their places.
+    /// Of names and folders in any order, only those whose entries are in the right place are accepted.
     #[test]
     fn what_is_taken_has_unique_names_in_folders(lines in proptest::collection::vec((any::<bool>(), "[ab](/[ab]){0,2}"), 0..8)) {
         let mut writer = ListingWriter::new(0, None);

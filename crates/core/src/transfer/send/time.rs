@@ -26,7 +26,8 @@ impl Outgoing {
         }
     }
 
-    /// Since when the peer is waited for, and was not heard of: in pauses, and where somebody has asked for time, nobody is.
+    /// Since when it has been waiting for its peer without news; `None` if it is not: in pauses, and while somebody has
+    /// asked for time.
     pub(in crate::transfer) fn awaits_since(&self) -> Option<Instant> {
         let waits = match self.state {
             State::Offered { .. } | State::Finishing { .. } => true,
@@ -36,7 +37,7 @@ impl Outgoing {
         waits.then_some(self.heard)
     }
 
-    /// Whether nothing is left to be sent but the FIN, whose digest takes its time, or nothing that the source has given.
+    /// Whether all that is left is the FIN, whose digest takes time, or bytes that the source has not delivered yet.
     pub(super) fn is_working(&self) -> bool {
         match self.state {
             State::Sending { have: Have::Present, .. } => true,

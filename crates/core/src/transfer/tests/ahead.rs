@@ -16,7 +16,7 @@ fn opened(end: &mut Scripted) -> Vec<u32> {
     end.say().into_iter().filter_map(handle).collect()
 }
 
-/// A sender of a hundred files of this length, or of an unknown one, on its second link. The first four have left.
+/// A sender of a hundred files of this length, or of unknown length, on its second link. The first four have left.
 fn sender(length: Option<u64>) -> Scripted {
     let mut sender = Scripted::client();
     let offer = |n| Offer { length, ..Offer::new(id(n), name("file"), 0) };
@@ -28,7 +28,7 @@ fn sender(length: Option<u64>) -> Scripted {
     sender
 }
 
-/// The same with files that are asked for.
+/// The same with files that are requested.
 fn receiver() -> Scripted {
     let mut receiver = Scripted::client();
     (1..=100).for_each(|n| receiver.0.request(Instant::ZERO, id(n), name("file")).expect("new"));

@@ -12,12 +12,12 @@ fn asking() -> Scripted {
     receiver
 }
 
-/// Whether a file is asked for at this time, without a timer that rings.
+/// Whether a file is requested at this time, without a timer that fires.
 fn asks(receiver: &mut Scripted, now: Instant) -> bool {
     receiver.say_at(now).iter().any(|frame| matches!(frame, Frame::Request(..)))
 }
 
-/// The same, if a timer rings then.
+/// The same, if a timer fires then.
 fn asks_on_time(receiver: &mut Scripted, now: Instant) -> bool {
     receiver.0.handle_timeout(now);
     asks(receiver, now)
@@ -227,7 +227,7 @@ fn a_download_that_stalls_is_put_off_before_it_is_asked_for_again() {
     assert!(asks_on_time(&mut receiver, stalled + Duration::from_secs(1)));
 }
 
-/// What an earlier process has kept of a file, with a byte that its disk has damaged.
+/// What an earlier process has stored of a file, with a byte that its disk has damaged.
 fn with_a_damaged_part() -> World {
     let mut world = World::new();
     let mut data = contents(1, 300_000);

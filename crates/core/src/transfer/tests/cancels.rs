@@ -209,7 +209,7 @@ fn a_file_that_is_sent_again_before_its_part_is_discarded_begins_anew() {
         })
         .collect();
     assert_eq!(modes, [Mode::Restart]);
-    // Only the first time: what comes from then on is gone on with.
+    // Only the first time: what arrives from then on is continued.
     world.client.told.clear();
     while world.client.told.is_empty() {
         world.poll_messages();
@@ -241,7 +241,7 @@ fn a_download_is_cancelled_before_it_has_begun() {
         begin(&mut world, false);
         if linked {
             world.link_up();
-            // REQUEST is out.
+            // The REQUEST has left.
             while world.poll_messages() {}
         }
         assert!(world.client.transfers.cancel(world.now, id(1), part));
@@ -284,7 +284,7 @@ fn a_part_to_be_discarded_is_named_to_go_on_with_and_on_a_good_link_only() {
         assert_eq!(offers(&mut world), []);
         world.cut();
         world.link_up();
-        // It may have expired, and then nothing must be started for it.
+        // It may have expired, and then nothing may be started for it.
         assert_eq!(offers(&mut world), [Mode::Attach]);
     }
 }
@@ -299,7 +299,7 @@ fn what_the_peer_asked_for_and_was_not_offered_is_refused_by_a_cancel() {
             while world.poll_messages() | world.deliver(true) {}
             assert!(world.server.transfers.is_requested(id(1)));
             if found {
-                // Its source is there, and the offer waits for its turn.
+                // Its source exists, and the offer waits for its turn.
                 while world.server.carry_out_one(world.now) {}
             }
             world.server.effects.clear();

@@ -8,7 +8,7 @@ use crate::Rng;
 use bytes::Bytes;
 use std::vec::Vec;
 
-/// A chunk of a file, as it comes with one bit of its payload turned.
+/// A chunk of a file as it arrives with one bit of its payload flipped.
 fn damaged(offset: u64, len: usize) -> Bytes {
     let data = Data { offset, seq: 0, payload: Bytes::from(contents(0, len)) };
     let mut bytes = Frame::Data(1, data).encode().into_bytes().to_vec();
@@ -25,7 +25,7 @@ fn receiving() -> Scripted {
 }
 
 impl Scripted {
-    /// A damaged chunk comes; whether the sender is asked to go back.
+    /// A damaged chunk arrives; returns whether the sender is asked to go back.
     fn hear_damaged(&mut self, offset: u64, len: usize) -> Option<wire::Rewind> {
         self.0.handle_message(Instant::ZERO, damaged(offset, len));
         rewind(&self.say())
@@ -42,7 +42,7 @@ fn eight_damaged_chunks_without_a_good_one_between_them_end_a_transfer() {
     receiver.hear_data(1, 0, 1000);
     for _ in 0..7 {
         assert_eq!(receiver.hear_damaged(1000, 500), Some(wire::Rewind::Corrupt));
-        // This one was under way behind it, and brings nothing.
+        // This one was under way behind it, and is useless.
         receiver.hear_data(1, 1500, 500);
     }
     receiver.0.handle_message(Instant::ZERO, damaged(1000, 500));
@@ -87,7 +87,7 @@ fn what_is_lost_when_the_sender_has_gone_back_is_asked_for_again() {
     receiver.hear_data(1, 500, 500);
     receiver.hear_data(1, 1000, 500);
     assert_eq!(rewind(&receiver.say()), None);
-    // The handle of the first was damaged, so nobody knows of it.
+    // The handle of the first one was damaged, so nobody knows about it.
     receiver.hear_data(1, 100, 100);
     assert_eq!(rewind(&receiver.say()), Some(wire::Rewind::Gap));
     receiver.hear_data(1, 200, 100);
@@ -164,10 +164,10 @@ fn a_link_that_damages_data_is_left_when_nothing_is_answered_any_more() {
     }
 }
 
-/// Bytes that pass a place where some are damaged.
+/// Bytes that pass a place at which some are damaged.
 struct Damager {
     rng: Rng,
-    /// How many bytes lie between two damaged ones on the average.
+    /// How many bytes there are between two damaged ones, on average.
     distance: u64,
     left: u64,
 }
@@ -193,8 +193,8 @@ impl Damager {
     }
 }
 
-/// Sends a file over a path that damages bytes behind the first `from` of each message, and of both directions only if
-/// `both`. A link that was ended by that is followed by another one, up to a number. Returns how many links there were.
+/// Sends a file over a path that damages bytes after the first `from` of each message, in both directions only if
+/// `both`. If that ends a link, another one follows, up to a limit. Returns how many links there were.
 fn send(world: &mut World, data: Vec<u8>, damager: &mut Damager, from: usize, both: bool) -> u32 {
     world.send(id(1), "file", data);
     world.link_up();
@@ -230,10 +230,10 @@ fn send(world: &mut World, data: Vec<u8>, damager: &mut Damager, from: usize, bo
     panic!("no end: {:?} {:?}", world.client.told, world.server.told);
 }
 
-/// After this many links a client gives up.
+/// After this many links, a client gives up.
 const MOST_LINKS: u32 = 300;
 
-/// How many bytes of a file of this length came more than once over a path that damages chunks, and nothing else.
+/// How many bytes of a file of this length arrived more than once over a path that damages chunks and nothing else.
 fn resent(len: usize, distance: u64) -> u64 {
     let (mut world, data) = (World::new(), contents(1, len));
     send(&mut world, data.clone(), &mut Damager::new(1, distance), 24, false);

@@ -9,7 +9,7 @@ use std::vec::Vec;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How often, and for how long, a file is offered that comes to this each time it has arrived in part.
+/// How often, and for how long, a file is offered to which this happens each time after it has arrived in part.
 fn offered(code: Code, retry_after: Duration) -> (usize, Duration) {
     let mut world = World::new();
     world.send(id(1), "file", contents(7, 200_000));
@@ -49,7 +49,7 @@ fn a_full_disk_that_lets_each_try_begin_is_given_up_after_its_time() {
     assert!(took >= most && took < most + Duration::from_secs(30), "{took:?}");
 }
 
-/// A file of this many bytes whose receiver writes nothing for this long, or until it gives up.
+/// A file of this many bytes, whose receiver writes nothing for this long, or until it gives up.
 fn hanging(length: usize, time: Duration) -> World {
     let mut world = World::new();
     world.send(id(1), "file", contents(7, length));
@@ -77,7 +77,7 @@ fn was_put_off(world: &World) -> bool {
 
 #[test]
 fn a_disk_that_takes_nothing_for_minutes_costs_no_try() {
-    // One that waits for credit, and one whose FIN is there.
+    // One that waits for credit, and one whose FIN has arrived.
     for length in [20_000_000, 200_000] {
         let mut world = hanging(length, 580 * SECOND);
         assert!(!was_put_off(&world), "{:?} {:?}", world.client.told, world.server.told);

@@ -34,7 +34,7 @@ fn whatever_of_a_file_is_there_already_nobody_waits_for_another_try() {
             world.server.disk.insert(id(1), Part { data, safe, epoch: 1, committed: false });
             world.send(id(1), "file", contents(7, len));
             world.link_up();
-            // All of that comes before the file is open.
+            // All of this arrives before the file is open.
             world.say_all_unasked();
             while world.deliver(true) {}
             world.run(Duration::from_secs(5));
@@ -203,7 +203,7 @@ fn a_receiver_without_an_answer_is_given_up_after_a_few_tries() {
     world.send(id(1), "file", contents(7, 200_000));
     world.link_up();
     world.settle();
-    // From here on nothing reaches the client, although its link is up.
+    // From here on, nothing reaches the client, although its link is up.
     world.client.told.clear();
     world.send(id(2), "other", contents(8, 200_000));
     for _ in 0..200 {
@@ -298,7 +298,7 @@ fn what_is_read_ahead_for_many_large_files_is_bounded_together() {
         world.send(id(n), &std::format!("file {n}"), contents(n, 2_000_000));
     }
     world.link_up();
-    // Everything but the reading happens.
+    // Everything happens except reading.
     let mut asked = vec![];
     for _ in 0..10_000 {
         let moved = world.poll_messages() | world.deliver(true) | world.deliver(false);

@@ -13,7 +13,7 @@ fn what_a_sender_has_sent_before_it_went_back_twice_may_be_acknowledged() {
     sender.read();
     let first = sender.0.poll_message(Instant::ZERO, 1).expect("a chunk");
     let end = first.body.len() as u64;
-    // Two damaged chunks that followed each other: the second answer finds the first already obeyed.
+    // Two consecutive damaged chunks: the second answer finds that the first has already been obeyed.
     sender.hear_ack(0, Some(wire::Rewind::Corrupt));
     sender.read();
     assert!(sender.0.poll_message(Instant::ZERO, 1).is_some());
@@ -133,7 +133,7 @@ fn what_waiting_does_not_help_here_ends_what_was_asked_for() {
     receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
     receiver.say();
     receiver.hear_offer(2, 1, 1000);
-    // One that another link might mend is an application's own decision all the same.
+    // Another link might cure this failure, but the application has decided.
     receiver.0.fail(Instant::ZERO, id(1), Failure::local(Code::Internal, "no"));
     assert!(matches!(receiver.events()[..], [.., Event::Failed { .. }]));
     assert!(receiver.0.is_empty());
@@ -187,7 +187,7 @@ fn a_request_that_is_taken_back_is_taken_back_at_the_peer_too() {
     receiver.say();
     receiver.0.fail(Instant::ZERO, id(1), Failure::local(Code::Cancelled, ""));
     assert_eq!(cancelled(&receiver.say()), Some(Code::Cancelled));
-    // The peer's answer has crossed it.
+    // The peer's answer crossed it on the way.
     receiver.hear(Frame::Cancel(1, cancel(Code::NotFound, Duration::ZERO)));
     assert!(matches!(receiver.events()[..], [Event::Failed { .. }]));
 }
@@ -196,11 +196,11 @@ fn a_request_that_is_taken_back_is_taken_back_at_the_peer_too() {
 fn a_peer_that_asks_and_does_not_listen_is_left() {
     let mut victim = Scripted::server();
     for n in 0..1_000_000 {
-        // Not so fast that it would be too much for that reason.
+        // Not so fast that it would be too many for that reason.
         let now = Instant::from_millis(2 * n);
         victim.0.handle_message(now, Frame::Probe(n).encode().into_bytes());
         if let Some(Event::Broken { code: Code::Protocol, .. }) = victim.0.poll_event() {
-            // As many as eight for each transfer that may be open, and some more.
+            // Up to eight for each transfer that may be open, plus some.
             return assert_eq!(n, 8 * u64::from(Config::default().max_transfers) + 1024 + 1);
         }
         assert!(n < 100_000, "answers are piled up without end");
@@ -303,7 +303,7 @@ fn many_transfers_share_the_memory_of_a_link_however_they_come() {
     }
     assert!(promised <= config.link_credit + 200 * wire::INITIAL_CREDIT, "{promised} bytes");
     assert_eq!(receiver.0.promised(), promised);
-    // What ends gives back its share.
+    // A transfer that ends returns its share.
     for n in 0..200u8 {
         receiver.hear(Frame::Cancel(2 * u32::from(n) + 1, cancel(Code::Cancelled, Duration::ZERO)));
     }

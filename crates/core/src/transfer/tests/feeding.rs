@@ -9,7 +9,7 @@ use std::vec::Vec;
 /// Whose limit it is: the sender's, or the receiver's.
 const ENDS: [Role; 2] = [Role::Client, Role::Server];
 
-/// A client that sends files of these lengths and priorities, where one end takes or gives 200 kB a second.
+/// A client that sends files with these lengths and priorities, where one end limits the rate to 200 kB per second.
 fn sending(limited: Role, files: &[(usize, u16)]) -> (World, Vec<TransferId>) {
     let limit = |role| if role == limited { Some(200_000) } else { None };
     let mut world = World::with(Config { limit_rate: limit(Role::Server), ..Config::default() });
@@ -82,7 +82,7 @@ fn who_waits_behind_the_last_bytes_of_another_file_is_given_credit_in_time() {
         receiver.hear_data(handle, 0, 65_536);
     }
     receiver.say();
-    // Neither sender can say anything more.
+    // Neither sender can send anything more.
     let mut given = Vec::new();
     let mut now = Instant::ZERO;
     while now < Instant::from_secs(2) {
@@ -142,7 +142,7 @@ fn who_comes_when_the_limit_allows_more_does_not_overtake_who_waits() {
     let mut receiver = two_hungry();
     let now = Instant::from_secs(1);
     receiver.hear_at(now, Frame::Offer(5, plain_offer(id(3), "file", 1 << 30)));
-    // It continues behind everything that could have been sent before it was accepted.
+    // It continues after everything that could have been sent before it was accepted.
     let answer = Answer::Take { from: 100_000, prefix: Digest::of(b""), epoch: 1, expires: None };
     receiver.0.answer(now, id(3), answer);
     assert_eq!(credits(receiver.say_at(now)), [(5, 100_000), (1, 65_536 + 50_000)]);
@@ -165,8 +165,8 @@ fn credit_that_was_given_is_not_taken_back_when_others_come() {
     assert_eq!(credits(receiver.say()), [(1, 3 << 20)]);
 }
 
-/// As many files of 64 KiB as a client begins before it has heard the server's HELLO, to a server with this limit. How
-/// long all take, how many are put off, and how much is sent twice.
+/// A client begins as many files of 64 KiB as it can before the server's HELLO arrives, with a server that has this
+/// limit. Returns how long all of them take, how many are put off, and how much is sent twice.
 fn unasked(limit: u64) -> (Duration, usize, u64) {
     let mut world = World::with(Config { limit_rate: Some(limit), ..Config::default() });
     world.client = End::new(Role::Client, Config::default());
@@ -179,7 +179,7 @@ fn unasked(limit: u64) -> (Duration, usize, u64) {
     }
     world.link_up();
     let start = world.now;
-    // It says all that it can before it hears anything.
+    // It sends everything it can before anything arrives.
     loop {
         let said = world.client.transfers.poll_message(start, 1);
         if said.is_none() && !world.client.carry_out_one(start) {
@@ -265,7 +265,7 @@ fn who_waits_for_credit_hears_the_same_again_before_it_takes_that_for_silence() 
         let said = receiver.say_at(now);
         told.extend(credits(said).into_iter().map(|(_, credit)| (seconds, credit)));
     }
-    // What is safe; twice the same; and, when all is paid for, a kibibyte more.
+    // What is safe, twice the same, and, when everything is paid for, a kibibyte more.
     assert_eq!(told, [(1, 65_536), (21, 65_536), (41, 65_536), (61, 65_536)]);
 }
 
@@ -285,7 +285,7 @@ fn a_low_limit_invites_no_more_files_than_it_can_pay_for_while_somebody_waits() 
     }
 }
 
-/// A server that takes 10 kB a second and has files of these lengths, which came unasked and are not paid for.
+/// A server that accepts 10 kB per second, and has files of these lengths, which arrived unasked and are not paid for.
 fn owing(files: &[u64]) -> Scripted {
     let mut receiver = Scripted::new(Role::Server, Config { limit_rate: Some(10_000), ..Config::default() });
     for (n, length) in (1..).zip(files) {

@@ -33,7 +33,7 @@ fn a_folder_arrives_and_one_that_was_there_was_there_already() {
 #[test]
 fn nothing_of_a_folder_is_read_hashed_or_sent() {
     let mut world = World::new();
-    // There is no source that could be.
+    // There is no source that could be read.
     world.client.transfers.offer(world.now, Offer::folder(id(1), name("folder"))).expect("new");
     world.link_up();
     while world.poll_messages() | world.deliver(true) | world.deliver(false) {

@@ -13,11 +13,11 @@ use super::world::*;
 use bytes::Bytes;
 use std::vec::Vec;
 
-/// A server that a script of frames talks to.
+/// A server that is played against by a script of frames.
 struct Victim(Transfers);
 
 impl Victim {
-    /// One whose link is up, and who has heard nothing.
+    /// A server whose link is up and that has received nothing.
     fn linked(role: Role, config: Config) -> Self {
         let mut transfers = Transfers::new(role, config, Instant::ZERO);
         transfers.handle_link_up(Instant::ZERO, None);
@@ -54,7 +54,7 @@ impl Victim {
         self.hear(Frame::Offer(handle, plain_offer(id(n), "file", length)))
     }
 
-    /// An open transfer that takes bytes from 0 on.
+    /// An open transfer that accepts bytes from 0 on.
     fn with_transfer(length: u64) -> Self {
         let mut victim = Self::new();
         victim.offer(1, 1, length);
@@ -98,7 +98,7 @@ fn broken_because(frames: &[Frame]) -> Option<(Code, &str)> {
     })
 }
 
-/// The bytes of a message with its checksum put right after something was changed in it.
+/// The bytes of a message in which something was changed, with a correct checksum.
 fn resealed(mut bytes: Vec<u8>) -> Bytes {
     let end = bytes.len() - 4;
     let crc = crc32c::crc32c(&bytes[..end]);

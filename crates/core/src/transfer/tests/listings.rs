@@ -9,7 +9,7 @@ use std::vec::Vec;
 
 const TEXT: &[u8] = b"bowline listing 1 - 0\nf - 0 12 notes.txt\nend 1 0 0\n";
 
-/// A client that wants a listing, and a server that is asked for it on its first link.
+/// A client that wants a listing, and a server that is asked for one on its first link.
 fn asking(name: Option<SafeName>) -> World {
     let mut world = World::new();
     world.client.transfers.request_listing(world.now, id(1), name).expect("new");
@@ -17,7 +17,7 @@ fn asking(name: Option<SafeName>) -> World {
     world
 }
 
-/// Settles, while the server answers with an offer of this kind; what it was asked to list.
+/// Settles while the server answers with an offer of this kind; returns what it was asked to list.
 fn answer(world: &mut World, kind: Kind) -> Vec<Option<SafeName>> {
     let asked = RefCell::new(Vec::new());
     world.server.sources.insert(id(1), (name("listing"), TEXT.to_vec()));
@@ -114,7 +114,7 @@ fn who_lists_for_long_says_so() {
     assert_eq!(sender.say_at(due), [Frame::Finishing(1, wire::Phase::Verify)]);
 }
 
-/// A client whose question for a listing gets this for an answer every ten seconds; when it gives up, and why.
+/// A client whose request for a listing gets this answer every ten seconds; returns when it gives up, and why.
 fn given_up(answer: Option<&Frame>) -> (Instant, Failure) {
     let mut receiver = Scripted::client();
     receiver.0.request_listing(Instant::ZERO, id(1), None).expect("new");

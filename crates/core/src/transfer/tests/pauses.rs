@@ -145,7 +145,7 @@ fn what_is_paused_before_there_is_a_link_waits_without_a_deadline() {
 
 #[test]
 fn the_others_get_the_share_of_a_paused_one() {
-    // Credit for two and a half transfers, and two that are paused.
+    // Credit for two and a half transfers, two of which are paused.
     let config = Config { credit: 400_000, link_credit: 1_000_000, ..Config::default() };
     for client in [true, false] {
         let mut world = World::with(config.clone());
@@ -226,7 +226,7 @@ fn what_is_asked_for_no_more_is_not_paused_when_it_is_asked_for_again() {
     assert!(!server.0.is_paused(id(1)));
 }
 
-/// One end, and a peer that a script plays.
+/// One end, and a peer played by a script.
 struct Scripted(Transfers);
 
 impl Scripted {
@@ -237,7 +237,7 @@ impl Scripted {
             .collect()
     }
 
-    /// A server that takes a file on handle 1, with all credit for it.
+    /// A server that accepts a file on handle 1, with all the credit for it.
     fn receiver(length: u64) -> Self {
         let mut scripted = Self::linked(Role::Server);
         scripted.hear(Frame::Offer(1, plain_offer(id(1), "file", length)));
@@ -314,7 +314,7 @@ fn a_sender_answers_a_pause_once_and_believes_no_credit_from_before() {
     for _ in 0..100 {
         assert_eq!(sender.hear(pause(0, false)), [], "a flood is answered by nothing");
     }
-    // One that had not heard the answer yet.
+    // One that had not received the answer yet.
     assert_eq!(sender.hear(resume(0, 0)), []);
     assert_eq!(sender.hear(ack(sent, 5_000_000)), []);
     sender.read();
@@ -329,7 +329,7 @@ fn who_goes_back_after_a_pause_sends_nothing_before_there_is_new_credit() {
     let mut sender = Scripted::sender(1 << 20);
     sender.0.pause(Instant::ZERO, id(1));
     sender.0.resume(Instant::ZERO, id(1));
-    // It was on its way before the receiver heard of the pause.
+    // It was on its way before the receiver learned of the pause.
     let back = Ack { received: 0, durable: 0, credit: 1 << 20, last_seq: 0, hold_us: 0, rewind: None };
     let back = Ack { rewind: Some(wire::Rewind::Gap), ..back };
     sender.hear(Frame::Ack(1, back));
@@ -350,7 +350,7 @@ fn a_receiver_gives_credit_for_each_pause_that_it_has_heard() {
         panic!("{said:?}")
     };
     assert!(ack.credit > 1000);
-    // The answer to a pause that was taken back meanwhile.
+    // The answer to a pause that has since been withdrawn.
     let said = receiver.hear(pause(1000, true));
     assert!(matches!(said[..], [Frame::Resume(1, Resume { pauses: 2, .. }), Frame::Ack(..)]), "{said:?}");
 }

@@ -7,7 +7,7 @@ use super::world::*;
 use std::vec;
 use std::vec::Vec;
 
-/// Four files, offered or asked for.
+/// Four files, offered or requested.
 fn four(offers: bool) -> Scripted {
     let mut client = Scripted::client();
     for n in 1..=4 {
@@ -21,7 +21,7 @@ fn four(offers: bool) -> Scripted {
     client
 }
 
-/// The handles of what is offered or asked for, if a timer rings now.
+/// The handles of what is offered or requested if a timer fires now.
 fn opened(client: &mut Scripted, now: Instant) -> Vec<u32> {
     client.0.handle_timeout(now);
     let handle = |frame| match frame {
@@ -31,7 +31,7 @@ fn opened(client: &mut Scripted, now: Instant) -> Vec<u32> {
     client.say_at(now).into_iter().filter_map(handle).collect()
 }
 
-/// The peer is busy: for how long each of these is put off.
+/// The peer is busy; returns for how long each of these is put off.
 fn refuse(client: &mut Scripted, now: Instant, handles: &[u32], seconds: u64) -> Vec<u64> {
     for handle in handles {
         client.hear_at(now, Frame::Cancel(*handle, cancel(Code::Busy, Duration::from_secs(seconds))));

@@ -102,7 +102,7 @@ fn what_the_file_does_not_have_is_refused_once_with_both_numbers() {
     assert!(world.client.transfers.is_empty() && world.client.disk.is_empty());
 }
 
-/// What a client says to an offer that answers its request for bytes 100 to 199.
+/// What a client answers to an offer in response to its request for bytes 100 to 199.
 fn answered(change: impl Fn(&mut Offer)) -> World {
     let mut world = asking("100-199");
     world.settle_with(|effect, transfers, now| {

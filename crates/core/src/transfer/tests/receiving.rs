@@ -1,4 +1,5 @@
-//! What a receiver sends, and when: acknowledgements, credit, signs of work; and when it asks its disk for what.
+//! What a receiver sends, and when: acknowledgements, credit, and signs of work; and what it asks of its disk, and
+//! when.
 
 use super::super::wire::{Accept, Ack, Data, Frame, INITIAL_CREDIT, Pause, Phase, Whole};
 use super::super::*;
@@ -9,7 +10,7 @@ use std::vec::Vec;
 
 const CREDIT: u64 = 200_000;
 
-/// A server that takes a file of this length from the beginning on.
+/// A server that accepts a file of this length from its beginning.
 fn receiving(length: u64) -> Scripted {
     let mut receiver = Scripted::new(Role::Server, Config { credit: CREDIT, ..Config::default() });
     receiver.hear_offer(1, 1, length);
@@ -23,7 +24,7 @@ fn written(receiver: &mut Scripted, upto: u64) {
     receiver.0.written(Instant::ZERO, id(1), upto);
 }
 
-/// The credit that is acknowledged, if something is.
+/// The credit of the acknowledgement, if there is one.
 fn acknowledged(receiver: &mut Scripted) -> Option<u64> {
     receiver
         .say()
@@ -191,7 +192,7 @@ fn credit_around(receiver: &mut Scripted, n: u8, millis: u64, len: usize) -> [u6
 #[test]
 fn a_sender_that_is_far_gets_more_credit() {
     let (near, far) = (3 << 20, 8 << 20);
-    // What comes within the first 64 KiB may have left before the ACCEPT.
+    // What arrives within the first 64 KiB may have left before the ACCEPT.
     for (millis, len, ahead) in [(5, 65_537, near), (6, 65_537, far), (6, 65_536, near)] {
         let credit = credit_around(&mut Scripted::server(), 1, millis, len);
         assert_eq!(credit, [near, len as u64 + ahead], "{len} bytes after {millis} ms");
@@ -337,7 +338,7 @@ fn what_is_here_already_is_not_paid_for_under_a_limit_on_the_rate() {
             let (Frame::Accept(_, Accept { credit, .. }) | Frame::Ack(_, Ack { credit, .. })) = frame else {
                 continue;
             };
-            // It sends all that it may, and that is written at once.
+            // It sends everything it may, which is written at once.
             let start = credits.last().copied().unwrap_or(5_000_000);
             if credit == start {
                 continue;

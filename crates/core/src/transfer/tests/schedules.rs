@@ -9,7 +9,7 @@ use std::vec::Vec;
 /// How many schedules one run of the tests tries; each is named by its seed.
 const SCHEDULES: u64 = 400;
 
-/// Above this number are the ids of those who begin a pipe anew.
+/// Ids above this number are those of senders that begin a pipe again.
 const PIPES: u8 = 100;
 
 struct Schedule {
@@ -75,7 +75,7 @@ impl Schedule {
         match self.rng.next_u32() % 4 {
             0 | 1 => self.world.cut(),
             2 => {
-                // The server dies: what is not safe is gone.
+                // The server dies, and what is not safe is gone.
                 self.world.up.clear();
                 self.world.down.clear();
                 self.world.server.crash(Config { instance: [3; 16], ..self.world.config.clone() }, now);
@@ -85,7 +85,7 @@ impl Schedule {
                 // The client dies and is started again with the same ids.
                 self.world.cut();
                 self.world.client.crash(Config { instance: [4; 16], ..self.world.config.clone() }, now);
-                // What came through a pipe begins anew, as another transfer.
+                // What comes through a pipe begins again, as another transfer.
                 let pipe = self.files[0].0;
                 if !self.world.client.done(pipe) {
                     let [n, ..] = *pipe.as_bytes();
@@ -143,7 +143,7 @@ impl Schedule {
     }
 }
 
-/// Sends a file; the first one comes through a pipe, also if its process has died before.
+/// Sends a file. The first one comes through a pipe, even if its process has died before.
 fn begin(world: &mut World, which: TransferId, data: Vec<u8>) {
     if which == id(1) || which > id(PIPES) {
         world.send_pipe(which, &file(which), data);

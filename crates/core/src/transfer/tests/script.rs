@@ -6,7 +6,7 @@ use super::world::*;
 use bytes::Bytes;
 use std::vec::Vec;
 
-/// One end, and a peer that a script plays.
+/// One end, and a peer played by a script.
 pub(super) struct Scripted(pub(super) Transfers);
 
 impl Scripted {
@@ -62,7 +62,7 @@ impl Scripted {
         self.0.answer(Instant::ZERO, id(n), answer);
     }
 
-    /// A chunk of a file comes.
+    /// A chunk of a file arrives.
     pub(super) fn hear_data(&mut self, handle: u32, offset: u64, len: usize) {
         self.hear_data_at(Instant::ZERO, handle, offset, len);
     }
@@ -72,7 +72,7 @@ impl Scripted {
         self.hear_at(now, Frame::Data(handle, data));
     }
 
-    /// The link is gone, and there is another one, whose peer says HELLO.
+    /// The link is lost, and there is another one, whose peer sends its HELLO.
     pub(super) fn relink(&mut self) {
         self.0.handle_link_down(Instant::ZERO);
         self.0.handle_link_up(Instant::ZERO, None);
@@ -88,8 +88,8 @@ impl Scripted {
         scripted
     }
 
-    /// Sends a file of 1 MiB whose offer is accepted with so much credit, on handle 3: another was offered before it,
-    /// and is refused, so its beginning has not followed it unasked. Nothing has been read.
+    /// Sends a file of 1 MiB, whose offer is accepted with this much credit, on handle 3. Another file was offered
+    /// before it and is refused, so its beginning has not followed the offer unasked. Nothing has been read.
     pub(super) fn with_credit(credit: u64) -> Self {
         let mut scripted = Self::client();
         for n in [2, 1] {
@@ -102,7 +102,7 @@ impl Scripted {
         scripted
     }
 
-    /// Carries out the reads that are asked for.
+    /// Carries out the requested reads.
     pub(super) fn read(&mut self) {
         for event in self.events() {
             if let Event::Read { id, offset, len } = event {
@@ -119,7 +119,7 @@ impl Scripted {
     }
 }
 
-/// An ACCEPT from the beginning on.
+/// An ACCEPT from the beginning.
 pub(super) fn accept(credit: u64) -> Accept {
     Accept {
         resume: 0,

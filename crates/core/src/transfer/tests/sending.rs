@@ -14,7 +14,7 @@ use std::vec;
 use std::vec::Vec;
 
 impl Scripted {
-    /// Sends all that it can, with a receiver that acknowledges each chunk; how many bytes came.
+    /// Sends everything it can, with a receiver that acknowledges each chunk; returns how many bytes arrived.
     fn sent(&mut self) -> u64 {
         let mut received = 0;
         loop {
@@ -83,7 +83,7 @@ fn of_a_source_that_has_grown_only_what_was_offered_is_sent() {
     assert_eq!(sender.sent(), 100_000);
 }
 
-/// The lengths of the reads that are asked for.
+/// The lengths of the requested reads.
 fn reads(sender: &mut Scripted) -> Vec<usize> {
     let len = |event| if let Event::Read { len, .. } = event { Some(len) } else { None };
     sender.events().into_iter().filter_map(len).collect()
@@ -185,7 +185,7 @@ fn who_was_told_to_go_back_after_the_end_may_hear_that_it_was_not_necessary() {
     assert!(matches!(events[..], [Event::Done { length: 1000, .. }]), "{events:?}");
 }
 
-/// A timer rings, a little late; whether the transfer is put off for want of an answer.
+/// A timer fires, slightly late; returns whether the transfer is put off for lack of an answer.
 fn stalls_at(sender: &mut Scripted, seconds: u64) -> bool {
     let due = Instant::from_secs(seconds);
     assert_eq!(sender.0.poll_timeout(), Some(due));

@@ -8,7 +8,7 @@ use std::vec::Vec;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The least of everything that bounds something.
+/// The least of everything that limits something.
 fn least() -> Config {
     Config {
         max_chunk: 0,
@@ -28,7 +28,7 @@ fn least() -> Config {
     }
 }
 
-/// The most of it.
+/// The most of everything that limits something.
 fn most() -> Config {
     Config {
         max_chunk: u32::MAX,
@@ -71,7 +71,7 @@ fn whatever_the_settings_of_the_other_end_files_cross() {
     }
 }
 
-/// Ends that have no patience at all, beside one that has some and beside each other.
+/// Ends without any patience, with an end that has some and with each other.
 const PATIENCES: [[Duration; 2]; 3] = [
     [Duration::ZERO, Duration::from_secs(60)],
     [Duration::from_secs(60), Duration::ZERO],
@@ -128,7 +128,7 @@ fn a_peer_that_says_nothing_is_left_after_the_least_patience() {
 /// Sets one number to its least, or to its most.
 type Set = fn(&mut Config, bool);
 
-/// Each number that there is.
+/// Every number that there is.
 const NUMBERS: [(&str, Set); 15] = [
     ("max_chunk", |config, most| config.max_chunk = if most { u32::MAX } else { 0 }),
     ("credit", |config, most| config.credit = if most { u64::MAX } else { 0 }),
@@ -185,7 +185,7 @@ fn promises_without_limit_do_not_overflow() {
     for config in [most, by_command] {
         let mut server = Scripted::new(Role::Server, config);
         server.0.set_link_credit(u64::MAX);
-        // They are far, no length bounds what each may be promised, and who comes first is promised most.
+        // They are far away, nothing limits what each may be promised, and whoever comes first is promised most.
         let mut now = Instant::ZERO;
         for n in 1..=4 {
             let handle = 2 * u32::from(n) - 1;

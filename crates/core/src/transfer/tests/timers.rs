@@ -21,7 +21,7 @@ fn after_a_timer_no_deadline_is_over_even_if_a_fin_is_taken_back() {
     receiver.answer(now, id(1), Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None });
     hear(&mut receiver, chunk(0));
     receiver.written(now, id(1), 100);
-    // While a synchronisation is at work more is written, and the end comes before the middle.
+    // While a synchronisation is under way, more is written, and the end comes before the middle.
     hear(&mut receiver, chunk(100));
     receiver.written(now, id(1), 200);
     hear(&mut receiver, chunk(300));
@@ -67,7 +67,7 @@ fn who_asks_again_for_what_is_on_its_way_is_told_how_long_to_wait() {
     let mut sender = Transfers::new(Role::Server, Config::default(), now);
     sender.handle_link_up(now, None);
     let ask = |handle| Frame::Request(handle, asked(id(1), name("file")));
-    // It has waited for too long, and what it waited for comes when it has given up.
+    // It has waited for too long, and what it waited for arrives once it has given up.
     for frame in [hello(), ask(1), ask(3)] {
         sender.handle_message(now, frame.encode().into_bytes());
     }
@@ -78,7 +78,7 @@ fn who_asks_again_for_what_is_on_its_way_is_told_how_long_to_wait() {
         Frame::Cancel(3, cancel) => Some((cancel.code, cancel.retry_after)),
         _ => None,
     });
-    // Without a time it would tell its user that the file does not come.
+    // Without a time, it would tell its user that the file will not arrive.
     assert_eq!(refused, Some((Code::Busy, Duration::from_secs(1))));
 }
 
@@ -102,7 +102,7 @@ fn after_a_silence_of_the_source_the_peer_has_its_time_to_answer() {
     let patience = world.config.stall_timeout;
     assert_eq!(world.client.transfers.poll_timeout(), Some(world.now + patience));
 
-    // It has none for what it leaves unanswered because more follows.
+    // Nothing is due for what it leaves unanswered because more follows.
     world.now += patience / 2;
     world.client.transfers.provide(world.now, id(1), 5, Bytes::from_static(b"again"));
     while world.poll_messages() {}
@@ -116,7 +116,7 @@ fn who_waits_for_the_turns_of_others_says_that_it_is_there() {
     world.send(id(1), "file", contents(1, 1_000_000));
     world.link_up();
     world.settle();
-    // As many others share the rate as have their turns in five minutes.
+    // As many others share the rate as get their turns in five minutes.
     let turn = world.now + Duration::from_secs(300);
     world.client.transfers.hold_back(world.now, turn, world.now);
     world.run(Duration::from_secs(400));

@@ -12,7 +12,7 @@ use std::vec::Vec;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Sizes with an edge of something beside them: nothing, a chunk, the initial credit, the credit.
+/// Sizes around the edges: nothing, a chunk, the initial credit, the credit.
 const SIZES: [usize; 9] = [0, 1, 16_383, 16_384, 65_536, 65_537, 1 << 20, (1 << 20) + 1, 9_000_001];
 
 #[test]
@@ -58,7 +58,7 @@ fn a_pipe_loses_nothing_when_its_link_is_cut_again_and_again() {
 
 #[test]
 fn what_is_durable_is_released_and_never_asked_for_again() {
-    // The world looks at every read and every digest.
+    // The world checks every read and every digest.
     let mut world = World::with(Config { sync_bytes: 100_000, ..Config::default() });
     world.send_pipe(id(1), "pipe", contents(7, 3_000_000));
     world.link_up();
@@ -101,7 +101,7 @@ fn a_source_that_gives_nothing_for_hours_is_waited_for() {
         assert_eq!(world.server.disk[&id(1)].data.len(), 5 * hour);
         let later = world.now + Duration::from_secs(3600);
         while world.now < later && world.jump() {
-            // No read is answered meanwhile.
+            // Meanwhile, no read is answered.
             world.settle_with_pipe(b"", None);
         }
     }
@@ -267,8 +267,8 @@ fn of_a_pipe_that_breaks_nothing_is_kept() {
 }
 
 impl World {
-    /// Does everything that can be done without time passing. The client's reads are answered once with these bytes,
-    /// if there are any, and stay open after that, until the end.
+    /// Does everything that can be done without time passing. The client's reads are answered once with these bytes, if
+    /// there are any, and then remain open until the end.
     fn settle_with_pipe(&mut self, bytes: &'static [u8], mut end: Option<u64>) {
         let mut bytes = Some(bytes).filter(|bytes| !bytes.is_empty());
         for _ in 0..1_000_000 {
@@ -283,7 +283,7 @@ impl World {
                 };
                 bytes = None;
                 given = true;
-                // What the digest is taken of.
+                // The bytes of which the digest is computed.
                 let source = &mut self.client.sources.entry(id).or_insert((name("pipe"), vec![])).1;
                 source.extend_from_slice(data);
                 self.client.pipes.entry(id).or_default();

@@ -11,7 +11,7 @@ fn the_id_that_is_printed_is_not_the_id() {
     assert_eq!(printed.len(), 8);
     assert_eq!(debugged, format!("TransferId({printed})"));
     assert!(!printed.contains("a7a7"));
-    // It tells two transfers apart all the same.
+    // It still tells two transfers apart.
     assert_ne!(printed, TransferId::from_bytes([0xa8; 16]).to_string());
     assert_eq!(id.to_hex(), "a7".repeat(16));
 }

@@ -8,7 +8,7 @@ use alloc::string::ToString as _;
 use bytes::Bytes;
 use std::vec::Vec;
 
-/// What a disk holds of one transfer. `data` is written, the first `safe` bytes of it survive a crash.
+/// What a disk holds of one transfer: `data` is written, and its first `safe` bytes survive a crash.
 #[derive(Debug, Default)]
 pub(super) struct Part {
     pub(super) data: Vec<u8>,
@@ -23,16 +23,16 @@ pub(super) struct End {
     pub(super) transfers: Transfers,
     pub(super) sources: BTreeMap<TransferId, (SafeName, Vec<u8>)>,
     pub(super) disk: BTreeMap<TransferId, Part>,
-    /// How much of a source without a known end has been forgotten, since it is durable over there.
+    /// How much of a source without a known end has been forgotten, because it is durable at the receiver.
     pub(super) pipes: BTreeMap<TransferId, u64>,
-    /// Files that are there from elsewhere.
+    /// Files that came from elsewhere.
     pub(super) present: BTreeMap<SafeName, Vec<u8>>,
     pub(super) folders: BTreeSet<SafeName>,
     pub(super) effects: VecDeque<Event>,
     pub(super) told: Vec<Event>,
-    /// Bytes that wait to be written: memory that the credit bounds.
+    /// Bytes waiting to be written: memory that the credit limits.
     pub(super) most_unwritten: usize,
-    /// The most that was safe of a part that was thrown away.
+    /// The most that was safe of a part that was discarded.
     pub(super) discarded: u64,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn id(n: u8) -> TransferId {
     TransferId::from_bytes([n; 16])
 }
 
-/// What a scripted peer begins with.
+/// The HELLO of a scripted peer.
 pub(super) fn hello() -> Frame {
     Frame::Hello(Hello {
         min_version: 1,
@@ -55,7 +55,7 @@ pub(super) fn hello() -> Frame {
     })
 }
 
-/// Who asks for all of a file.
+/// The REQUEST for a whole file.
 pub(super) fn asked(id: TransferId, name: SafeName) -> wire::Request {
     wire::Request { id, what: What::Named(name), from: 0, to: u64::MAX, if_digest: None, again: false }
 }
@@ -145,7 +145,7 @@ impl End {
                     if rest.is_empty() {
                         return t.end(now, id, offset);
                     }
-                    // A pipe has now much, now little to give.
+                    // A pipe delivers sometimes much, sometimes little.
                     let some = rest.len().min(len).min(1 + (offset % 50_021) as usize);
                     return t.provide(now, id, offset, Bytes::copy_from_slice(&rest[..some]));
                 }
@@ -266,7 +266,7 @@ impl End {
     }
 }
 
-/// Two ends and what is on its way between them.
+/// Two ends, and what is on its way between them.
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) now: Instant,
@@ -300,7 +300,7 @@ impl World {
         self.client.transfers.offer(self.now, offer).expect("a new transfer");
     }
 
-    /// Offers what comes out of a pipe at the client.
+    /// Offers at the client what comes out of a pipe.
     pub(super) fn send_pipe(&mut self, which: TransferId, file: &str, data: Vec<u8>) {
         let offer = Offer::of_unknown_length(which, name(file));
         self.client.sources.insert(which, (name(file), data));
@@ -347,7 +347,7 @@ impl World {
         self.run_until(written);
     }
 
-    /// Runs without time passing until something is so.
+    /// Runs without time passing until this is true.
     pub(super) fn run_until(&mut self, is_so: impl Fn(&Self) -> bool) {
         for _ in 0..1_000_000 {
             if is_so(self) {
@@ -369,7 +369,7 @@ impl World {
         self.cut();
     }
 
-    /// Lets each end put one message on its way.
+    /// Lets each end send one message on its way.
     pub(super) fn poll_messages(&mut self) -> bool {
         let mut any = false;
         for (end, queue) in [(&mut self.client, &mut self.up), (&mut self.server, &mut self.down)] {
@@ -406,7 +406,7 @@ impl World {
         true
     }
 
-    /// Everything that the client can say before it has heard anything.
+    /// Everything that the client can send before it has received anything.
     pub(super) fn say_all_unasked(&mut self) {
         while self.poll_messages() | self.client.carry_out_one(self.now) {}
     }
@@ -424,7 +424,7 @@ impl World {
         panic!("live-lock");
     }
 
-    /// The same, with a server that answers effects by itself: those for which `answer` says false it carries out.
+    /// The same, with a server that answers effects itself; those for which `answer` returns false are carried out.
     pub(super) fn settle_with(&mut self, answer: impl Fn(&Event, &mut Transfers, Instant) -> bool) {
         for _ in 0..1_000_000 {
             let moved = self.poll_messages() | self.deliver(true) | self.deliver(false);

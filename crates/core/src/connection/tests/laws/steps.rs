@@ -10,9 +10,9 @@ pub(super) type Step = (u64, Op);
 #[derive(Clone, Debug)]
 pub(super) enum Op {
     Input(Vec<u8>),
-    /// The same, read into the place that is lent.
+    /// The same, read into the buffer that is lent.
     Read(Vec<u8>),
-    /// The transport takes this share of what there is.
+    /// The transport accepts this share of the output.
     Write(prop::sample::Index),
     WriteAll,
     Blocked,
@@ -34,7 +34,7 @@ pub(super) fn ends() -> impl Strategy<Value = End> {
     prop::sample::select(vec![End::Eof, End::Reset, End::WriteFailed, End::LocalAbort, End::ReadFailed])
 }
 
-/// Frames that make sense, mostly, as they come from a client.
+/// Mostly valid frames, as they come from a client.
 pub(super) fn input() -> impl Strategy<Value = Vec<u8>> {
     let first = prop::sample::select(vec![0x81, 0x82, 0x01, 0x02, 0x00, 0x80, 0x89, 0x8a, 0x82, 0x82, 0x89]);
     let payload = prop_oneof![
@@ -69,7 +69,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// How things stand when input comes.
+/// The situation when input arrives.
 pub(super) fn before() -> impl Strategy<Value = Vec<Op>> {
     prop::sample::select(vec![
         vec![],
@@ -87,7 +87,7 @@ pub(super) fn delivery() -> impl Strategy<Value = Delivery> {
     prop::sample::select(vec![Delivery::Whole, Delivery::Pieces])
 }
 
-/// Steps that lie from no time at all to several heartbeats apart; the last one may end everything.
+/// Steps with pauses from no time at all to several heartbeats; the last one may end everything.
 pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let pause = prop_oneof![4 => Just(0), 4 => 0..50_u64, 2 => 0..400_u64];
     let last = prop_oneof![Just(Op::Fail), Just(Op::Events), ends().prop_map(Op::End)];
@@ -122,7 +122,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// With each piece joined to the one before it that is not the last.
+    /// Each piece is joined to the one before it unless that was the last.
     pub(super) fn in_few_pieces(self) -> Self {
         let mut events: Vec<(Instant, Event)> = Vec::new();
         let mut open: Option<usize> = None;

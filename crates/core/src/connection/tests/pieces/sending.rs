@@ -109,8 +109,8 @@ fn an_echo_of_pieces_is_a_loop() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// However messages are cut into pieces, into writes and into reads: what arrives is what was sent, and it takes no
-    /// more memory than the receive buffer and one read.
+    /// However messages are cut into pieces, writes and reads: what arrives is what was sent, and it needs no more
+    /// memory than the receive buffer and one read.
     #[test]
     fn pieces_are_the_messages(
         messages in prop::collection::vec(
@@ -176,7 +176,7 @@ fn cut(message: &Message, whole: bool, cuts: &mut impl Iterator<Item = usize>) -
     let mut pieces = Vec::new();
     let mut at = 0;
     loop {
-        // Now and then one without bytes.
+        // Now and then an empty one.
         let len = if pieces.len() % 5 == 3 { 0 } else { cuts.next().unwrap_or(1) };
         let mut end = at + len.min(message.len() - at);
         let part = match message {
@@ -189,7 +189,7 @@ fn cut(message: &Message, whole: bool, cuts: &mut impl Iterator<Item = usize>) -
             Message::Binary(bytes) => Message::binary(bytes.slice(at..end)),
         };
         at = end;
-        // Some messages end with a piece that has nothing more.
+        // Some messages end with an empty piece.
         let is_last = at == message.len() && pieces.len() % 2 == 0;
         pieces.push(Piece { part, is_last });
         if is_last {

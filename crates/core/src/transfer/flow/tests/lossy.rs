@@ -13,7 +13,7 @@ struct Lossy {
     one_in: u32,
     dice: crate::Rng,
     free_at: Instant,
-    /// When all that was sent so far will have come in order.
+    /// When everything sent so far will have arrived in order.
     whole_at: Instant,
 }
 
@@ -45,7 +45,7 @@ impl Lossy {
     }
 }
 
-/// What part of the path is used, from its tenth second to its fortieth.
+/// Which share of the path is used from its tenth to its fortieth second.
 fn used(mbit: u64, rtt: u64, one_in: u32) -> f64 {
     let mut path = Lossy::new(mbit, rtt, one_in);
     let latency = path.latency;
@@ -76,7 +76,7 @@ fn a_far_path_that_loses_packets_is_used_for_the_most_part() {
 }
 
 /// How much has arrived after this many seconds through a transport that starts with ten packets per round trip, and
-/// doubles that in the next one if it was given that much: with our window, or with all that it accepts.
+/// doubles that in the next one if it was given that much: with our window, or with everything that it accepts.
 fn arrived(mut path: Lossy, secs: u64, has_window: bool) -> u64 {
     let rtt = path.latency * 2;
     let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(rtt));

@@ -5,13 +5,13 @@ use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-/// A line that carries the chunks of all senders in the order in which they left, and holds as many as come.
+/// A line that carries the chunks of all senders in the order in which they left, and holds any number of them.
 struct Line {
     bytes_per_second: u64,
     latency: Duration,
     free_at: Instant,
     senders: Vec<Sender>,
-    /// When an answer comes, or a sender begins, and which.
+    /// When an answer arrives or a sender begins, and which one.
     agenda: BinaryHeap<Reverse<(Instant, usize)>>,
 }
 
@@ -21,7 +21,7 @@ struct Sender {
 }
 
 impl Line {
-    /// Each sender begins half a second after the one before it, and knows the round trip of an empty line.
+    /// Each sender begins half a second after the previous one, and knows the round trip of an empty line.
     fn new(bytes_per_second: u64, latency: Duration, senders: usize) -> Self {
         let begin = |index| Instant::from_millis(500 * index as u64);
         let sender = |index| Sender {
@@ -37,7 +37,7 @@ impl Line {
         }
     }
 
-    /// How long the queue was at the most until `end`.
+    /// The longest queue until `end`, as a time.
     fn run(&mut self, end: Instant) -> Duration {
         let mut longest = Duration::ZERO;
         while let Some(Reverse((now, index))) = self.agenda.pop().filter(|Reverse((now, _))| *now < end) {

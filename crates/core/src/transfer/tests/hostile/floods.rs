@@ -1,4 +1,4 @@
-//! Floods of what costs the peer nothing.
+//! Floods of things that cost the peer nothing.
 
 use super::super::super::wire::{Pause, Phase, Resume};
 use super::super::script::cancel;
@@ -7,7 +7,7 @@ use std::format;
 
 const TOO_MANY: (Code, &str) = (Code::Protocol, "more than 1000 frames that carry nothing came in a second");
 
-/// How many of these frames are put up with, if all come at once.
+/// How many of these frames are tolerated if all arrive at once.
 fn put_up_with(victim: &mut Victim, frame: impl Fn(u64) -> Frame) -> u64 {
     for n in 0..3000 {
         let said = victim.hear(frame(n));
@@ -34,7 +34,7 @@ impl Victim {
         }
     }
 
-    /// Is answered that all it offers is there already, of 5 bytes each.
+    /// Receives the answer that everything it offers already exists, with 5 bytes each.
     fn hear_that_all_is_there(&mut self) {
         let accept = Accept { have: Have::Complete, resume: 5, ..accept() };
         let whole = Whole { length: 5, digest: Digest::of(b""), deduplicated: true };
@@ -211,7 +211,7 @@ fn an_empty_message_ends_the_link() {
 
 #[test]
 fn small_chunks_that_wait_for_a_disk_are_counted() {
-    // A KiB each would be well.
+    // At a KiB each, it would be fine.
     let mut victim = Victim::with_transfer(8 << 20);
     let ended = (0..).find_map(|n| {
         let said = victim.hear_at(Instant::from_millis(n), Frame::Data(1, chunk(n * 100, 100)));

@@ -5,7 +5,7 @@ use super::super::script::{Scripted, cancel};
 use super::*;
 use std::format;
 
-/// A frame of any type, with these bytes behind the common header.
+/// A frame of any type, with these bytes after the common header.
 fn raw(kind: u8, flags: u8, handle: u32, ext: &[u8], fixed: &[u8]) -> Bytes {
     let mut bytes = std::vec![kind, flags];
     bytes.extend((ext.len() as u16).to_be_bytes());
@@ -192,7 +192,7 @@ fn handles_may_not_be_chosen_again_nor_go_back_nor_be_of_the_other_side() {
         let text = format!("handle {handle} cannot be opened");
         assert_eq!(broken_because(&said), Some((Code::Protocol, text.as_str())));
     }
-    // The last one there is.
+    // The last possible one.
     assert_eq!(broken(&Victim::new().offer(u32::MAX, 1, 5)), None);
 }
 

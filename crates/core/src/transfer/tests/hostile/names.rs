@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What a frame with this name is answered with.
+/// The answer to a frame with this name.
 fn answer(victim: &mut Victim, template: Frame, bytes: &[u8]) -> (Code, String) {
     let mut message = template.encode().into_bytes().to_vec();
     // The name is the last field: "name" with its type and length before it.

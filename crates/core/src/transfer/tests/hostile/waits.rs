@@ -15,7 +15,7 @@ fn a_peer_that_never_says_hello_is_left() {
     assert_eq!(victim.0.poll_timeout(), None);
 }
 
-/// What an end says, by handle, whose peer has taken nothing while an hour's deadlines came.
+/// What an end sends, by handle, while its peer accepts nothing for an hour of deadlines.
 fn said_after_an_hour(mut victim: Victim) -> Vec<u32> {
     let mut now = Instant::ZERO;
     while now < Instant::from_secs(3600) {
@@ -54,7 +54,7 @@ fn who_has_ended_is_not_told_that_we_are_at_work() {
     assert!(matches!(said[..], [Frame::Cancel(1, _)]), "{said:?}");
 }
 
-/// A server that is sent `len` bytes of the transfer every second; what it says of that, and when.
+/// A server that receives `len` bytes of the transfer every second; returns what it sends about that, and when.
 fn trickle(victim: &mut Victim, len: usize, seconds: u64) -> Option<(u64, String)> {
     for second in 0..seconds {
         let now = Instant::from_secs(second);
@@ -143,7 +143,7 @@ fn a_least_rate_is_an_option() {
     assert_eq!(trickle(&mut victim, 64, 1000), None);
 }
 
-/// A sender that only says, every second, that it is at work: when it is left, and why.
+/// A sender that only reports, every second, that it is at work; returns when it is given up, and why.
 fn at_work(victim: &mut Victim) -> (u64, String) {
     let ended = (0..2000).find_map(|second| {
         let now = Instant::from_secs(second);
@@ -179,7 +179,7 @@ fn a_sender_says_that_it_is_at_work_while_a_digest_takes_its_time() {
     let mut world = World::new();
     world.send(id(1), "file", data);
     world.link_up();
-    // Everything but the digest is quick.
+    // Everything is fast except the digest.
     let mut hashes = Vec::new();
     let end = world.now + Duration::from_secs(500);
     while world.now < end {
@@ -210,7 +210,7 @@ fn goaway() -> Frame {
     Frame::GoAway { code: Code::ShuttingDown, retry_after: Duration::from_secs(1) }
 }
 
-/// 49 days and some hours, the most that a frame can say.
+/// 49 days and some hours, the most that a frame can express.
 const FOR_EVER: Duration = Duration::from_millis(u32::MAX as u64);
 
 #[test]

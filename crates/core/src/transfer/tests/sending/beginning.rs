@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// So much leaves before anything is known of the path.
+/// This much leaves before anything is known about the path.
 const WINDOW: u64 = 32 * 1024;
 
 /// A sender that has offered these files, of 1 MiB each.
@@ -15,7 +15,7 @@ fn offering(count: u8) -> Scripted {
     sender
 }
 
-/// The offset and the length of all that it sends in one go, if it is one piece.
+/// The offset and the length of everything that it sends in one go, if that is contiguous.
 fn piece(sender: &mut Scripted) -> Option<(u64, u64)> {
     let mut piece = None;
     for frame in sender.say() {

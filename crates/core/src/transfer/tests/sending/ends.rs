@@ -2,12 +2,12 @@
 
 use super::*;
 
-/// Of a thousand zeros.
+/// The digest of a thousand zeros.
 fn whole() -> wire::Whole {
     wire::Whole { length: 1000, digest: Digest::of(&[0; 1000]), deduplicated: false }
 }
 
-/// A sender that has sent all, and whose source has told the digest of all.
+/// A sender that has sent everything, and whose source has reported the digest of it.
 fn sent() -> Scripted {
     let mut sender = Scripted::sending(1000);
     sender.read();
@@ -20,7 +20,7 @@ fn says_fin(sender: &mut Scripted) -> bool {
     sender.say().iter().any(|frame| matches!(frame, Frame::Fin(..)))
 }
 
-/// A sender whose receiver has 400 bytes already; all has been sent, and what is left is to compare those.
+/// A sender whose receiver already has 400 bytes. Everything has been sent, and what remains is to compare those.
 fn sent_behind_a_part() -> Scripted {
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
@@ -90,7 +90,7 @@ fn a_receiver_is_not_at_work_for_ever() {
         last = second;
         sender.hear_at(at(second), Frame::Finishing(1, wire::Phase::Commit));
         if second == 500 {
-            // That it says nothing new beside is no progress.
+            // An acknowledgement that brings nothing new is no progress.
             let ack = Ack { received: 1000, durable: 0, credit: 0, last_seq: 0, hold_us: 0, rewind: None };
             sender.hear_at(at(second), Frame::Ack(1, ack));
         }

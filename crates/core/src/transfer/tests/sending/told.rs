@@ -83,7 +83,7 @@ fn what_had_come_before_a_link_broke_counts_on_the_next() {
     sender.say();
     sender.hear(Frame::Accept(1, wire::Accept { resume: 4096, ..accept(1 << 30) }));
     assert_eq!(sender.0.moved(), 4096);
-    // What another process had brought does not.
+    // What another process had delivered does not count.
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 30)).expect("new");
     sender.say();
@@ -130,7 +130,7 @@ fn what_is_acknowledged_by_the_end_alone_has_moved() {
         sender.hear(Frame::Done(1, whole));
         assert_eq!(sender.0.moved(), 1000);
     }
-    // What was there before has not.
+    // What was there before does not count.
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
     sender.say();

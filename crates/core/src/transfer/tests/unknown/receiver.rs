@@ -84,12 +84,12 @@ fn a_fin_before_the_answer_is_held_to_what_came_with_it() {
     let mut victim = Receiver::opening();
     victim.hear(Frame::Data(1, Data { offset: 0, seq: 0, payload: contents(0, 100).into() }));
     assert_eq!(cancelled(&victim.hear(fin(99))), Some(Code::LengthMismatch));
-    // A receiver that has more than the sender says there is.
+    // A receiver that has more than there is, according to the sender.
     let mut victim = Receiver::opening();
     victim.hear(fin(99));
     victim.take(100);
     assert_eq!(cancelled(&victim.say(Instant::ZERO)), Some(Code::LengthMismatch));
-    // One that has just as much needs nothing more.
+    // One that has exactly as much needs nothing more.
     let mut victim = Receiver::opening();
     victim.hear(fin(99));
     victim.take(99);
@@ -158,7 +158,7 @@ fn of_a_pipe_that_is_refused_for_good_nothing_is_kept() {
     }
 }
 
-/// A server that a script of frames sends a file of unknown length to.
+/// A server that receives a file of unknown length from a script of frames.
 struct Receiver(Transfers);
 
 impl Receiver {
@@ -183,7 +183,7 @@ impl Receiver {
         receiver
     }
 
-    /// Whether the file is put in its place once so much of it is written.
+    /// Whether the file is put in place once this much of it is written.
     fn finishes_with(&mut self, upto: u64) -> bool {
         self.0.written(Instant::ZERO + 20 * MINUTE, id(1), upto);
         core::iter::from_fn(|| self.0.poll_event()).any(|event| matches!(event, Event::Finish { .. }))
