@@ -1,5 +1,4 @@
-//! Sends every message back to where it came from, by a thread for each client. The Autobahn test suite's fuzzing client
-//! can talk to it:
+//! Sends every message back, with a thread for each client. The Autobahn test suite's fuzzing client can talk to it:
 //!
 //! ```text
 //! cargo run --release -p bowline-blocking --example blocking_echo_server -- 127.0.0.1:9001
@@ -27,7 +26,7 @@ fn echo(stream: TcpStream) -> Result<Disconnect, AcceptError> {
     let mut socket = WebSocket::accept(stream)?.with_valve(tcp::set_unsent);
     loop {
         match socket.receive() {
-            // If it cannot be sent, the next call tells why.
+            // If it cannot be sent, the next call says why.
             Ok(message) => drop(socket.send(message)),
             Err(disconnect) => return Ok(disconnect),
         }

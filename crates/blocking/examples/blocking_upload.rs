@@ -1,4 +1,4 @@
-//! Uploads a file, and prints how far it has come:
+//! Uploads a file, and prints its progress:
 //!
 //! ```text
 //! cargo run -p bowline-blocking --example blocking_upload -- holiday.tar ws://127.0.0.1:9000
@@ -19,8 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 pub(crate) fn upload(file: &Path, url: &str) -> Result<(), Box<dyn Error>> {
     let name = file.file_name().and_then(|name| name.to_str()).ok_or("the file has no name")?;
-    // The same file to the same server is the same transfer, also in the next process. Others must not guess it: where
-    // they may come to that server too, hash a secret as well.
+    // The same file to the same server is the same transfer, even in another process. Others must not be able to guess
+    // the id: if they can reach that server, too, hash a secret as well.
     let id = Digest::of(format!("{url} {}", file.canonicalize()?.display()).as_bytes());
     let id = TransferId::from_half_of(id.as_bytes());
 

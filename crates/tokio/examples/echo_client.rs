@@ -1,5 +1,5 @@
-//! Sends every message back to where it came from, as a client: what the Autobahn test suite's fuzzing server wants.
-//! It runs all its cases and has the report written.
+//! Sends every message back, as a client of the Autobahn test suite's fuzzing server. It runs all its cases, and has
+//! the report written.
 //!
 //! ```text
 //! cargo run --release -p bowline-tokio --example echo_client -- ws://127.0.0.1:9001 bowline
@@ -38,7 +38,7 @@ async fn echo(url: &str) -> Result<Disconnect, DialError> {
     let mut socket = WebSocket::connect(url).await?;
     loop {
         match socket.receive().await {
-            // If it cannot be sent, the next call tells why.
+            // If it cannot be sent, the next call says why.
             Ok(message) => drop(socket.send(message).await),
             Err(disconnect) => return Ok(disconnect),
         }

@@ -1,4 +1,4 @@
-//! Sends every message back to where it came from. The Autobahn test suite's fuzzing client can talk to it:
+//! Sends every message back. The Autobahn test suite's fuzzing client can talk to it:
 //!
 //! ```text
 //! cargo run --release -p bowline-tokio --example echo_server -- 127.0.0.1:9001
@@ -36,7 +36,7 @@ async fn echo(stream: TcpStream) -> Result<Disconnect, AcceptError> {
     let mut socket = socket.with_valve(tcp::set_unsent);
     loop {
         match socket.receive().await {
-            // If it cannot be sent, the next call tells why.
+            // If it cannot be sent, the next call says why.
             Ok(message) => drop(socket.send(message).await),
             Err(disconnect) => return Ok(disconnect),
         }

@@ -5,9 +5,9 @@
 //! cargo run -p bowline-tokio --example message_echo -- dial ws://127.0.0.1:9000
 //! ```
 //!
-//! What it hears of sessions it prints. A last argument of the server is for how many seconds it keeps one without a
-//! link, and one of the client how many milliseconds it waits before it dials again. The text `bye` has the server end
-//! the session.
+//! It prints the events of sessions. For the server, the last argument is how many seconds it keeps a session without a
+//! link; for the client, how many milliseconds it waits before it dials again. The text `bye` makes the server end the
+//! session.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -47,14 +47,14 @@ async fn dial(url: &str, mut config: ClientConfig) -> Result<(), Box<dyn Error>>
     while let Some(heard) = client.receive().await {
         match heard {
             Heard::Message(received) if received.receipt.is_none() => {
-                // There is no link to send it on: it is lost, as it may be.
+                // There is no link to send it on, so it is lost, as a volatile message may be.
                 drop(client.send_volatile(received.message).await);
             }
             Heard::Message(received) => client.send(received.message).await?,
             Heard::Session(Event::Lost { why, messages, .. }) => {
                 println!("lost {}: {why:?}", messages.len());
                 for lost in messages {
-                    // The last word of a client that has given up is such an event, too: it takes no more.
+                    // The last event of a client that has given up is of this kind, too: it takes no more.
                     drop(client.send(lost.message).await);
                 }
             }
@@ -92,7 +92,7 @@ async fn echo(server: Server) {
     }
 }
 
-/// Somebody who is away must not keep all others waiting for ever.
+/// A client that is away must not keep all others waiting for ever.
 async fn answer(server: &Server, session: SessionId, message: Message) {
     if tokio::time::timeout(Duration::from_secs(60), server.send(session, message)).await.is_err() {
         server.end_session(session);

@@ -1,4 +1,4 @@
-//! What an idle connection costs: counted by the allocator, so a test binary of its own.
+//! What an idle connection costs: counted by the allocator, and therefore a test binary of its own.
 #![allow(unsafe_code, missing_docs, clippy::cast_possible_wrap)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -20,7 +20,7 @@ struct Counting;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: every call is passed on to the system's allocator as it came; the count is beside it.
+// SAFETY: every call is passed on to the system's allocator unchanged; counting does not affect it.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         USED.fetch_add(layout.size() as isize, Ordering::Relaxed);
@@ -64,11 +64,11 @@ async fn idle(listener: &TcpListener) -> (Driver<TcpStream>, TcpStream) {
         }
     };
     let ((), pings) = tokio::join!(peer, own);
-    // What served for sending is given back when the heartbeat finds nothing going on.
+    // Memory for sending is freed when the heartbeat finds nothing going on.
     while driver.conn().stats().pings == pings {
         driver.drive().await;
     }
-    // What is lent for reading is given back when nothing comes.
+    // Memory that is lent for reading is freed when nothing arrives.
     far.write_all(b"\x8a\x00").await.unwrap();
     let received = driver.conn().stats().bytes_received;
     while driver.conn().stats().bytes_received == received {
@@ -83,7 +83,7 @@ async fn idle(listener: &TcpListener) -> (Driver<TcpStream>, TcpStream) {
 async fn an_idle_connection_owns_no_buffers() {
     const CONNECTIONS: isize = 16;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    // What is made once, for all.
+    // What is allocated once for all connections.
     let _first = idle(&listener).await;
 
     let mut connections = Vec::with_capacity(CONNECTIONS as usize);

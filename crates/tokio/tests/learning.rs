@@ -12,13 +12,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout};
 
-/// Generous: no test waits for it when all is well.
+/// Generous: no test waits this long if all is well.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What the proxy allows, as nginx with `proxy_read_timeout 3s`.
+/// What the proxy allows, like nginx with `proxy_read_timeout 3s`.
 const IDLE: Duration = Duration::from_secs(3);
 
-/// A server that never pings, and the address of the proxy before it.
+/// A server that never pings, and the address of the proxy in front of it.
 async fn serve_behind_a_proxy(dir: &std::path::Path) -> SocketAddr {
     let mut config = ServerConfig::default();
     config.connection.heartbeat.mode = Mode::Off;
@@ -39,7 +39,7 @@ async fn serve_behind_a_proxy(dir: &std::path::Path) -> SocketAddr {
     address
 }
 
-/// Carries bytes until nothing has crossed for too long; then both ends are closed.
+/// Carries bytes until nothing has crossed for too long; then closes both ends.
 async fn proxy(mut client: TcpStream, mut server: TcpStream) {
     let (mut up, mut down) = ([0; 4096], [0; 4096]);
     loop {
@@ -91,7 +91,7 @@ async fn a_client_learns_from_the_end_of_its_link_and_remembers() {
     let (first, mut events) = client(address, &paths);
 
     let (mut end, mut learned) = (String::new(), None);
-    // An end at which we did not run ourselves teaches nothing.
+    // An end during which we did not run ourselves teaches nothing.
     for _ in 0..5 {
         end = next_end(&mut events, LIMIT).await.expect("the proxy ends it");
         if let Ok(LinkEvent::Notice(Event::HeartbeatChanged { to, .. })) = events.recv().await {
@@ -106,13 +106,13 @@ async fn a_client_learns_from_the_end_of_its_link_and_remembers() {
     assert_eq!(to, hi * 3 / 4);
     assert!(hi > IDLE / 2, "{hi:?}");
 
-    // The next link lives; a machine that is busy for long may need another one.
+    // The next link lives; on a machine that is busy for long, another one may be needed.
     let started = Instant::now();
     while let Some(end) = next_end(&mut events, 2 * IDLE + Duration::from_secs(1)).await {
         assert!(started.elapsed() < LIMIT, "it does not live: {end}");
     }
 
-    // Another process begins with what this one knew.
+    // Another process starts with what this one knew.
     let (kept, bad) = Paths::read(&paths.to_string());
     assert_eq!(bad, []);
     assert!(kept.path(&key).hi().is_some_and(|known| known <= hi), "{kept}");
@@ -136,7 +136,7 @@ async fn a_path_may_have_a_name_of_its_own() {
     config.connection.heartbeat.interval = Duration::from_secs(10);
     let client = Client::new(&format!("ws://{address}"), config).expect("a URL");
     let mut events = client.events();
-    // An end at which we did not run ourselves teaches nothing.
+    // An end during which we did not run ourselves teaches nothing.
     while paths.path("here at-home").hi().is_none() {
         next_end(&mut events, LIMIT).await.expect("the proxy ends it");
     }

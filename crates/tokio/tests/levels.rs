@@ -1,4 +1,4 @@
-//! However much is logged, files and pings go as they would without.
+//! However much is logged, files and pings behave as they would without.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -19,18 +19,18 @@ use tracing_subscriber::filter::LevelFilter;
 const LEN: usize = 3_000_000;
 const ID: TransferId = TransferId::from_bytes([7; 16]);
 
-/// What a run has come to, in virtual time.
+/// The result of a run, in virtual time.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     /// How long the file took, in hundredths of a second.
     took: u128,
-    /// How many pings the client has sent in the ten minutes behind it, and how many were answered.
+    /// How many pings the client sent in the ten minutes after it, and how many were answered.
     pings: (u64, u64),
     /// How the connection ended.
     end: String,
 }
 
-/// A log that somebody reads later.
+/// A log that is read later.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -51,7 +51,7 @@ struct Client {
 }
 
 impl Client {
-    /// Does what there is to do; whether the file has arrived.
+    /// Does what can be done; returns whether the file has arrived.
     async fn step(&mut self) -> bool {
         let now = self.driver.now();
         pump(now, self.driver.conn_mut(), &mut self.session);
@@ -86,7 +86,7 @@ async fn run() -> Outcome {
     let store = DiskStore::open(dir.path(), bowline_store::Config::default()).unwrap();
     let mut config = ServerConfig::default();
     config.transfer.limit_rate = Some(500_000);
-    // Only the client asks.
+    // Only the client pings.
     config.connection.heartbeat.interval = Duration::from_secs(3600);
     let server = Server::new(store, config);
     let (near, far) = duplex(64 << 10);
@@ -125,7 +125,7 @@ async fn run() -> Outcome {
     Outcome { took, pings, end: format!("{end:?}").chars().take(60).collect() }
 }
 
-/// The same run with a log of this level; and how many bytes were logged.
+/// The same run with a log at this level; also returns how many bytes were logged.
 fn logged(level: LevelFilter, is_json: bool) -> (Outcome, usize) {
     let log = Log::default();
     let writer = log.clone();

@@ -1,5 +1,5 @@
-//! `wss://` by the smallest means. What files do over it, and who is told apart there, is tested over all adapters, in the
-//! tests of the workspace.
+//! `wss://` in its simplest form. What happens to files over it, and how clients are told apart, is tested over all
+//! adapters, in the tests of the workspace.
 #![cfg(feature = "tls")]
 
 use bowline_core::connection::Config;

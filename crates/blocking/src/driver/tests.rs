@@ -11,12 +11,12 @@ use bowline_core::connection::{Config, Event};
 use super::*;
 use crate::stream::Handle;
 
-/// A socket that counts how often it is read, and may hold bytes that it does not show.
+/// A socket that counts how often it is read, and may hold bytes that it does not show to a poll.
 struct Watched {
     stream: UnixStream,
     held: Vec<u8>,
     reads: usize,
-    /// How often it waited by a read, and how often that was set.
+    /// How often a read waited, and how often its timeout was set.
     patient: usize,
     set: Cell<usize>,
     /// How many unsent bytes the system may hold.
@@ -81,7 +81,7 @@ impl Stream for Watched {
     }
 }
 
-/// Generous: no test waits for it when all is well.
+/// Generous: no test waits this long if all is well.
 const LONG: Duration = Duration::from_secs(60);
 
 /// A driver of a socket that holds these bytes, and the other end of it.
@@ -108,7 +108,7 @@ fn socket(held: &[u8]) -> (Watched, UnixStream) {
     (watched, far)
 }
 
-/// How often it was read, at once or patiently.
+/// How often it was read, without waiting or patiently.
 fn reads(driver: &Driver<Watched>) -> usize {
     driver.stream().unwrap().reads + patient(driver)
 }
@@ -163,7 +163,7 @@ fn who_only_writes_still_reads() {
     far.write_all(b"\x81\x05again").unwrap();
     let mut place = vec![0; 1 << 20];
     for _ in 0..2 {
-        // It is full, and the peer takes something: there is room again each time.
+        // It is full, and the peer accepts something: there is room again each time.
         let now = driver.now();
         while driver.conn_mut().send(now, Message::binary(vec![7; 16 << 10])).is_ok() {}
         driver.drive(None);
@@ -175,7 +175,7 @@ fn who_only_writes_still_reads() {
 #[test]
 fn a_message_in_fragments_is_not_kept_where_nothing_more_comes() {
     let (mut driver, mut far) = watched(b"");
-    // Too long to be copied out of where it was read to.
+    // Too long to be copied from where it was read.
     let part = [7; 4 << 10];
     far.write_all(&[b"\x02\x7e\x10\x00", &part[..], b"\x80\x7e\x10\x00", &part].concat()).unwrap();
     while driver.conn().stats().messages_received == 0 {
@@ -240,8 +240,8 @@ fn who_says_last_words_hears_no_calls() {
     assert!(is_called, "the call was for whoever goes on");
 }
 
-/// A driver after its first message, with all read. Its heartbeat is so slow that no deadline comes near on a busy
-/// machine.
+/// A driver after its first message, with everything read. Its heartbeat is so slow that no deadline comes near on a
+/// busy machine.
 fn conversing() -> (Driver<Watched>, UnixStream) {
     let mut config = Config::default();
     config.heartbeat.interval = LONG;
@@ -250,13 +250,13 @@ fn conversing() -> (Driver<Watched>, UnixStream) {
     (driver, far)
 }
 
-/// The peer says something, and it is received.
+/// The peer sends something, and it is received.
 fn hear(driver: &mut Driver<Watched>, far: &mut UnixStream) {
     far.write_all(b"\x81\x05hello").unwrap();
     while driver.conn_mut().poll_event().is_none() {
         driver.drive(None);
     }
-    // What it leaves is given back in a second, for which nobody here waits.
+    // The memory that it leaves is freed after a second, for which nobody here waits.
     driver.came = None;
 }
 
@@ -264,7 +264,7 @@ fn hear(driver: &mut Driver<Watched>, far: &mut UnixStream) {
 fn the_last_byte_that_had_to_wait_is_news() {
     let (mut driver, mut far) = conversing();
     block(&mut driver);
-    // So little at a time that there is room for more long before all has left.
+    // So little at a time that there is room for more long before everything has left.
     let mut place = vec![0; 4 << 10];
     loop {
         let _ = far.read(&mut place).unwrap();
@@ -287,7 +287,7 @@ fn a_write_that_fails_is_news() {
     assert!(!driver.write(now), "that is told once");
 }
 
-/// Gives the stream more than it holds.
+/// Gives the stream more than it can hold.
 fn block(driver: &mut Driver<Watched>) {
     let now = driver.now();
     driver.conn_mut().send(now, Message::binary(vec![7; 1 << 20])).unwrap();
@@ -363,7 +363,7 @@ fn a_frame_that_has_only_begun_may_hold_something() {
 fn where_much_drains_the_system_may_hold_more() {
     let (driver, _far) = watched(b"");
     let mut driver = driver.with_valve(|stream, most| stream.unsent.set(most));
-    // A time of its own, in which nothing is slow.
+    // With virtual time, in which nothing is slow.
     let now = driver.now() + Duration::from_secs(2);
     let message = Message::binary(vec![7; 1 << 20]);
     for _ in 0..20 {

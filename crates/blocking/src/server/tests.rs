@@ -24,7 +24,7 @@ fn who_has_asked_is_not_looked_at_for_a_place() {
     });
 }
 
-/// TLS, say, that has taken all of it. Without that this would take a minute.
+/// TLS, for example, which has taken all the time. Otherwise this would take a minute.
 #[test]
 fn what_precedes_a_request_takes_of_its_time() {
     let inbox = tempfile::tempdir().unwrap();

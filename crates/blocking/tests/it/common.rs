@@ -10,10 +10,10 @@ use bowline_blocking::accept::{self, Decision};
 use bowline_blocking::{DialError, MaybeTlsStream, WebSocket, dial};
 use bowline_core::connection::Config;
 
-/// Far beyond what anything here takes on a busy machine.
+/// Far longer than anything here takes on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
-/// What two ends talk over.
+/// The transport between two ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Over {
     Tcp,
@@ -30,7 +30,7 @@ pub(crate) fn pair(over: Over, client: Config, server: Config) -> (Socket, Socke
 /// Either end of such a connection.
 pub(crate) type Socket = WebSocket<MaybeTlsStream>;
 
-/// Two ends of a connection after the handshake, on which nobody speaks yet.
+/// Two ends of a connection after the handshake, on which nothing has been sent yet.
 pub(crate) fn streams(over: Over) -> (dial::Dialed<MaybeTlsStream>, accept::Accepted<MaybeTlsStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -71,7 +71,7 @@ pub(crate) fn dialing(over: Over, address: SocketAddr) -> (String, dial::Config)
     (format!("{scheme}://{address}/"), config)
 }
 
-/// Who the servers of these tests are, and who believes it.
+/// The certificate of the servers in these tests, and a client that trusts it.
 #[cfg(feature = "tls")]
 pub(crate) struct Papers {
     pub(crate) server: bowline_blocking::tls::ServerTls,
@@ -92,20 +92,20 @@ pub(crate) fn papers() -> &'static Papers {
     })
 }
 
-/// An address at which nobody listens, and nobody else can as long as what comes with it is kept.
+/// An address at which nobody listens, and nobody else can while the returned socket is held.
 pub(crate) fn nobody() -> (SocketAddr, impl Sized) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     (stream.local_addr().unwrap(), (listener, stream))
 }
 
-/// One of a few attempts fails like this: one that did not run for a while knows only that the time was over.
+/// One of a few attempts fails like this: an attempt that did not run for a while knows only that the time was over.
 pub(crate) fn fails_in_time(attempt: impl Fn() -> DialError, fits: impl Fn(&DialError) -> bool) {
     let mut errors = (0..10).map(|_| attempt());
     assert!(errors.any(|error| fits(&error)), "{}", attempt());
 }
 
-/// A heartbeat of so many milliseconds each.
+/// A heartbeat with this many milliseconds for interval and timeout.
 pub(crate) fn heartbeat(interval: u64, timeout: u64) -> Config {
     let mut config = Config::default();
     config.heartbeat.interval = Duration::from_millis(interval);
@@ -114,14 +114,14 @@ pub(crate) fn heartbeat(interval: u64, timeout: u64) -> Config {
     config
 }
 
-/// What a thread comes to, within the limit.
+/// The result of a thread, within the limit.
 pub(crate) fn within<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = mpsc::channel();
     thread::spawn(move || drop(done.send(work())));
     result.recv_timeout(LIMIT).expect("in time")
 }
 
-/// Takes what a peer says until it ends, and says nothing.
+/// Receives what a peer sends until the end, and sends nothing.
 pub(crate) fn take_all(mut stream: MaybeTlsStream) {
     let mut place = vec![0; 16 << 10];
     loop {

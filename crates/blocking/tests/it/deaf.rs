@@ -11,7 +11,7 @@ use bowline_core::{Close, Message};
 
 use crate::common::{LIMIT, Over, pair, streams, within};
 
-/// A client whose queue is full, and the peer, who ends when the transport does.
+/// A client whose queue is full, and the peer, which ends when the transport does.
 fn scene(stall_timeout: Duration) -> (Sender, Receiver, JoinHandle<()>) {
     let (dialed, accepted) = streams(Over::Tcp);
     let mut stream = accepted.stream;

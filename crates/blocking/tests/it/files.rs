@@ -1,5 +1,5 @@
-//! Files by a client that works while its owner calls, and the example. What both kinds of clients have in common is
-//! tested over all adapters, in the tests of the workspace.
+//! Files through a client that works while its owner calls, and the example. What both kinds of clients have in common
+//! is tested over all adapters, in the tests of the workspace.
 
 use std::fs;
 use std::io::Read as _;
@@ -48,7 +48,7 @@ impl Serving {
     fn over(over: Over, rate: Option<u64>) -> Self {
         let mut config = ServerConfig::default();
         config.transfer.limit_rate = rate;
-        // Nothing wakes by itself.
+        // Nothing wakes up by itself.
         config.connection.heartbeat.interval = 10 * LIMIT;
         Self::of(over, config)
     }
@@ -162,7 +162,7 @@ fn a_transfer_that_nobody_looks_at_moves_with_the_next_and_is_cancelled_from_els
         }
         control.cancel(Leftover::Discard);
         assert!(client.drive(Duration::from_millis(200)));
-        // The name is free for another one.
+        // The name is free for another transfer.
         client.upload(&dir.path().join("small"), name("large"), id(3)).unwrap().finished().unwrap();
     });
 }
@@ -176,7 +176,7 @@ pub(crate) fn a_thread_takes_over_what_the_owner_has_begun(over: Over) {
         upload.progress().unwrap();
         let events = serving.server.events();
         let client = client.spawn().unwrap();
-        // It sends on by itself, and stays when nobody has said that it may go.
+        // It continues to send by itself, and stays until somebody says that it may go.
         while !matches!(events.recv().unwrap(), ServerEvent::Received(_)) {}
         assert_eq!(fs::read(serving.dir.path().join("file")).unwrap(), bytes);
         assert!(client.ping().is_ok());
@@ -236,7 +236,7 @@ fn the_thread_ends_when_the_last_handle_is_dropped_and_nothing_is_under_way() {
     });
 }
 
-/// Somebody who does not even say hello: neither a time of the server nor one of the listener ends it.
+/// A client that does not even send a request: neither a timeout of the server nor one of the listener ends it.
 pub(crate) fn whoever_says_nothing_is_let_go_when_the_server_stops(over: Over) {
     within(move || {
         let mut config = ServerConfig::default();
@@ -246,7 +246,7 @@ pub(crate) fn whoever_says_nothing_is_let_go_when_the_server_stops(over: Over) {
         let events = serving.server.events();
         let address = serving.url.split('/').nth(2).unwrap();
         let mut silent = TcpStream::connect(address).unwrap();
-        // Whoever is refused has come after that one.
+        // A client that is refused came after that one.
         TcpStream::connect(address).unwrap().shutdown(Shutdown::Write).unwrap();
         let rejected = || match events.recv().unwrap() {
             ServerEvent::Rejected { why, .. } => why,
@@ -257,7 +257,7 @@ pub(crate) fn whoever_says_nothing_is_let_go_when_the_server_stops(over: Over) {
         serving.thread.take().unwrap().join().unwrap();
         let mut told = Vec::new();
         let _ = silent.read_to_end(&mut told);
-        // A thread that was slow to begin has taken the stop for one that was before, and has answered to silence.
+        // A thread that started slowly believes that the stop came before its client, and has answered nothing.
         match rejected() {
             why if why == "the server is stopping" => assert_eq!(told, b""),
             why => assert!(why.contains("1.0 s"), "{why}"),
@@ -303,7 +303,7 @@ fn a_server_takes_any_stream() {
     within(|| {
         let (serving, dir) = (Serving::start(None), tempfile::tempdir().unwrap());
         let bytes = write(&dir.path().join("file"), 100_000);
-        // By somebody else's listener, as over TLS or a tunnel.
+        // Through a listener of the application's own, as with TLS or a tunnel.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("ws://{}", listener.local_addr().unwrap());
         let server = serving.server.clone();

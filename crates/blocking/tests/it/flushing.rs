@@ -1,4 +1,4 @@
-//! Waits that only a write ends: the peer says nothing, and connections have no heartbeat.
+//! Waits that only a write ends: the peer sends nothing, and connections have no heartbeat.
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
@@ -13,7 +13,7 @@ use bowline_core::{Close, Message};
 
 use crate::common::{Over, pair, streams, take_all, within};
 
-/// As much as one call writes at most.
+/// The most that one call writes.
 const TURN: usize = 1 << 20;
 
 fn without_heartbeat() -> Config {
@@ -23,13 +23,13 @@ fn without_heartbeat() -> Config {
     config
 }
 
-/// Takes all that is written, little at a time, when it has refused so many writes, and brings it on its way when it has
-/// refused so many flushes.
+/// Accepts everything that is written, little at a time, once it has refused this many writes, and brings it on its way
+/// once it has refused this many flushes.
 struct Sink {
     socket: TcpStream,
     writes: Cell<usize>,
     flushes: Cell<usize>,
-    /// The other end says nothing, and is there.
+    /// The other end sends nothing, but is there.
     peer: TcpStream,
 }
 
@@ -72,7 +72,7 @@ impl Stream for Sink {
     }
 }
 
-/// A client over a stream that refuses so many writes and flushes.
+/// A client over a stream that refuses this many writes and flushes.
 fn client(writes: usize, flushes: usize) -> WebSocket<Sink> {
     socket(sink(writes, flushes))
 }
@@ -190,7 +190,7 @@ pub(crate) fn a_flush_behind_a_close_waits_until_that_has_left(over: Over) {
         let (client, server) = pair(over, without_heartbeat(), Config::default());
         let (sender, _receiver) = client.spawn().unwrap();
         sender.close(Close::normal()).unwrap();
-        // Who has answered this has taken the Close.
+        // A peer that has answered this has taken the Close.
         assert!(sender.stats().is_some());
         assert_eq!(sender.flush(), Ok(()));
         drop(server);

@@ -1,4 +1,4 @@
-//! What the owner of a client that works while it calls does with a transfer.
+//! What the owner of an inline client does with a transfer.
 
 use std::fs;
 use std::time::Duration;

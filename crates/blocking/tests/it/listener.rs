@@ -39,7 +39,7 @@ fn a_client_more_than_are_served_waits_for_a_place() {
         first.ended();
         coming.recv_timeout(LIMIT).unwrap();
 
-        // Who is there when it stops is served on.
+        // Clients that are connected when it stops are still served.
         let mut second = second.join().unwrap();
         stopper.stop();
         let left = server.join().unwrap().unwrap();
@@ -53,7 +53,7 @@ fn a_client_more_than_are_served_waits_for_a_place() {
     });
 }
 
-/// Many have come who were gone again, before one who is not.
+/// Many clients have connected that were gone again, before one that is not.
 struct Flooded {
     door: TcpListener,
     gone: Mutex<usize>,
@@ -67,7 +67,7 @@ impl Door for Flooded {
         let mut gone = self.gone.lock().unwrap();
         let Some(left) = gone.checked_sub(1) else { return Door::accept(&self.door) };
         *gone = left;
-        // The other is what the standard library makes of one of macOS who has no address any more.
+        // The other error is what the standard library makes of a macOS client that no longer has an address.
         let kind = if left % 2 == 0 { io::ErrorKind::ConnectionAborted } else { io::ErrorKind::InvalidInput };
         Err(kind.into())
     }
@@ -89,7 +89,7 @@ fn those_who_reset_their_connections_keep_nobody_waiting() {
         let listener = Listener::new(Flooded { door, gone: Mutex::new(1000) }).unwrap();
         let (stopper, (came, coming)) = (listener.stopper(), mpsc::channel());
         let server = thread::spawn(move || listener.serve(move |_, _| came.send(()).unwrap()));
-        // With a pause for each of them it would take more than a minute and a half.
+        // With a pause for each of them, it would take more than a minute and a half.
         coming.recv_timeout(LIMIT).unwrap();
         stopper.stop();
         server.join().unwrap().unwrap();
@@ -131,7 +131,7 @@ fn once_all_clients_are_gone_nothing_of_the_service_is_left() {
     });
 }
 
-/// A door that says of everybody that he is gone.
+/// A door that reports every client as gone.
 struct Useless {
     door: TcpListener,
     asked: mpsc::Sender<Instant>,
@@ -142,7 +142,7 @@ impl Door for Useless {
     type Address = SocketAddr;
 
     fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        // The test may have heard enough.
+        // The test may have received enough.
         let _ = self.asked.send(Instant::now());
         Err(io::ErrorKind::InvalidInput.into())
     }

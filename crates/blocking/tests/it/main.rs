@@ -1,4 +1,4 @@
-//! Blocking WebSockets over real sockets. A test that takes `Over` is written once, and run over TCP and over TLS.
+//! Blocking WebSockets over real sockets. A test with the argument `Over` is written once, and run over TCP and TLS.
 
 mod common;
 mod deaf;

@@ -1,5 +1,5 @@
-//! Messages by a client that works while its owner calls. What both kinds of clients have in common is tested over all
-//! adapters, in the tests of the workspace.
+//! Messages through a client that works while its owner calls. What both kinds of clients have in common is tested over
+//! all adapters, in the tests of the workspace.
 
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ fn message(client: &mut InlineClient) -> Message {
     }
 }
 
-/// What the client has said and could not bring on its way yet, at the server.
+/// What the client has queued and not sent yet, at the server.
 fn first_message_there(serving: &Serving, client: &mut InlineClient) -> (SessionId, Message) {
     loop {
         assert!(client.drive(MOMENT));
@@ -57,7 +57,7 @@ fn calls_of_the_owner_carry_messages_both_ways() {
         assert_eq!(client.flush_timeout(MOMENT), Err(FlushError::TimedOut), "nobody has taken it");
         let (session, early) = first_message_there(&serving, &mut client);
         assert_eq!(early, Message::text("early"));
-        // It is up, so this leaves within the call.
+        // The link is up, so this leaves within the call.
         client.send(Message::text("at once")).unwrap();
         assert_eq!(message_there(&serving), (session, Message::text("at once")));
         client.send_volatile(Message::text("or never")).unwrap();
@@ -107,7 +107,7 @@ fn who_has_to_receive_first_is_told() {
         for n in 0..20 {
             assert_eq!(message(&mut client), Message::text(n.to_string()));
         }
-        // Nobody waits for this end any more, but the other one does not receive either.
+        // Nobody waits for this end any longer, but the other one does not receive either.
         assert_eq!(client.send_timeout(big.clone(), MOMENT), Err(SendError::Full(big)));
         assert_eq!(client.flush_timeout(MOMENT), Err(FlushError::TimedOut));
     });

@@ -20,7 +20,7 @@ pub(crate) fn a_peer_that_takes_nothing_is_found_dead_on_time_while_we_send(over
         let mut client = WebSocket::client(dialed, heartbeat(200, 500)).unwrap();
         while client.send(Message::binary(vec![0; 256 << 10])).is_ok() {}
         let disconnect = client.ended();
-        // On a machine with too much to do it was we who did not run.
+        // On an overloaded machine, it was we who did not run.
         let is_death =
             matches!(disconnect.kind(), Kind::KeepaliveTimeout | Kind::WriteStall | Kind::LocalSuspend);
         assert!(is_death, "{disconnect}");
@@ -35,7 +35,7 @@ pub(crate) fn a_ping_leaves_while_a_send_waits(over: Over) {
             let mut client = WebSocket::client(dialed, heartbeat(100, 30_000)).unwrap();
             while client.send(Message::binary(vec![0; 64 << 10])).is_ok() {}
         });
-        // It takes little at a time, and says nothing: a ping is due.
+        // It accepts little at a time, and sends nothing: a ping is due.
         let mut place = vec![0; 64 << 10];
         let mut frames = Frames::default();
         loop {
@@ -57,7 +57,7 @@ pub(crate) fn an_owner_that_only_sends_still_pings_and_answers(over: Over) {
         let (sender, mut receiver) = server.spawn().unwrap();
         let receiving = thread::spawn(move || while receiver.receive().is_ok() {});
         let asking = thread::spawn(move || {
-            // Behind more than a connection takes in without an owner that receives.
+            // Behind more than a connection reads without an owner that receives.
             for _ in 0..128 {
                 sender.send(Message::binary(vec![0; 64 << 10])).unwrap();
             }

@@ -1,4 +1,4 @@
-//! Messages in pieces, over WebSockets that a thread drives.
+//! Messages in pieces, over WebSockets that are driven by a thread.
 
 use std::thread;
 
@@ -55,7 +55,7 @@ pub(crate) fn what_does_not_fit_into_the_order_comes_back(over: Over) {
         let (mut client, mut server) = pair(over, Config::default(), in_pieces());
         client.send_piece(Piece::text("begun")).unwrap();
         let (message, piece) = (Message::text("other"), Piece::binary("other"));
-        // The halves know what was begun before, and of each other.
+        // The halves know what was begun before, also by each other.
         let (sender, _receiver) = client.spawn().unwrap();
         let other = sender.clone();
         assert_eq!(other.send(message.clone()), Err(SendError::Unfinished(message.clone())));
@@ -82,7 +82,7 @@ pub(crate) fn a_thread_takes_over_what_has_come_while_its_owner_sent(over: Over)
                 }
                 client
             });
-            // Whoever waits for room takes in what comes.
+            // A sender that waits for room reads what arrives.
             for _ in 0..3 {
                 server.send(message.clone()).unwrap();
             }

@@ -25,7 +25,7 @@ fn accept(listener: &TcpListener) -> WebSocket<TcpStream> {
     WebSocket::accept(stream).unwrap()
 }
 
-/// Takes events until a link is up; how the others are called.
+/// Takes events until a link is up; returns the names of the others.
 fn until_up(socket: &mut ReconnectingWebSocket) -> Vec<String> {
     let mut before = Vec::new();
     loop {

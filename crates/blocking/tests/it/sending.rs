@@ -1,4 +1,4 @@
-//! Messages both ways, by ends that work while they are called.
+//! Messages in both directions, by ends that work while they are called.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -28,7 +28,7 @@ pub(crate) fn two_ends_that_send_before_they_receive_do_not_wait_for_each_other(
         for n in 0..COUNT {
             assert_eq!(socket.receive().unwrap(), message(n, LEN));
         }
-        // The other end has all of it, and may have gone.
+        // The other end has everything, and may be gone.
         let _ = socket.flush();
         COUNT
     }
@@ -48,14 +48,14 @@ pub(crate) fn who_must_not_hold_more_gets_its_message_back_and_goes_on_when_it_h
         let other = thread::spawn(move || {
             server.set_ahead(Some(1 << 20));
             let mut sent = 0;
-            // Bounded: it would go on for as long as the client receives.
+            // Limited, because it would continue for as long as the client receives.
             while sent < 400 && server.send(message(sent, 64 << 10)).is_ok() {
                 sent += 1;
             }
             (server, sent)
         });
         let mut sent = 0;
-        // The server takes in what comes until it is full itself: until then a flush may find room where a send did not.
+        // The server reads until it is full itself; until then a flush may find room where a send did not.
         let unheard = loop {
             let refused = loop {
                 match client.send(message(sent, 64 << 10)) {
@@ -72,7 +72,7 @@ pub(crate) fn who_must_not_hold_more_gets_its_message_back_and_goes_on_when_it_h
         };
         assert_eq!(unheard, Unsent::Unheard);
 
-        // At least what it holds comes, and until the server is done.
+        // At least what it holds arrives, until the server is done.
         let mut received = 0;
         while received == 0 || !other.is_finished() {
             if let Some(got) = client.receive_timeout(Duration::from_millis(10)).unwrap() {
@@ -135,7 +135,7 @@ fn a_unix_socket_is_as_good() {
     assert_eq!(server.receive().unwrap(), Message::text("over a file"));
 }
 
-/// A frame of more bytes than anybody can wait for, which come as fast as they are read.
+/// A frame of more bytes than anybody can wait for, which arrive as fast as they are read.
 struct Endless {
     socket: TcpStream,
     header: &'static [u8],

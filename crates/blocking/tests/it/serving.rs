@@ -1,4 +1,4 @@
-//! Servers at other doors than TCP: a Unix socket, and an HTTP server of somebody else.
+//! Servers behind other doors than TCP: a Unix socket, and another HTTP server.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -91,7 +91,7 @@ fn a_unix_socket_carries_files_until_its_listener_stops_and_clients_hear_why() {
     });
 }
 
-/// Elsewhere nobody can be made to keep a caller waiting.
+/// On other systems, a caller cannot be made to wait.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_unix_socket_whose_queue_is_full_keeps_nobody_longer_than_a_dial_may_take() {
@@ -113,7 +113,7 @@ fn a_unix_socket_whose_queue_is_full_keeps_nobody_longer_than_a_dial_may_take() 
     });
 }
 
-/// An HTTP server that knows how to hand one route over.
+/// An HTTP server that can hand over one route.
 fn host(server: &Server, listener: &TcpListener, served: &AtomicUsize) {
     thread::scope(|scope| {
         loop {
@@ -131,7 +131,7 @@ fn host(server: &Server, listener: &TcpListener, served: &AtomicUsize) {
     });
 }
 
-/// The head of a request, byte by byte, for what comes behind it is not ours; `None` at the end.
+/// The head of a request, byte by byte, because what follows it is not ours; `None` at the end.
 fn read(stream: &TcpStream) -> Option<http::Request<()>> {
     let mut reader = BufReader::with_capacity(1, stream);
     let mut lines = std::iter::from_fn(|| {
@@ -154,11 +154,11 @@ fn write(mut stream: &TcpStream, answer: &http::Response<bytes::Bytes>) {
     }
     text.extend_from_slice(b"\r\n");
     text.extend_from_slice(answer.body());
-    // Whoever asked may have gone.
+    // The client may be gone.
     let _ = stream.write_all(&text);
 }
 
-/// What plain HTTP is answered.
+/// The answer to plain HTTP.
 fn ask(address: SocketAddr, more: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET / HTTP/1.1\r\nHost: {address}\r\n{more}\r\n").unwrap();
@@ -203,14 +203,14 @@ fn a_guest_of_another_server_brings_files_and_leaves_when_the_server_stops() {
         server.stop();
         until(&events, |event| matches!(event, LinkEvent::Down { .. }));
         client.close();
-        // Whoever says nothing ends the host, which waits for its guests.
+        // A client that sends nothing ends the host, which waits for its guests.
         drop(TcpStream::connect(address));
         host.join().unwrap();
         assert!(served.load(Ordering::Relaxed) > 0);
     });
 }
 
-/// Two ends of a connection, of which a server that has stopped serves one.
+/// Two ends of a connection, one of which is served by a server that has stopped.
 fn late(dir: &Path) -> (TcpStream, JoinHandle<()>) {
     let mut config = ServerConfig::default();
     config.accept.timeout = Duration::from_secs(3600);
@@ -256,7 +256,7 @@ fn who_says_nothing_makes_room_for_who_waits() {
         let dialed = dial::connect_with(&request, &dial::Config::default()).unwrap();
         let told = until(&events, |event| matches!(event, ServerEvent::Rejected { .. }));
         let ServerEvent::Rejected { peer, why } = &told else { unreachable!() };
-        // Which of them stands in the porch first is a matter of threads.
+        // Which of them stands in the porch first depends on threads.
         assert!(silent.iter().any(|silent| *peer == silent.local_addr().unwrap().to_string()), "{peer}");
         assert!(why.starts_with("all places were taken"), "{why}");
         drop((silent, dialed));

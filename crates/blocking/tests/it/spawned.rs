@@ -1,4 +1,4 @@
-//! WebSockets that a thread drives.
+//! WebSockets that are driven by a thread.
 
 use std::io::{self, Read, Write};
 use std::thread;
@@ -95,7 +95,7 @@ pub(crate) fn what_was_said_to_the_last_message_leaves_before_the_answer_to_a_cl
         client.close(Close::normal()).unwrap();
         let waiting = thread::spawn(move || (client.receive(), client.ended().to_string()));
         assert_eq!(receiver.receive().unwrap(), Message::text("question"));
-        // The Close is there by now; it waits for us.
+        // The Close has arrived by now, and waits for us.
         thread::sleep(Duration::from_millis(100));
         sender.send(Message::text("answer")).unwrap();
         assert_eq!(receiver.ended().to_string(), "received 1000 (OK); then sent 1000 (OK)");
@@ -162,7 +162,7 @@ pub(crate) fn nobody_waits_for_a_receiver_that_is_dropped(over: Over) {
         client.send(Message::text("unheard")).unwrap();
         client.close(Close::normal()).unwrap();
         let waiting = thread::spawn(move || client.ended().to_string());
-        // The Close is there by now; it waits for the message to be received.
+        // The Close has arrived by now, and waits for the message to be received.
         thread::sleep(Duration::from_millis(100));
         drop(receiver);
         assert_eq!(waiting.join().unwrap(), "sent 1000 (OK); then received 1000 (OK)");
@@ -242,7 +242,7 @@ pub(crate) fn questions_are_answered_while_nothing_else_happens(over: Over) {
 pub(crate) fn who_looks_and_does_not_wait_is_told_of_the_end_at_once(over: Over) {
     within(move || {
         let mut config = Config::default();
-        // Whoever is not seen to ask for more is waited for, and nothing else happens.
+        // It waits for an owner who does not ask for more, and nothing else happens.
         config.closing.close_timeout = 10 * LIMIT;
         config.heartbeat.interval = 10 * LIMIT;
         let (mut client, server) = pair(over, config.clone(), config);
@@ -251,7 +251,7 @@ pub(crate) fn who_looks_and_does_not_wait_is_told_of_the_end_at_once(over: Over)
         client.close(Close::normal()).unwrap();
         let waiting = thread::spawn(move || client.ended().to_string());
         assert_eq!(receiver.receive().unwrap(), Message::text("last"));
-        // The Close is there by now, and everything rests.
+        // The Close has arrived by now, and nothing moves.
         thread::sleep(Duration::from_millis(100));
         let end = loop {
             match receiver.receive_timeout(Duration::ZERO) {
@@ -277,7 +277,7 @@ pub(crate) fn a_time_without_end_is_waited_for(over: Over) {
     });
 }
 
-/// A stream of somebody else, with a fault in it.
+/// A foreign stream with a fault in it.
 struct Faulty<S>(S);
 
 impl<S: Read> Read for Faulty<S> {
@@ -320,7 +320,7 @@ fn nobody_waits_for_a_thread_that_has_panicked() {
         let (message, waiting) = (Message::binary(vec![7; 1 << 20]), sender.clone());
         while sender.try_send(message.clone()).is_ok() {}
         let waiting = thread::spawn(move || {
-            // There is no room, or soon none.
+            // There is no room, or soon there will be none.
             while waiting.send(message.clone()).is_ok() {}
         });
         let asking = thread::spawn(move || (sender.ping(b"there?"), sender.send(Message::text("late"))));

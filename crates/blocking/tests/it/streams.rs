@@ -1,4 +1,4 @@
-//! Streams of somebody else's, with faults in them.
+//! Foreign streams with faults in them.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use bowline_blocking::{Handle, Stream, WebSocket};
 
 use crate::common::within;
 
-/// Does as it is told so often.
+/// Behaves as told, this many times.
 struct Stubborn(TcpStream, AtomicUsize);
 
 impl Read for Stubborn {
@@ -54,7 +54,7 @@ fn a_stream_that_cannot_be_told_not_to_wait_is_named_as_the_cause() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("ws://{}/", listener.local_addr().unwrap());
         let client = thread::spawn(move || WebSocket::connect(&url));
-        // For both halves of the handshake, and not for the connection.
+        // For both halves of the handshake, but not for the connection.
         let stream = Stubborn(listener.accept().unwrap().0, AtomicUsize::new(2));
         let error = WebSocket::accept(stream).unwrap_err();
         assert_eq!(error.to_string(), "the system refuses what a connection needs: enough is enough");

@@ -1,5 +1,5 @@
-//! What is particular to TLS. What files do over it, and who is told apart there, is tested over all adapters, in the
-//! tests of the workspace.
+//! What is particular to TLS. What happens to files over it, and how clients are told apart, is tested over all
+//! adapters, in the tests of the workspace.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

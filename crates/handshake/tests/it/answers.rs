@@ -1,4 +1,4 @@
-//! What a server answers. The duties of RFC 6455 are tested by section, beside those of the frames.
+//! What a server answers. The requirements of RFC 6455 are tested by section, together with those for frames.
 
 use crate::common::{NOW, REQUEST, asked, finish, lines, refused, server};
 use bowline_handshake::server::{Accept, AnswerError, Error};

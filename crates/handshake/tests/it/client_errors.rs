@@ -1,4 +1,4 @@
-//! What a person reads when there is no WebSocket, and what a program does about it.
+//! What a person reads if there is no WebSocket, and what a program does about it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the tests share: a request and an answer that fit each other, and short ways through a handshake.
+//! What the tests share: a matching request and answer, and short ways through a handshake.
 
 use bowline_core::Instant;
 use bowline_handshake::{Config, client, server};
@@ -25,12 +25,12 @@ pub(crate) fn request() -> client::Request {
     client::Request::new("ws://example.org/chat").unwrap()
 }
 
-/// What a client makes of an answer.
+/// The result of an answer for a client.
 pub(crate) fn answered(answer: impl AsRef<[u8]>) -> Result<client::Upgraded, client::Error> {
     answered_to(&request(), answer)
 }
 
-/// What the client with this request makes of an answer.
+/// The result of an answer for the client with this request.
 pub(crate) fn answered_to(
     request: &client::Request,
     answer: impl AsRef<[u8]>,
@@ -60,7 +60,7 @@ pub(crate) fn refused(input: impl AsRef<[u8]>) -> (server::Error, String) {
     finish(&mut server)
 }
 
-/// Takes the answer away, then the error.
+/// Takes the answer, then the error.
 pub(crate) fn finish(server: &mut server::Handshake) -> (server::Error, String) {
     assert!(server.request().is_none());
     let answer = text(server.output());

@@ -16,7 +16,7 @@ fn after(seconds: u64) -> Instant {
     Instant::from_secs(seconds)
 }
 
-/// What the client says after this input and this end.
+/// What the client reports after this input and this end.
 fn ended(input: &str, end: End) -> Error {
     let mut client = client(&request());
     client.handle_input(NOW, input.as_bytes());
@@ -136,7 +136,7 @@ fn a_write_that_failed_is_the_end_unless_the_server_says_more() {
     client.handle_timeout(after(1));
     assert_eq!(client.poll_result().unwrap().unwrap_err(), broken);
 
-    // A failure is reported once: the reading side sees an ordinary end, as of a socket that was never connected.
+    // A failure is reported once: the reading side sees an ordinary end, as from a socket that was never connected.
     let mut client = client_role::Handshake::new(&request(), *b"the sample nonce", Config::default(), NOW);
     client.handle_end(NOW, End::WriteFailed);
     client.handle_end(NOW, End::Eof);
@@ -144,7 +144,7 @@ fn a_write_that_failed_is_the_end_unless_the_server_says_more() {
     assert_eq!(error, broken);
     assert_eq!(error.to_string(), "the connection broke before the request had left");
 
-    // An upgrade is of no use then. It is counted up to its end, whatever came with it.
+    // An upgrade does not help then. It is counted up to its end, whatever arrived with it.
     let upgrade = format!("{UPGRADE}\r\n");
     for rest in ["", "frames"] {
         let mut client =

@@ -1,4 +1,4 @@
-//! Nothing is read without bound.
+//! Nothing is read without limit.
 
 use bowline_handshake::client::Error;
 use bowline_handshake::{Config, client, server};
@@ -11,7 +11,7 @@ fn config(head_bytes: usize, headers: usize) -> Config {
     config
 }
 
-/// How a server with these limits answers: the first line, and the error.
+/// The answer of a server with these limits: the first line, and the error.
 fn served(config: Config, input: &str) -> (String, Option<server::Error>) {
     let mut server = server::Handshake::new(config, NOW);
     server.handle_input(NOW, input.as_bytes());
@@ -22,7 +22,7 @@ fn served(config: Config, input: &str) -> (String, Option<server::Error>) {
     (answer.lines().next().unwrap().to_owned(), Some(error))
 }
 
-/// What a client with these limits says.
+/// What a client with these limits reports.
 fn asked(config: Config, input: &str) -> Option<Error> {
     let mut client = client::Handshake::new(&request(), NONCE, config, NOW);
     client.handle_written(NOW, client.output().len());
@@ -99,7 +99,7 @@ fn answers_before_the_answer_proper_are_given_up_in_the_end() {
 
 #[test]
 fn a_large_head_in_single_bytes_is_read_in_the_time_its_length_takes() {
-    // Parsing anew at each byte would look at half a million million bytes here; no test waits for that.
+    // Parsing again at each byte would look at half a million million bytes here, which no test waits for.
     let input = format!("{REQUEST}X: {}\r\n\r\n", "x".repeat(1 << 20));
     let mut server = server::Handshake::new(config(2 << 20, 100), NOW);
     for byte in input.bytes() {

@@ -1,4 +1,4 @@
-//! The handshake from outside: requests, answers, words, limits, splits, peers.
+//! The handshake from outside: requests, answers, messages, limits, splits, peers.
 
 mod answers;
 mod client_errors;

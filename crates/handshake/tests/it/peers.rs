@@ -61,7 +61,7 @@ fn a_rejection_reaches_the_client_with_its_words() {
     );
 }
 
-/// A transport in memory that tungstenite reads and writes, and that would block where there is nothing to read.
+/// A transport in memory that tungstenite reads and writes, and that would block if there is nothing to read.
 #[derive(Clone, Debug, Default)]
 struct Pipe {
     to_them: Rc<RefCell<VecDeque<u8>>>,
@@ -116,7 +116,7 @@ fn our_client_is_accepted_by_tungstenite() {
     assert_eq!(upgraded.leftover, "\u{81}\u{5}hello".chars().map(|c| c as u8).collect::<Vec<_>>());
 }
 
-/// A client of tungstenite's that has sent its request.
+/// A tungstenite client that has sent its request.
 fn their_client(pipe: &Pipe) -> tungstenite::handshake::MidHandshake<ClientHandshake<Pipe>> {
     let request = TheirRequest::builder()
         .uri("ws://example.org/chat?x=y")

@@ -1,4 +1,4 @@
-//! The way through a proxy: what is asked, what is understood, and what is said of those that do not let us through.
+//! The way through a proxy: what is requested, what is understood, and what is reported about proxies that refuse.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ fn tunnel(proxy: &str, host: &str) -> Tunnel {
     Tunnel::new(&proxy.parse().unwrap(), host, 443, &Config::default(), NOW)
 }
 
-/// What the tunnel says now; it leaves.
+/// What the tunnel sends now; it leaves.
 fn say(tunnel: &mut Tunnel) -> Vec<u8> {
     let said = tunnel.output().to_vec();
     tunnel.handle_written(NOW, said.len());
     said
 }
 
-/// What comes of these answers, each to what is said after the one before, however they are split.
+/// The result of these answers, each to what is sent after the previous one, however they are split.
 fn outcome(proxy: &str, answers: &[&[u8]]) -> Option<Result<(), Error>> {
     let whole = talk(proxy, answers, usize::MAX);
     assert_eq!(talk(proxy, answers, 1), whole, "byte by byte");
@@ -147,7 +147,7 @@ fn whoever_does_not_let_us_through_is_told_in_words() {
         (SOCKS, &[&[5, 0], &[5, 0, 0, 9, 1]], "sent a broken answer: an address of type 9", false),
     ];
     for (proxy, answers, words, is_worth_a_try) in cases {
-        // What comes after the end of an answer is seen only if it comes with it.
+        // What follows the end of an answer is seen only if it arrives with it.
         let error = talk(proxy, answers, usize::MAX).expect("it was complete").expect_err(words);
         assert!(error.to_string().starts_with(words), "{error}");
         assert_eq!(error.retry() == Retry::Backoff, *is_worth_a_try, "{error}");

@@ -1,4 +1,4 @@
-//! What a client can ask for. The duties of RFC 6455 are tested by section, beside those of the frames.
+//! What a client can request. The requirements of RFC 6455 are tested by section, together with those for frames.
 
 use crate::common::{NOW, lines, request};
 use bowline_handshake::HeaderError;

@@ -1,4 +1,4 @@
-//! Where somebody else speaks HTTP, the rules are the same.
+//! If another library handles HTTP, the rules are the same.
 
 use crate::common::{NOW, text};
 use bowline_handshake::Config;

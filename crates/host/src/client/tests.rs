@@ -1,4 +1,4 @@
-//! The keeper alone: its time is made up, and what it says is looked at.
+//! The keeper alone: its time is virtual, and its outputs are checked.
 
 mod beside;
 mod reconnecting;
@@ -28,7 +28,7 @@ fn keeper(config: ClientConfig) -> Keeper<&'static str> {
     Keeper::new(config, &request, Arc::new(|job| job()), Arc::new(drop), talk, Instant::ZERO).unwrap()
 }
 
-/// All that it says, in short.
+/// All its outputs, in short form.
 fn said(keeper: &mut Keeper<&'static str>, now: Instant) -> Vec<String> {
     std::iter::from_fn(|| keeper.poll_output(now))
         .map(|output| match output {
@@ -129,7 +129,7 @@ fn an_outage_is_counted_told_and_left_behind() {
     assert!(told.iter().any(|line| line.starts_with("waiting for 1: ")), "a new outage: {told:?}");
 }
 
-/// Gives up after a second, with one file waiting; says what it tells at its end.
+/// Gives up after a second, with one file waiting; returns what it reports at its end.
 fn given_up(answers: bool) -> (Keeper<&'static str>, Instant, Vec<String>) {
     let mut config = ClientConfig::default();
     config.reconnect.first_contact = Some(SECOND);
@@ -183,7 +183,7 @@ fn an_id_is_taken_once() {
     assert!(told.len() == 1 && told[0].starts_with("second: "), "{told:?}");
 }
 
-/// Whoever fetches ten thousand files keeps the place of none that is there.
+/// A client that fetches ten thousand files keeps nothing of those that are complete.
 #[test]
 fn where_a_file_was_to_go_is_forgotten_when_it_has_ended() {
     let dir = tempfile::tempdir().unwrap();
@@ -278,7 +278,7 @@ impl Ends {
         Self { keeper, near, far, server }
     }
 
-    /// The keeper speaks, then the server. Returns how many bytes the keeper has said.
+    /// The keeper sends, then the server. Returns how many bytes the keeper has sent.
     fn round(&mut self) -> usize {
         self.keeper.pump(Instant::ZERO, &mut self.near);
         let said = carry(&mut self.near, &mut self.far);
@@ -286,14 +286,14 @@ impl Ends {
         said
     }
 
-    /// The server speaks. Returns how many bytes it has said.
+    /// The server sends. Returns how many bytes it has sent.
     fn answer(&mut self) -> usize {
         pump(Instant::ZERO, &mut self.far, &mut self.server);
         carry(&mut self.far, &mut self.near)
     }
 }
 
-/// Brings what one end says to the other.
+/// Moves what one end sends to the other.
 fn carry(from: &mut Connection, to: &mut Connection) -> usize {
     let (now, mut carried) = (Instant::ZERO, 0);
     while !from.output().is_empty() {
@@ -308,7 +308,7 @@ fn carry(from: &mut Connection, to: &mut Connection) -> usize {
 #[test]
 fn what_is_decided_about_an_event_is_said_in_the_same_round() {
     let mut ends = Ends::new();
-    // Both say hello; then the server asks for a file, which a client does not give away.
+    // Both send HELLO; then the server requests a file, which a client does not give out.
     for _ in 0..3 {
         ends.round();
     }
@@ -418,7 +418,7 @@ fn it_is_over_at_once_without_a_link_and_without_work() {
     assert_eq!(told.iter().filter(|line| *line == "Abandon").count(), 1, "no dial is waited for: {told:?}");
 }
 
-/// Whoever watches the link sees its last state; what waits for a dial that will never come would stay there.
+/// A watcher of the link sees its last state; what waits for a dial that will never happen would remain there.
 #[test]
 fn a_client_that_is_closed_without_a_link_says_that_it_has_ended() {
     let mut keeper = keeper(ClientConfig::default());

@@ -47,7 +47,7 @@ fn status(decision: &Decision) -> u16 {
     }
 }
 
-/// Somebody who has come.
+/// A client that has connected.
 fn served(house: &Arc<House>, now: Instant) -> Served {
     let (_, pass) = house.decide(&request(None), &[SUBPROTOCOL.to_owned()]);
     let (spawn, deliver, stir): (bowline_store::worker::Spawn, _, _) =

@@ -15,7 +15,7 @@ use super::patience::Patience;
 use super::watched::MOMENT;
 use super::*;
 
-/// Generous: nothing waits for it when all is well.
+/// Generous: no test waits this long if all is well.
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn config(interval: u64, timeout: u64) -> Config {
@@ -42,8 +42,8 @@ fn client(stream: UnixStream, config: Config) -> Watched<UnixStream> {
     Watched::client(socket, config).unwrap()
 }
 
-/// The result of an attempt in which every thread ran when it had to. Otherwise the heartbeat finds what it should, but
-/// that is another matter.
+/// The result of an attempt in which every thread ran when it had to. In any other attempt the heartbeat also finds
+/// what it should, but that is a different test.
 fn undisturbed<T>(attempt: impl FnMut() -> Option<T>) -> T {
     std::iter::repeat_with(attempt).take(20).flatten().next().expect("a machine that runs this")
 }
@@ -151,7 +151,7 @@ fn a_byte_of_a_long_message_is_a_sign_of_life() {
         });
         let read = here.read();
         let (_far, longest) = trickle.join().unwrap();
-        // Between two writes are two of these times at most, and longer silences are deadly.
+        // There are at most two of these times between two writes, and longer silences are deadly.
         (longest < Duration::from_millis(TIMEOUT / 2)).then(|| (read, here.watch().heartbeat().pongs()))
     });
     assert_eq!(read.unwrap(), Message::binary(vec![7; 10_000]));
@@ -166,7 +166,7 @@ fn a_queue_that_shrinks_is_a_sign_of_life_and_one_that_does_not_is_none() {
         far.set_read_timeout(Some(TIMEOUT)).unwrap();
         let (mut last, mut longest) = (Clock::now(), Duration::ZERO);
         let mut here = server(near, config(30, TIMEOUT.as_millis() as u64));
-        // Takes a part of the message bit by bit, for longer than anybody would wait for a Pong, and then nothing.
+        // Accepts a part of the message bit by bit, for longer than anybody would wait for a Pong, and then nothing.
         let reader = thread::spawn(move || {
             let mut place = vec![0; 64 << 10];
             for _ in 0..60 {
@@ -266,7 +266,7 @@ fn an_end_without_a_word_is_told_as_what_it_is() {
 
 #[test]
 fn a_peer_that_breaks_the_rules_is_told_which() {
-    // A frame without a mask, text that is none, and a frame that begins nothing.
+    // A frame without a mask, invalid text, and a frame that begins nothing.
     for (bytes, code) in [
         (&b"\x81\x01a"[..], CloseCode::PROTOCOL_ERROR),
         (b"\x81\x81\0\0\0\0\xff", CloseCode::INVALID_DATA),

@@ -103,7 +103,7 @@ proptest! {
     ) {
         let older = encode(8, &old);
         let newer = encode(9, &new);
-        // Beyond the cut stands what the slot held before, or nothing.
+        // Beyond the cut is what the slot held before, or nothing.
         let mut torn = if zeros { Vec::new() } else { encode(7, &ancient) };
         torn.resize(torn.len().max(newer.len()), 0);
         let cut = cut.index(newer.len());

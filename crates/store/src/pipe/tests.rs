@@ -23,7 +23,7 @@ impl Read for Far {
     }
 }
 
-/// The writing end: it waits until what it wrote last is taken.
+/// The writing end: it waits until its last write was taken.
 struct Near(mpsc::SyncSender<Vec<u8>>);
 
 impl Near {
@@ -89,7 +89,7 @@ fn a_read_waits_for_the_writer_and_takes_what_there_is() {
         panic!("no bytes")
     };
     assert_eq!(data, "hello");
-    // Of two reads the later one counts.
+    // Of two reads, the later one counts.
     pipe.read(5, 1000);
     pipe.read(2, 2);
     let Piece::Bytes { offset: 2, data } = told.recv_timeout(LONG).expect("an answer") else {
@@ -222,7 +222,7 @@ fn a_pipe_that_nobody_wants_is_not_waited_for_when_it_is_full() {
     writer.write(&contents(SMALL)).expect("read");
     pipe.read(0, SMALL);
     assert!(matches!(told.recv_timeout(LONG), Ok(Piece::Bytes { .. })));
-    // All that its thread can do by now is to wait for room.
+    // All that its thread can do by now is wait for room.
     let shared = Arc::downgrade(&pipe.0);
     drop(pipe);
     let end = std::time::Instant::now() + LONG;

@@ -60,7 +60,7 @@ fn a_new_process_goes_on_from_the_last_safe_byte() {
         assert_eq!(prefix, digest(&data[..at as usize]));
         partial.write(at, &data[at as usize..stop as usize]).expect("in order");
         assert_eq!(partial.flush().run().expect("safe"), stop);
-        // What comes later is lost.
+        // What arrives later is lost.
         let more = &data[stop as usize..data.len().min(stop as usize + 100)];
         partial.write(stop, more).expect("in order");
         at = stop;
@@ -127,7 +127,7 @@ fn an_unknown_transfer_gets_an_epoch_above_the_one_seen() {
     let rig = Rig::new();
     let begin = |n, seen| open(rig.store.attach(id(n), &spec("a", 4), attach(seen, ALICE), day(0))).2;
     assert_eq!(begin(1, 7), 8);
-    // Zero stands for none seen, so it is never given.
+    // Zero means that none was seen, so it is never given.
     assert_eq!(begin(2, u32::MAX), 1);
 }
 
@@ -211,7 +211,7 @@ fn a_file_that_does_not_fit_is_refused_at_once() {
     huge.length = Some(1 << 60);
     assert_eq!(kind(rig.store.attach(id(1), &huge, attach(0, ALICE), day(0))), ErrorKind::NoSpace);
     assert!(files(rig.dir.path()).is_empty());
-    // Nor is it when it is gone on with.
+    // Nor is it when the transfer is continued.
     let rig = Rig::with(|config| (config.check_space, config.quota.bytes) = (false, None));
     let (mut partial, ..) = open(rig.store.attach(id(1), &huge, attach(0, ALICE), day(0)));
     partial.write(0, b"abc").expect("in order");

@@ -3,7 +3,7 @@
 use super::*;
 use crate::fault::held_clock;
 
-/// A transfer that begins when a machine without a clock of its own has come up.
+/// A transfer that begins just after the start of a machine without a clock of its own.
 fn begin(rig: &Rig, spec: &Spec) -> Partial {
     held_clock::set(day(0));
     let mut partial = rig.begin(1, spec);
@@ -11,7 +11,7 @@ fn begin(rig: &Rig, spec: &Spec) -> Partial {
     partial
 }
 
-/// How much of it is there a little later than the day 100, on which the machine got the time.
+/// How much of it is left a little later than day 100, on which the machine got the time.
 fn durable_later(rig: &Rig, spec: &Spec) -> u64 {
     open(rig.store.attach(id(1), spec, attach(0, ALICE), day(106))).1
 }
@@ -78,7 +78,7 @@ fn what_began_under_the_right_clock_is_not_moved_into_the_future() {
     let mut partial = rig.begin(1, &spec);
     partial.write(0, b"abc").expect("in order");
     partial.detach().expect("safe");
-    // The machine comes up behind, and gets the time again.
+    // The machine starts with the wrong time, and gets the right one again.
     held_clock::set(UNIX_EPOCH);
     let (partial, ..) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), UNIX_EPOCH));
     held_clock::set(day(1));

@@ -194,7 +194,7 @@ fn a_journal_that_is_not_kept_leaves_an_empty_folder() {
     assert!(!rig.path(".bowline").exists());
     let present = rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0));
     assert!(matches!(present, Ok(Attached::Present { digest: d, .. }) if d == digest(b"abc")));
-    // Others keep the folders that they are in.
+    // Other files keep their folders.
     let other = rig.begin(2, &spec("b", 3));
     commit(&rig, 3, "c", b"abc").expect("whole");
     assert_eq!(fs::read_dir(rig.path(".bowline")).expect("a folder").count(), 1);
@@ -283,7 +283,7 @@ fn a_folder_that_was_removed_is_synchronised_again() {
             fs::remove_dir_all(rig.path("d")).expect("removed");
         }
     }
-    // The folder and the one that holds it; the folder alone; both.
+    // The folder and the one that contains it; the folder alone; both.
     assert_eq!(syncs, [2, 3, 5]);
 }
 
@@ -293,7 +293,7 @@ fn an_inode_proves_a_rename_without_reading_the_file() {
     let rig = Rig::on(script.clone(), |_| {});
     script.fail(Op::SyncFolder, io::ErrorKind::InvalidData);
     commit(&rig, 1, "a", b"abc").expect_err("interrupted after the rename");
-    // What only reading could tell.
+    // What only reading could reveal.
     let file = fs::File::options().write(true).open(rig.path("a")).expect("there");
     let time = file.metadata().and_then(|meta| meta.modified()).expect("a time");
     let file = crate::sys::File::Disk(file);

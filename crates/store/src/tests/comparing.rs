@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileExt as _, symlink};
 /// Changes a file at one of the strides in which it is hashed.
 struct Changes {
     path: Mutex<PathBuf>,
-    /// How many strides are left before.
+    /// How many strides are left until then.
     left: Mutex<usize>,
     change: fn(&File) -> io::Result<()>,
 }
@@ -46,7 +46,7 @@ fn a_file_that_changes_in_its_last_stride_is_another_one() {
 
 #[test]
 fn of_a_file_that_was_touched_meanwhile_nothing_is_remembered() {
-    // Somebody changes it behind the first stride, and gives it the time that it had.
+    // Somebody changes it behind the first stride, and restores its time.
     let rig = changing(STRIDE + 1, 2, |file| {
         file.write_all_at(b"x", 0)?;
         file.set_modified(day(0))
@@ -64,7 +64,7 @@ fn a_link_that_has_the_name_is_compared_with_nothing() {
     let rig = Rig::new();
     fs::write(rig.path("yy"), "ab").expect("written");
     symlink("yy", rig.path("a")).expect("linked");
-    // As long as the link is.
+    // As long as the link.
     let taken = rig.store.attach(id(1), &spec("a", 2), attach(0, ALICE), day(0));
     assert_eq!(kind(taken), ErrorKind::Exists);
 }

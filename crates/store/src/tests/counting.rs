@@ -3,7 +3,7 @@
 use super::*;
 use crate::Quota;
 
-/// A store in whose staging three bytes are safe of a transfer with the id 1.
+/// A store whose staging contains three safe bytes of a transfer with the id 1.
 fn with_three_bytes() -> Rig {
     let rig = Rig::new();
     let mut partial = rig.begin(1, &spec("a", 6));
@@ -38,7 +38,7 @@ fn a_journal_under_the_name_of_another_does_not_count() {
         let new = old.replace(&hex, &format!("{}ff", &hex[..30]));
         fs::rename(rig.path(&old), rig.path(&new)).expect("renamed");
     }
-    // No sweep could take it out of the books again.
+    // No sweep could correct the count again.
     assert_eq!(rig.other_process().unfinished(), (0, 0));
 }
 

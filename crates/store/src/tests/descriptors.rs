@@ -13,7 +13,7 @@ fn all_but(free: usize) -> Vec<File> {
     open
 }
 
-/// Does it with no file, with one, and so on, until it works. Whatever does not must say why.
+/// Does this with no file, with one, and so on, until it works. Each failure must say why.
 fn until_it_works<T>(mut what: impl FnMut() -> Result<T, StoreError>) -> T {
     for free in 0..30 {
         let held = all_but(free);
@@ -67,7 +67,7 @@ fn with_few_descriptors_it_is_told_that_there_are_few_and_nothing_is_missing() {
     });
     assert_eq!(rig.read("d/e/file"), data);
 
-    // Who has it open finds it by its name alone.
+    // A holder that has it open still finds it by its name alone.
     let other = DiskStore::open(rig.store.dir(), Config::default()).expect("the same folder");
     let held = all_but(0);
     assert!(rig.store.root().staging_here().is_ok_and(|staging| staging.is_some()));

@@ -49,7 +49,7 @@ fn room_is_asked_for_where_the_file_goes() {
     let mut partial = rig.begin(1, &spec("far/a", 9));
     partial.write(0, b"abc").expect("in order");
     partial.detach().expect("safe");
-    // What is in staging already takes room there all the same.
+    // What is already in staging takes room there all the same.
     disk.free.store(8, Relaxed);
     let again = rig.store.attach(id(1), &spec("far/a", 9), attach(0, ALICE), day(0));
     assert_eq!(kind(again), ErrorKind::NoSpace);
@@ -96,7 +96,7 @@ fn a_disk_without_modes_is_no_obstacle_to_a_copy() {
     assert_eq!(rig.read("far/a"), b"abc");
 }
 
-/// A copy is made, and the power goes before it has its name.
+/// A copy is made, and the power fails before it has its name.
 fn cut_before_the_name(rig: &Rig, script: &Script) {
     let mut partial = rig.begin(1, &spec("far/a", 3));
     partial.write(0, b"abc").expect("in order");

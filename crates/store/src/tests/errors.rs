@@ -6,7 +6,7 @@ use crate::sys::model::{Device, Kept, Trouble};
 use crate::sys::{Access, File, Folder};
 use bowline_core::Rng;
 
-/// EIO has no kind of its own; any that is not sorted otherwise stands for it.
+/// EIO has no kind of its own; any kind without another meaning stands for it.
 const EIO: io::ErrorKind = io::ErrorKind::InvalidData;
 const ENOSPC: io::ErrorKind = io::ErrorKind::StorageFull;
 const EDQUOT: io::ErrorKind = io::ErrorKind::QuotaExceeded;
@@ -31,7 +31,7 @@ fn read(device: &Device, path: &[&str]) -> Option<Vec<u8>> {
     Some(data)
 }
 
-/// Tells a story on a disk that fails at a call; says whether the story was shorter.
+/// Runs a story on a disk that fails at a call; returns whether the story was shorter than that.
 fn fails_at(tell: Tell, calls: u32, kind: io::ErrorKind, for_good: bool, power_fails: bool) -> bool {
     let case = format!("{kind:?} at call {calls}, for good: {for_good}, power fails: {power_fails}");
     let device = Device::new(512, true);
@@ -55,16 +55,16 @@ fn fails_at(tell: Tell, calls: u32, kind: io::ErrorKind, for_good: bool, power_f
         device.lose_power(Kept::Nothing, &mut Rng::from_seed([7; 32]));
         start(&device).0
     } else {
-        // The same process continues as soon as the disk does.
+        // The same process continues as soon as the disk works again.
         first
     };
     let found = read(&device, &["d", "a"]);
     assert!(found.as_ref().is_none_or(|found| *found == sender.data), "half a file: {case}");
     assert!(found.is_some() || !sender.done, "no file: {case}");
-    // The part was kept: what was safe is safe, as the sender checks by itself.
+    // The part was kept: what was safe is safe, as the sender checks itself.
     sender.finish(&store).unwrap_or_else(|e| panic!("{e}: {case}"));
     assert!(read(&device, &["d", "a"]).expect("the file") == sender.data, "another file: {case}");
-    // What was reported as done stays, even where a failed sync has left pages that no later sync writes.
+    // What was reported as done is kept, even where a failed sync has left pages that no later sync writes.
     drop(store);
     device.lose_power(Kept::Nothing, &mut Rng::from_seed([7; 32]));
     assert!(read(&device, &["d", "a"]).is_some_and(|found| found == sender.data), "gone: {case}");

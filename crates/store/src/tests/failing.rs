@@ -37,7 +37,7 @@ fn after_a_failed_synchronisation_nothing_more_is_promised() {
         // The next synchronisation of the same file would succeed, and mean nothing.
         assert_eq!(kind(partial.write(6, b"ghi")), ErrorKind::Io);
         assert_eq!(kind(partial.flush().run()), ErrorKind::Io);
-        // Afresh from the disk, although the failed one is still held.
+        // Read again from the disk, although the failed one is still held.
         let attached = rig.store.attach(id(1), &spec, attach(0, ALICE), day(0)).expect("opened afresh");
         let Attached::Partial { partial: mut again, durable, prefix, .. } = attached else {
             panic!("no partial")
@@ -52,7 +52,7 @@ fn after_a_failed_synchronisation_nothing_more_is_promised() {
     }
 }
 
-/// Somebody clears the staging folder while bytes come.
+/// Somebody clears the staging folder while bytes arrive.
 #[cfg(unix)]
 #[test]
 fn what_was_removed_is_not_called_safe_and_begins_anew() {
@@ -84,7 +84,7 @@ fn what_was_removed_is_not_called_safe_and_begins_anew() {
     }
 }
 
-/// Something was put in the place of staging, perhaps to have it on another disk.
+/// Something has taken the place of staging, perhaps in order to have it on another disk.
 #[cfg(unix)]
 #[test]
 fn what_stands_in_the_place_of_staging_is_named() {
@@ -117,7 +117,7 @@ fn a_disk_that_fills_during_a_synchronisation_says_so() {
     assert_eq!(kind(partial.commit(9, digest(b""))), ErrorKind::NoSpace);
 }
 
-/// The one who takes over shares the file on which the old holder's synchronisation failed.
+/// A process that takes over shares the file on which the old holder's synchronisation failed.
 #[test]
 fn a_failure_of_the_old_holder_is_not_hidden_by_a_takeover() {
     let (rig, script) = rig();
@@ -147,7 +147,7 @@ fn a_commit_that_fails_anywhere_is_finished_by_the_next_attach() {
             }
             script.fail(op, io::ErrorKind::InvalidData);
             let failed = partial.commit(data.len() as u64, digest(&data)).is_err();
-            // The journal of an unflushed file is not synchronised; tidying up may fail without harm.
+            // The journal of an unflushed file is not synchronised; cleaning up may fail without harm.
             assert_eq!(failed, op != Op::Remove && (flushed || op != Op::SyncSlot), "{op:?}");
             match rig.store.attach(id(1), &spec, attach(0, ALICE), day(0)).expect("an answer") {
                 Attached::Partial { mut partial, durable, .. } => {

@@ -50,7 +50,7 @@ fn a_store_in_a_folder_dresses_that_folder() {
     }
 }
 
-/// A part that its owner cannot open would be in the way of its own next attempt, but as root.
+/// A part that its owner cannot open would be in the way of its own next attempt, except for root.
 #[test]
 fn a_part_stays_open_to_its_owner_until_it_is_complete() {
     for (op, flushed) in [(Op::SyncData, false), (Op::WriteSlot, false), (Op::SyncSlot, true)] {
@@ -74,7 +74,7 @@ fn a_part_stays_open_to_its_owner_until_it_is_complete() {
                 partial.commit(3, digest(b"abc")).expect("whole");
                 assert_eq!(mode(&rig.path("a")), 0o440, "{op:?}");
             }
-            // The store that finishes it does not know the requested mode: the owner may write, and that is all.
+            // The store that finishes it does not know the requested mode, so the owner may write, and that is all.
             Attached::Committed { .. } => assert_eq!(mode(&rig.path("a")), 0o640, "{op:?}"),
             other @ Attached::Present { .. } => panic!("{other:?}"),
         }
@@ -111,7 +111,7 @@ fn a_folder_that_was_there_before_stays_as_it_is() {
         set_mode(&rig.path("d"), 0o2711);
         let before = mtime_ms(&rig.path("d"));
         assert!(rig.store.make_folder(&folder("d")).expect("there"));
-        // What is beside the permissions is never touched.
+        // Bits other than the permissions are never changed.
         let expected = if adopt { (0o2750, SOME_TIME) } else { (0o2711, before) };
         assert_eq!((mode(&rig.path("d")), mtime_ms(&rig.path("d"))), expected);
     }
@@ -163,7 +163,7 @@ fn a_new_folder_is_durable_before_anybody_is_told() {
     let disk = Arc::new(Script::default());
     let rig = Rig::on(disk.clone(), |_| {});
     rig.store.make_folder(&folder("a/b")).expect("made");
-    // The root knows of a, a knows of b, and b has its time and mode.
+    // The root contains a, a contains b, and b has its time and mode.
     assert_eq!((disk.count(Op::Create), disk.count(Op::SyncFolder)), (2, 3));
     disk.fail(Op::SyncFolder, io::ErrorKind::StorageFull);
     assert_eq!(kind(rig.store.make_folder(&folder("c"))), ErrorKind::NoSpace);
@@ -199,7 +199,7 @@ fn a_file_gets_the_permissions_that_it_had_and_no_others() {
         assert_eq!(mode(&rig.path(&file)), bits & 0o777);
         assert_eq!(mtime_ms(&rig.path(&file)), spec("a", 3).mtime_ms);
     }
-    // It is the same transfer whatever is wished.
+    // It is the same transfer, whatever mode is requested.
     assert!(matches!(
         rig.store.attach(id(0), &spec("file 0", 3), attach(0, ALICE), day(0)),
         Ok(Attached::Committed { .. })

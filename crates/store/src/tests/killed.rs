@@ -7,14 +7,14 @@ use crate::sys::doom;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Output};
 
-/// What a process does that does not know its end.
+/// The work of a process that does not live to see its end.
 struct Story {
     name: &'static str,
     config: fn(&mut Config),
-    /// What an earlier process has left.
+    /// What an earlier process has left behind.
     before: fn(&DiskStore, &mut Sender),
     tell: fn(&DiskStore, &mut Sender) -> Result<(), StoreError>,
-    /// What stands under the name before.
+    /// What has the name beforehand.
     old: Option<&'static [u8]>,
     /// Finished files belong on another file system.
     is_far: bool,
@@ -40,7 +40,7 @@ const STORIES: [Story; 9] = [
     Story { name: "swept", before: half, tell: sweep, ..PLAIN },
 ];
 
-/// An earlier process has brought the beginning, and some bytes that were not made safe.
+/// An earlier process has received the beginning, and some bytes that were not made safe.
 fn half(store: &DiskStore, sender: &mut Sender) {
     let mut partial = sender.attach(store).expect("attached").expect("nothing there yet");
     sender.write(&mut partial, 70_000).expect("in order");
@@ -53,7 +53,7 @@ fn restart(store: &DiskStore, sender: &mut Sender) -> Result<(), StoreError> {
     flushed_twice(store, sender)
 }
 
-/// Removes what has expired, and all but finishes another file for the next sweep to come.
+/// Removes what has expired, and nearly finishes another file, for the next sweep.
 fn sweep(store: &DiskStore, sender: &mut Sender) -> Result<(), StoreError> {
     store.sweep(day(1000), 100)?;
     (sender.safe, sender.seen) = (0, 0);
@@ -73,7 +73,7 @@ impl Story {
         DiskStore::open_with(dir, config, faults).expect("a store")
     }
 
-    /// Kills a process at each call, up to the one that comes to its end.
+    /// Kills a process at each call, until one gets to its end.
     fn survives(&self) {
         for calls in 0.. {
             if self.survives_at(calls) {
@@ -104,7 +104,7 @@ impl Story {
         }
         sender.learn(&String::from_utf8_lossy(&stdout));
 
-        // A reader of the name sees a whole file or none.
+        // A reader of the name sees a complete file or none.
         match fs::read(&path) {
             Ok(found) => assert!(Some(&*found) == self.old || found == sender.data, "half a file: {case}"),
             Err(_) => assert!(self.old.is_none() && !sender.done, "no file: {case}"),

@@ -3,8 +3,8 @@
 use super::*;
 use crate::{Principal, Source};
 
-/// A folder whose listing takes the least memory, and one that takes three times as much. All listings together may
-/// take this many bytes.
+/// A folder whose listing takes the least memory, and one whose listing takes three times as much. All listings
+/// together may take this many bytes.
 fn with_folders(listings: usize) -> Rig {
     let rig = Rig::with(|config| config.listings = listings);
     fs::create_dir_all(rig.path("small")).expect("made");
@@ -49,18 +49,18 @@ fn a_listing_that_says_something_else_is_another_version() {
     fs::write(folder.join("a"), "1").expect("written");
     let before = validator();
     assert_eq!(validator(), before);
-    // As long as it was.
+    // As long as before.
     fs::rename(folder.join("a"), folder.join("b")).expect("renamed");
     assert_ne!(validator(), before);
 }
 
-/// What a listing says.
+/// The contents of a listing.
 fn text(source: Result<Source, StoreError>) -> String {
     let source = source.expect("it can be listed");
     String::from_utf8(source.read(0, source.length() as usize).expect("all of it").to_vec()).expect("UTF-8")
 }
 
-/// The last fields of each line: how long, and what it is called.
+/// The last fields of each line: the length and the name.
 fn lines(source: Result<Source, StoreError>) -> Vec<String> {
     let text = text(source);
     let entries = text.lines().filter(|line| line.starts_with("f ") || line.starts_with("d "));

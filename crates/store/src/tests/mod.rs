@@ -57,7 +57,7 @@ pub(crate) fn id(n: u8) -> TransferId {
     TransferId::from_bytes([n; 16])
 }
 
-/// Bytes in which no two pieces are alike.
+/// Bytes of which no two pieces are alike.
 pub(crate) fn content(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i / 251 + i) as u8 ^ (i / 65_536) as u8).collect()
 }
@@ -99,7 +99,7 @@ impl Rig {
         Self { dir, store }
     }
 
-    /// Another process over the same folder.
+    /// Another process with the same folder.
     pub(crate) fn other_process(&self) -> DiskStore {
         DiskStore::open(self.dir.path(), self.store.config().clone()).expect("a store")
     }
@@ -153,7 +153,7 @@ pub(crate) fn part(rig: &Rig) -> String {
     files(rig.dir.path()).into_iter().find(is_part).expect("a part")
 }
 
-/// A disk that fails as it is told to.
+/// A disk that fails on command.
 #[derive(Default)]
 pub(crate) struct Script {
     next: Mutex<Vec<(Op, io::ErrorKind)>>,
@@ -182,7 +182,7 @@ impl Disk for Script {
     }
 }
 
-/// What a sender knows of the bytes that it has, once it was told their digest.
+/// What a sender knows about the bytes that it has, once it was told their digest.
 pub(crate) fn digest(data: &[u8]) -> Digest {
     Digest::of(data)
 }

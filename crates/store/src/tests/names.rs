@@ -119,7 +119,7 @@ fn overwriting_replaces_a_link_and_not_what_it_leads_to() {
     assert_eq!(rig.read("a"), b"abc");
 }
 
-/// What is no file, and no link to one, that may stand where a file is to come.
+/// What is neither a file nor a link to one, in the place where a file is to go.
 fn obstacles(rig: &Rig) -> [&'static str; 5] {
     fs::create_dir(rig.path("folder")).expect("made");
     symlink("folder", rig.path("link")).expect("linked");
@@ -227,11 +227,11 @@ fn a_store_in_a_folder_names_nothing_outside_of_it() {
     assert_eq!(names(walk).collect::<Vec<_>>(), ["a", "a/b", "empty"]);
     let walk = inner.store.walk(Some(&name("a"))).expect("a folder");
     assert_eq!(names(walk).collect::<Vec<_>>(), ["b"]);
-    // What stands at the root as staging is an ordinary name in it.
+    // The name that means staging at the root is an ordinary name here.
     let mut partial = inner.begin(3, &spec(".bowline/x", 3));
     partial.write(0, b"abc").expect("in order");
     partial.commit(3, digest(b"abc")).expect("whole");
-    // Names that are too long together are told, and lead nowhere.
+    // Names that are too long together are reported, and lead nowhere.
     let long = name(&["x"; 64].join("/"));
     assert_eq!(kind(inner.store.source(&long)), ErrorKind::BadName);
 }

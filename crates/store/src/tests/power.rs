@@ -9,7 +9,7 @@ use device::{Device, Kept, Lost};
 
 struct Story {
     config: Config,
-    /// What stands under the name before.
+    /// What has the name beforehand.
     before: Option<&'static [u8]>,
     far: bool,
     dies_after: Option<usize>,
@@ -23,7 +23,7 @@ impl Story {
         Self { config: Config::default(), before: None, far: false, dies_after: None, sender, tell }
     }
 
-    /// Tells the story again and again, a step further each time, up to its end.
+    /// Runs the story again and again, one step further each time, until its end.
     fn survives(&self) {
         for steps in 0.. {
             let (whole, lost) = self.survives_at(steps, Kept::ALL);
@@ -37,7 +37,7 @@ impl Story {
         }
     }
 
-    /// Whether the story came to its end before the power went, and what was lost.
+    /// Whether the story reached its end before the power failed, and what was lost.
     fn survives_at(&self, steps: usize, kept: Kept) -> (bool, Lost) {
         let base = fast_folder();
         let device = Arc::new(Device::new(base.path(), self, steps));
@@ -54,7 +54,7 @@ impl Story {
         let lost = device.lose_power(kept);
         let case = format!("{steps} steps, {kept:?}, {told:?}");
 
-        // At any time, a reader of the name sees a whole file or none.
+        // At any time, a reader of the name sees a complete file or none.
         if let Ok(found) = fs::read(&path) {
             assert!(Some(&*found) == self.before || found == sender.data, "half a file: {case}");
         } else {
@@ -133,7 +133,7 @@ fn a_restart_with_another_version_survives() {
             sender.write(&mut partial, 80_000)?;
             sender.flush(&mut partial)
         })();
-        // From here on the sender wants the other version, whatever became of the first.
+        // From here on the sender wants the other version, whatever happened to the first.
         (sender.data, sender.spec) = (whole.iter().map(|byte| byte ^ 0x55).collect(), second);
         (sender.mode, sender.safe) = (Mode::Restart, 0);
         told?;

@@ -18,12 +18,12 @@ fn begin(store: &DiskStore, n: u8, length: usize) -> Result<Partial, StoreError>
     }
 }
 
-/// Why there is no place for it, whatever comes.
+/// Why there is no room for it, whatever happens.
 fn refused(store: &DiskStore, n: u8, length: usize) -> String {
     objection(store, n, length, ErrorKind::Quota)
 }
 
-/// Why there is no place for it until others have ended.
+/// Why there is no room for it until others have ended.
 fn put_off(store: &DiskStore, n: u8, length: usize) -> String {
     objection(store, n, length, ErrorKind::QuotaBusy)
 }
@@ -48,7 +48,7 @@ fn an_id_of_another_principal_is_unknown_and_stays_untouched() {
         let (theirs, nobodys) = (answer(stranger, 1), answer(stranger, 2));
         assert_eq!(theirs.kind(), ErrorKind::NotFound);
         assert_eq!(theirs.to_string(), nobodys.to_string(), "no difference shows");
-        // Nor does the same id lead there by any other way.
+        // Nor does the same id lead there in any other way.
         let (partial, durable, epoch) = open(stranger.attach(id(1), &spec("f1", 6), attach(7, BOB), day(0)));
         assert_eq!((durable, epoch), (0, 8));
         partial.discard().expect("removed");
@@ -205,10 +205,10 @@ fn the_end_is_told_and_only_progress_moves_it() {
 fn nothing_is_kept_beyond_the_greatest_age() {
     let rig = Rig::with(|config| config.expire_after = Some(Duration::from_secs(7 * 24 * 3600)));
     for week in 0..6 {
-        // An hour more each time: the first attach took a while too.
+        // An hour longer each time, since the first attach took a while, too.
         let now = day(6 * week) + Duration::from_secs(3600 * week);
         let (mut partial, durable, _) = open(rig.store.attach(id(1), &spec("f1", 60), attach(0, ALICE), now));
-        // On day 30 it begins anew.
+        // On day 30 it begins again.
         assert_eq!(durable, if week == 5 { 0 } else { week }, "{week}");
         partial.write(durable, b"x").expect("in order");
         partial.detach().expect("safe");
@@ -246,7 +246,7 @@ fn what_has_no_known_length_counts_as_far_as_it_has_come() {
     assert_eq!(error.kind(), ErrorKind::QuotaBusy);
     assert_eq!(growing.write(6, b"ghijk").expect_err("whatever ends").kind(), ErrorKind::Quota);
     assert!(error.reason().contains("3 of 10 bytes are taken by other unfinished files, and this one has 8"));
-    // Nothing has changed: there is room again, and the same bytes come again.
+    // Nothing has changed: there is room again, and the same bytes arrive again.
     known.discard().expect("removed");
     growing.write(6, b"gh").expect("room");
     assert_eq!(growing.detach().expect("safe"), 8);
@@ -291,7 +291,7 @@ fn what_is_unfinished_is_counted_for_all_together() {
     assert_eq!(rig.store.unfinished(), (23, 2));
     held.discard().expect("removed");
     assert_eq!(rig.store.unfinished(), (3, 1));
-    // Where nothing is counted for a quota, the disk is read.
+    // If nothing is counted for a quota, the disk is read.
     assert_eq!(rig.other_process().unfinished(), (3, 1));
 }
 

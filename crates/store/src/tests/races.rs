@@ -16,7 +16,7 @@ impl Disk for FlushesLate {
         if let Some(flush) = flush {
             let (tell, told) = mpsc::channel();
             thread::spawn(move || tell.send(flush.run()));
-            // It can answer only when the commit has come to its end. This only gives it time to answer before.
+            // It can answer only when the commit has ended. This only gives it time to answer before.
             if let Ok(early) = told.recv_timeout(Duration::from_millis(50)) {
                 panic!("answered too early: {early:?}");
             }
@@ -38,7 +38,7 @@ fn a_flush_during_the_commit_is_answered_by_it() {
     assert_eq!(told.recv().expect("an answer").expect("safe"), 3);
 }
 
-/// Lets another process in between a look for a journal and its making.
+/// Lets another process run between the check for a journal and its creation.
 struct Overtaken {
     dir: PathBuf,
     once: Mutex<bool>,
@@ -79,7 +79,7 @@ impl Disk for FailsLate {
         let old = self.old.lock().expect("no panic").take_if(|_| op == Op::SyncData);
         let Some((store, mut old)) = old else { return Ok(()) };
         let attaching = thread::spawn(move || store.attach(id(1), &spec("a", 9), attach(0, BOB), day(0)));
-        // The fence falls before the other one waits for us to end.
+        // The fence is set before the other one waits for us to end.
         while old.write(0, b"").err().is_none_or(|e| e.kind() != ErrorKind::Fenced) {
             thread::yield_now();
         }

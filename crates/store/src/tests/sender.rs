@@ -75,11 +75,11 @@ impl Sender {
         }
     }
 
-    /// Learns what another process was told that is gone.
+    /// Learns what another process was told that no longer exists.
     #[cfg(unix)]
     pub(super) fn learn(&mut self, printed: &str) {
         for line in printed.lines() {
-            // The harness has no line of its own for a test that it does not know to have ended.
+            // The test harness prints no line of its own for a test that it does not know to have ended.
             let Some((_, told)) = line.split_once("told ") else { continue };
             let mut words = told.split(' ');
             let mut word = || words.next().expect("three words");
@@ -106,7 +106,7 @@ pub(super) fn in_many_links(store: &DiskStore, sender: &mut Sender) -> Result<()
     sender.write(&mut first, 50_000)?;
     sender.flush(&mut first)?;
     sender.write(&mut first, 50_000)?;
-    // Taken over while the first still holds it, then left in order, then found by the next.
+    // Taken over while the first one still holds it, then left in an orderly way, then found by the next.
     let mut second = sender.attach(store)?.expect("under way");
     assert_eq!(second.written(), 100_000);
     sender.write(&mut second, 60_000)?;

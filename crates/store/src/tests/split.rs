@@ -10,7 +10,7 @@ fn start(device: &Device) -> DiskStore {
     DiskStore::within(Folder::Model(device.top(device.start_process())), Config::default()).expect("a store")
 }
 
-/// One process has brought three bytes, the other took over and has brought six; all of them are safe.
+/// One process has received three bytes, the other one took over and has received six; all of them are safe.
 fn split() -> (Device, Partial, Partial, Spec) {
     let device = Device::new(64, false);
     let spec = spec("a", 9);

@@ -24,7 +24,7 @@ fn what_nobody_comes_back_for_is_removed_after_its_time() {
     assert_eq!(durable, 3);
     second.write(3, b"d").expect("in order");
     second.detach().expect("safe");
-    // Progress, not birth, is what counts.
+    // What counts is progress, not age.
     assert_eq!(sweep(&rig.store, day(13), 100).removed, 0);
     assert_eq!(sweep(&rig.store, day(16), 100).removed, 1);
     assert!(!rig.path(".bowline").exists());

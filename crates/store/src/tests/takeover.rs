@@ -109,7 +109,7 @@ fn who_missed_an_attach_does_not_get_the_transfer_back() {
     let restart = Attach { mode: Mode::Restart, ..attach(first, ALICE) };
     assert_eq!(kind(store.attach(id(1), &spec, restart, day(0))), ErrorKind::Fenced);
     b.write(0, b"abc").expect("the refused attaches fenced nobody");
-    // The same process that attached last comes back with an old number: its acceptance got lost.
+    // The process that attached last returns with an old number, because its acceptance got lost.
     let (b, durable, third) = open(store.attach(id(1), &spec, attach(first, BOB), day(0)));
     assert_eq!((durable, second, third), (3, 2, 3));
     b.detach().expect("safe");
@@ -231,7 +231,7 @@ fn an_older_flush_never_takes_back_a_newer_one() {
     assert_eq!(open(rig.store.attach(id(1), &spec("a", 9), attach(0, ALICE), day(0))).1, 6);
 }
 
-/// Attaches from many threads while others write: whatever the order, the bytes come out right.
+/// Attaches from many threads while others write: whatever the order, the bytes must be right.
 #[test]
 fn takeovers_from_all_sides_leave_one_right_file() {
     let rig = Rig::new();
@@ -251,13 +251,13 @@ fn takeovers_from_all_sides_leave_one_right_file() {
                         }
                         Ok(Attached::Committed { .. }) => break,
                         Ok(Attached::Present { .. }) => panic!("the journal is kept"),
-                        // Somebody who came later was faster.
+                        // A later one was faster.
                         Err(e) => {
                             assert_eq!(e.kind(), ErrorKind::Fenced);
                             continue;
                         }
                     };
-                    // Each round goes a little further than the last, so that one of them reaches the end.
+                    // Each round gets a little further than the last, so that one of them reaches the end.
                     let stop = data.len().min(durable + 1_000 * (round + 1) * (usize::from(worker) + 1));
                     let mut fenced = false;
                     for at in (durable..stop).step_by(999) {

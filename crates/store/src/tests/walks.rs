@@ -124,7 +124,7 @@ fn a_walk_stays_where_it_began() {
     }
     let mut walk = rig.store.walk(None).expect("a folder");
     assert!(matches!(walk.next(), Some(Found::Folder(entry)) if entry.name == name("a")));
-    // Behind its back everything that it has not seen leads elsewhere.
+    // Behind its back, everything that it has not seen yet is redirected.
     for file in ["a", "b"] {
         fs::rename(rig.path(file), rig.path(&format!("{file}.old"))).expect("moved");
         symlink(outside.path(), rig.path(file)).expect("linked");
@@ -141,7 +141,7 @@ fn a_walk_stays_where_it_began() {
     assert_eq!(kind(rig.store.source(&name("a/secret"))), ErrorKind::NotFound);
 }
 
-/// Sixty folders, one in the other; each has a file before and one behind the next.
+/// Sixty nested folders; each has one file before the next folder and one after it.
 fn deep(rig: &Rig) -> String {
     let way = vec!["m"; 60].join("/");
     fs::create_dir_all(rig.path(&way)).expect("made");
@@ -152,7 +152,7 @@ fn deep(rig: &Rig) -> String {
     way
 }
 
-/// The files that a walk finds where nothing is left out.
+/// The files that a walk finds if nothing is left out.
 fn files_of(walk: impl Iterator<Item = Found>) -> Vec<Entry> {
     let file = |found| match found {
         Found::File(entry) => Some(entry),

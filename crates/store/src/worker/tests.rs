@@ -23,7 +23,7 @@ struct End {
     reports: mpsc::Receiver<Report>,
     store: DiskStore,
     told: Vec<Event>,
-    /// How many jobs run.
+    /// How many jobs are running.
     running: Arc<AtomicUsize>,
 }
 
@@ -54,7 +54,7 @@ impl End {
         }
     }
 
-    /// Has the jobs to come run by other threads.
+    /// Has future jobs run by other threads.
     fn spawn_by(&mut self, spawn: &Spawn) {
         let deliver = Arc::clone(&self.worker.deliver);
         self.worker = Worker::new(Arc::clone(spawn), deliver);
@@ -74,7 +74,7 @@ impl End {
                 None => {}
             }
         }
-        // Wait a little for a thread, so that the test does not spin.
+        // Waits a little for a thread, so that the test does not spin.
         if let Ok(report) = self.reports.recv_timeout(Duration::from_millis(1)) {
             report.apply(now, &mut self.transfers, &mut self.worker);
         }
@@ -102,7 +102,7 @@ impl End {
     }
 }
 
-/// Jobs that wait to be run by hand.
+/// Jobs that are queued to be run by hand.
 struct Jobs(mpsc::Receiver<Box<dyn FnOnce() + Send>>);
 
 impl Jobs {
@@ -111,7 +111,7 @@ impl Jobs {
         (Arc::new(move |job| drop(sender.send(job))), Self(jobs))
     }
 
-    /// Runs those that are there, and not those that they bring. Returns how many there were.
+    /// Runs the queued jobs, but not those that they lead to. Returns how many there were.
     fn run_those(&self) -> usize {
         let jobs: Vec<_> = self.0.try_iter().collect();
         let count = jobs.len();
@@ -127,7 +127,7 @@ struct World {
     to: TempDir,
     client: End,
     server: End,
-    /// Stands still, but where a test waits for what only time brings.
+    /// Stands still, except where a test waits for something that only time brings.
     now: Instant,
 }
 
@@ -155,7 +155,7 @@ impl World {
         self.client.transfers.offer(Instant::ZERO, offer).expect("new");
     }
 
-    /// A receiver keeps nothing of what it cannot finish.
+    /// A receiver keeps nothing that it cannot finish.
     fn wait_until_nothing_is_left(&mut self) {
         for _ in 0..100_000 {
             self.exchange();
@@ -168,7 +168,7 @@ impl World {
 
     /// Offers what comes out of a reader.
     fn offer_pipe(&mut self, reader: impl std::io::Read + Send + 'static) {
-        // No time passes here, and so nothing is acknowledged but with chunks: there is room for all of them.
+        // No time passes here, so nothing is acknowledged except with chunks: there is room for all of them.
         let pipe = Pipe::new(reader).expect("a thread");
         self.client.worker.add_pipe(ID, pipe);
         let offer = Offer::of_unknown_length(ID, SafeName::parse("file").expect("safe"));
@@ -185,7 +185,7 @@ impl World {
         step(&mut self.server, &mut self.client, self.now);
     }
 
-    /// Some time passes for both ends, but not while a disk is at work: that takes as long as it likes.
+    /// Time passes for both ends, but not while a disk is at work, which takes as long as it likes.
     fn let_time_pass(&mut self) {
         if [&self.client, &self.server].iter().all(|end| end.running.load(Ordering::SeqCst) == 0) {
             self.now += Duration::from_millis(20);
@@ -198,7 +198,7 @@ impl World {
     fn run_until_safe(&mut self, bytes: u64) {
         for _ in 0..100_000 {
             if self.client.transfers.progress(ID).is_some_and(|progress| progress.durable == bytes) {
-                // And its pipe has heard of it.
+                // And its pipe has learned of it.
                 self.client.settle(self.now);
                 return;
             }
@@ -229,7 +229,7 @@ impl World {
     }
 }
 
-/// One end does what it can, and the other hears what it has to say.
+/// One end does what it can, and the other one receives what it has to send.
 fn step(from: &mut End, to: &mut End, now: Instant) {
     from.turn(now);
     while let Some(message) = from.transfers.poll_message(now, 1) {
@@ -273,7 +273,7 @@ fn a_sender_of_other_bytes_than_it_says_hears_that_nothing_is_kept() {
     world.wait_until_nothing_is_left();
 }
 
-/// If it is a FIN.
+/// Whether it is a FIN.
 fn with_another_digest(message: Bytes) -> Bytes {
     match wire::decode(message.clone()) {
         Ok(wire::Frame::Fin(handle, whole)) => {
@@ -365,7 +365,7 @@ fn a_source_that_changes_under_way_is_not_committed() {
     assert!(!world.to.path().join("file").exists());
 }
 
-/// Asks the server for some bytes of the file `there`.
+/// Requests some bytes of the file `there` from the server.
 fn asking(contents: &[u8], range: &str) -> World {
     let mut world = World::new();
     std::fs::write(world.to.path().join("there"), contents).expect("written");

@@ -115,7 +115,7 @@ async fn where_much_drains_the_system_may_hold_more() {
     let (stream, _peer) = tokio::io::duplex(1 << 10);
     let driver = Driver::server(stream, &[], Config::default(), Clock::start()).unwrap();
     let mut driver = driver.with_valve(|_, most| UNSENT.store(most, Ordering::Relaxed));
-    // A time of its own, in which nothing is slow.
+    // With virtual time, in which nothing is slow.
     let now = driver.now() + Duration::from_secs(2);
     let message = Message::binary(vec![7; 1 << 20]);
     for _ in 0..20 {

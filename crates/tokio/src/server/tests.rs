@@ -72,7 +72,7 @@ async fn whoever_says_nothing_is_let_go_when_the_server_stops() {
     let (_silent, far) = tokio::io::duplex(64);
     let serving = server.clone();
     let serving = tokio::spawn(async move { serving.serve_stream(far, "somebody".into()).await });
-    // On one thread: it has begun to wait.
+    // There is only one thread, so it has begun to wait.
     tokio::task::yield_now().await;
     server.stop();
     timeout(Duration::from_secs(60), serving).await.expect("in time").unwrap();
@@ -103,17 +103,17 @@ async fn whoever_says_nothing_of_tls_is_let_go_when_the_server_stops() {
     timeout(Duration::from_secs(60), server.serve(listener, refused)).await.expect("in time").unwrap();
 }
 
-/// TLS, say, that has taken most of it.
+/// TLS, for example, which has taken most of the time.
 #[tokio::test(start_paused = true)]
 async fn what_precedes_a_request_takes_of_its_time() {
     let (server, _inbox) = server(ServerConfig::default());
     let patience = server.patience(Away::never());
-    // Of 10 s.
+    // Out of 10 s.
     tokio::time::advance(Duration::from_secs(9)).await;
     let (_silent, far) = tokio::io::duplex(4096);
     let start = tokio::time::Instant::now();
     server.serve_with(far, "somebody".into(), |_, _| {}, (None, patience)).await;
-    // A timeout is answered, and the answer listened for.
+    // A timeout is answered, and then the server waits for the end.
     assert_eq!(start.elapsed().as_secs(), 2, "{:?}", start.elapsed());
 }
 
@@ -124,11 +124,11 @@ async fn whoever_comes_when_the_server_has_stopped_has_a_second_to_ask() {
     let (_silent, far) = tokio::io::duplex(64);
     let start = tokio::time::Instant::now();
     server.serve_stream(far, "somebody".into()).await;
-    // A timeout is answered, and the answer listened for.
+    // A timeout is answered, and then the server waits for the end.
     assert!(start.elapsed() <= 3 * LAST_WORDS, "{:?}", start.elapsed());
 }
 
-/// Asks for a link.
+/// Requests a link.
 async fn dial(near: DuplexStream) -> crate::dial::Dialed<DuplexStream> {
     let request = bowline_handshake::client::Request::new("ws://localhost/").unwrap();
     let request = request.with_subprotocol(bowline_core::transfer::SUBPROTOCOL).unwrap();
@@ -156,7 +156,7 @@ async fn whoever_asks_while_those_are_let_go_who_have_not_left_is_let_go_too() {
     let (mut events, (near, far)) = (server.events(), tokio::io::duplex(4096));
     let serving = server.clone();
     let serving = tokio::spawn(async move { serving.serve_stream(far, "somebody".into()).await });
-    // On one thread: it has begun to wait.
+    // There is only one thread, so it has begun to wait.
     tokio::task::yield_now().await;
     server.letting_go.send_replace(());
     let _silent = dial(near).await;

@@ -42,7 +42,7 @@ async fn a_silent_client_is_sent_away() {
     let (accepted, answer) = say(b"GET / HT").await;
     assert!(matches!(accepted, Err(AcceptError::Handshake(server::Error::TimedOut { .. }))), "{accepted:?}");
     assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
-    // It is listened to for another second, in which it could still read the answer.
+    // The server waits for another second, in which the client could still read the answer.
     assert_eq!(start.elapsed(), Duration::from_secs(11));
 }
 

@@ -2,7 +2,7 @@ use bowline_tokio::{Client, ClientConfig};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 
-/// On one thread, whose tasks run when this one waits.
+/// On one thread, whose tasks run while this one waits.
 #[tokio::test]
 async fn a_token_that_was_set_before_a_dial_goes_with_it() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,4 +1,4 @@
-//! Two ends of a pipe in memory, and what tests ask of them.
+//! Two ends of a pipe in memory, and what tests do with them.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 /// How much a pipe holds in each direction.
 pub(crate) const PIPE: usize = 64 << 10;
 
-/// The default settings, with pings at the full second.
+/// The default settings, with pings exactly on the second.
 pub(crate) fn config() -> Config {
     let mut config = Config::default();
     config.heartbeat.jitter_percent = 0;

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::common::{self, config, in_time};
 
-/// A client whose queue is full, and the peer: a task that ends when the transport does, and says after what time.
+/// A client whose queue is full, and the peer: a task that ends when the transport does, and returns after what time.
 async fn scene() -> (Sender, Receiver, JoinHandle<Duration>) {
     let (client, peer) = common::client(config());
     let (sender, receiver) = WebSocket::new(client).spawn();

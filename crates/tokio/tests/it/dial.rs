@@ -162,7 +162,7 @@ async fn the_time_to_connect_covers_the_handshake() {
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     match dial::connect(&url, &config).await.unwrap_err() {
         DialError::Handshake { source: client::Error::TimedOut { after, received: 0 }, .. }
-        // A machine under load may not even come that far.
+        // An overloaded machine may not even get that far.
         | DialError::TimedOut { after, stage: Stage::Resolve | Stage::Connect, .. } => {
             assert_eq!(after, config.connect_timeout);
         }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::common::{PIPE, client, config, drain, event, in_time, pair, quiet};
 
-/// The opcodes of all frames in these bytes of a client.
+/// The opcodes of all frames in these bytes from a client.
 fn opcodes(bytes: &[u8]) -> Vec<Opcode> {
     let mut decoder = Decoder::new(Role::Server, &Limits::default());
     decoder.push(bytes);
@@ -65,7 +65,7 @@ async fn a_pong_overtakes_what_waits_for_a_peer_that_does_not_read() {
     let (mut client, mut peer) = client(config());
     let now = client.now();
     client.conn_mut().send(now, Message::binary(vec![0; 8 << 20])).unwrap();
-    // Full to the brim, and then a ping comes.
+    // Completely full, and then a ping arrives.
     peer.write_all(b"\x89\x01?").await.unwrap();
     let read = async {
         tokio::time::sleep(Duration::from_secs(10)).await;
@@ -97,7 +97,7 @@ async fn an_owner_that_waits_for_room_is_told() {
     sink.await.unwrap().unwrap();
 }
 
-/// Sends `count` times the message, then waits for as many from the peer.
+/// Sends the message `count` times, then waits for as many from the peer.
 async fn flood<S: AsyncRead + AsyncWrite + Unpin>(
     driver: &mut Driver<S>,
     message: &Message,
@@ -243,7 +243,7 @@ async fn an_owner_that_leaves_its_messages_lying_stops_the_reading() {
 #[tokio::test(start_paused = true)]
 async fn a_close_without_answer_ends_after_its_own_time() {
     let (mut client, _peer) = client(config());
-    // The timer is set for the heartbeat first, which is later.
+    // The timer is first set for the heartbeat, which is later.
     assert!(tokio::time::timeout(Duration::from_secs(1), event(&mut client)).await.is_err());
     let now = client.now();
     client.conn_mut().close(now, Close::normal()).unwrap();

@@ -1,4 +1,4 @@
-//! What whoever sends hears of an end, and what he does not.
+//! What a sender learns of an end, and what it does not.
 
 use std::io;
 use std::pin::Pin;
@@ -16,10 +16,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::common::{self, in_time, quiet};
 
-/// A stream that takes a little, then nothing until it breaks. There is never anything to read.
+/// A stream that accepts a little, then nothing until it breaks. There is never anything to read.
 struct Breaking {
     takes: usize,
-    /// Whether it brings nothing on its way.
+    /// Whether a flush brings nothing on its way.
     holds: bool,
     breach: Breach,
 }
@@ -81,10 +81,10 @@ fn breaking(takes: usize, holds: bool) -> (WebSocket<Breaking>, Breach) {
     (WebSocket::new(Driver::client(stream, &[], quiet(), Clock::start()).unwrap()), breach)
 }
 
-/// Where nothing happens but a write that fails: a second after one that had to wait there is an event.
+/// Nothing happens except a failing write: a second after a write that had to wait, there is an event.
 const LATER: Duration = Duration::from_millis(1700);
 
-/// Lets it break, and says how long after that the work went on.
+/// Breaks the stream, and returns how long the work continued after that.
 async fn timed<T>(breach: Breach, work: impl Future<Output = T>) -> (T, Duration) {
     let start = Instant::now();
     let breaking = async {
@@ -112,7 +112,7 @@ async fn a_send_that_waits_hears_of_a_failed_write_at_once() {
 async fn a_half_of_a_task_that_waits_to_send_hears_of_a_failed_write_at_once() {
     let (socket, breach) = breaking(1000, false);
     let (sender, _receiver) = socket.spawn();
-    // The last of them waits for a place in the queue.
+    // The last of them waits for room in the queue.
     let sending = async { while sender.send(large()).await.is_ok() {} };
     assert_eq!(timed(breach, sending).await, ((), Duration::ZERO));
 }

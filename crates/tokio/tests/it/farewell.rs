@@ -1,4 +1,4 @@
-//! What came before the end is answered before the end, by whoever drives in the background too.
+//! What came before the end is answered before the end, also by a driver in the background.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn in_a_hurry(peer: &mut DuplexStream, messages: &[&str]) {
     peer.write_all(&bytes).await.unwrap();
 }
 
-/// The payloads of so many text frames of a client, which are short, and of its Close.
+/// The payloads of this many text frames of a client, which are short, and of its Close.
 async fn heard(peer: &mut DuplexStream, messages: usize) -> Vec<Vec<u8>> {
     let mut heard = Vec::new();
     for _ in 0..=messages {

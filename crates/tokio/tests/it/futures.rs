@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 fn is_send(_: impl Send) {}
 
-/// What a task that moves between threads waits for. That it compiles is the test: nobody calls these.
+/// What a task that moves between threads waits for. The test is that it compiles: nobody calls these.
 #[test]
 fn every_future_is_send() {
     let _ = (websockets, halves, reconnecting, clients, transfers, servers, handshakes);

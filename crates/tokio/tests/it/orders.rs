@@ -6,7 +6,7 @@ use bowline_tokio::{Client, ClientConfig, Server, ServerConfig, ServerEvent, Tra
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-/// All of it is on one thread, so the link does not run while the orders are given.
+/// Everything is on one thread, so the link does not run while the orders are given.
 #[tokio::test]
 async fn a_cancel_among_many_is_heard() {
     let dir = tempfile::tempdir().unwrap();
@@ -14,7 +14,7 @@ async fn a_cancel_among_many_is_heard() {
     std::fs::create_dir(&inbox).unwrap();
     let store = DiskStore::open(&inbox, bowline_store::Config::default()).unwrap();
     let mut config = ServerConfig::default();
-    // So that it does not arrive meanwhile.
+    // So that it does not arrive in the meantime.
     config.transfer.limit_rate = Some(1 << 20);
     let server = Server::new(store, config);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

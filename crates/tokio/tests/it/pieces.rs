@@ -51,7 +51,7 @@ async fn a_long_message_is_echoed_in_pieces_by_all_forms() {
         }
         sender.send_piece(Piece::binary("").last()).await.unwrap();
         sender.send(Message::text("done")).await.unwrap();
-        // Behind all of it: this waits for the answers no more than the echo does.
+        // After all of it: this waits for the answers no more than the echo does.
         sender.close(Close::normal()).await.unwrap();
     };
     let receive = async {
@@ -100,7 +100,7 @@ async fn messages_and_pieces_can_be_taken_as_the_other() {
     assert_eq!(server.receive().await, Ok(Message::text("whole")));
     client.send_piece(Piece::text("pieces").last()).await.unwrap();
     assert_eq!(server.receive().await, Ok(Message::text("in pieces")));
-    // And to an owner who does not want pieces they are messages.
+    // An owner who does not want pieces gets them as messages.
     server.send_piece(Piece::binary("x").last()).await.unwrap();
     assert_eq!(client.receive_piece().await, Ok(Piece::binary("x").last()));
 }
@@ -113,7 +113,7 @@ async fn what_does_not_fit_into_the_order_comes_back() {
     assert_eq!(client.send(message.clone()).await, Err(SendError::Unfinished(message.clone())));
     assert_eq!(client.send_piece(piece.clone()).await, Err(SendError::OtherKind(piece.clone())));
 
-    // The halves know what was begun before, and of each other.
+    // The halves know what was begun before, also by each other.
     let (sender, _receiver) = client.spawn();
     let other = sender.clone();
     assert_eq!(other.send(message.clone()).await, Err(SendError::Unfinished(message.clone())));

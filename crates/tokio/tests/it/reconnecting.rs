@@ -25,7 +25,7 @@ async fn accept(listener: &TcpListener) -> WebSocket<TcpStream> {
     WebSocket::accept(stream).await.unwrap()
 }
 
-/// Takes events until one of them is of this kind; how the others are called.
+/// Takes events until one of them is of this kind; returns the names of the others.
 async fn until(socket: &mut ReconnectingWebSocket, kind: fn(&LinkEvent) -> bool) -> Vec<String> {
     let mut before = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! Sending by the traits of `futures`.
+//! Sending through the traits of `futures`.
 
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ async fn a_half_of_a_task_is_a_sink_that_gives_back_what_it_refuses() {
     let refused = sender.feed(text("another")).await;
     assert_eq!(refused, Err(SinkError::Refused(SendError::Unfinished(text("another")))));
     sender.try_send_piece(Piece::text("").last()).unwrap();
-    // What waits in the queue when a Close is answered would be lost.
+    // Anything left in the queue when a Close is answered would be lost.
     assert_eq!(SinkExt::flush(&mut sender).await, Ok(()));
     // One has a place, and loses it.
     let ready = std::future::poll_fn(|cx| sender.poll_ready_unpin(cx)).await;
@@ -146,7 +146,7 @@ async fn a_flush_that_was_given_up_holds_nothing_back() {
     let (sender, _receiver) = server.spawn();
     sender.send(Message::binary(vec![7; 100_000])).await.unwrap();
     assert!(timeout(Duration::from_millis(10), sender.flush()).await.is_err(), "the peer reads nothing");
-    // More than have a place in the queue.
+    // More than there is room for in the queue.
     for n in 0..200 {
         in_time(sender.send(text(&n.to_string()))).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! Drivers on streams that break, hold back, take no more, or are asked too often.
+//! Drivers on streams that break, hold back, accept no more, or are called too often.
 
 use std::future::poll_fn;
 use std::io;
@@ -16,7 +16,7 @@ use tokio::task::coop;
 
 use crate::common::{PIPE, client, config, drain, event, quiet};
 
-/// A stream whose reads give some bytes and no end, and whose writes fail.
+/// A stream whose reads return some bytes and no end, and whose writes fail.
 struct Broken(&'static [u8]);
 
 impl AsyncRead for Broken {
@@ -49,7 +49,7 @@ async fn after_a_failed_write_the_peers_last_words_are_read() {
     let mut client = Driver::client(stream, &[], config(), Clock::start()).unwrap();
     let now = client.now();
     client.conn_mut().send(now, Message::text("hello")).unwrap();
-    // Whatever comes first, the write or the read.
+    // Whichever comes first, the write or the read.
     assert!(client.poll_flush(&mut Context::from_waker(Waker::noop())).is_ready());
     let (messages, disconnect) = drain(&mut client).await;
     assert_eq!(messages, [Message::text("hi")]);
@@ -137,7 +137,7 @@ async fn a_task_that_used_up_its_budget_does_not_judge_silence() {
     assert_eq!(event(&mut client).await, Event::Message(Message::text("hi")));
 }
 
-/// Also if the owner has not been there for a while, and what it sends is more than goes in one turn.
+/// Also if the owner was away for a while, and what it sends is more than fits into one turn.
 #[tokio::test(start_paused = true)]
 async fn what_the_stream_takes_has_left_when_a_send_returns() {
     const LEN: usize = 4 << 20;

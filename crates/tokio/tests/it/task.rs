@@ -97,7 +97,7 @@ async fn what_waits_for_a_slow_owner_is_bounded() {
         unreachable!()
     };
     let sent: usize = flood.await;
-    // The queue holds two, for they are bytes, and the pipe and both connections some more.
+    // The queue has room for two, since it counts bytes; the pipe and both connections hold some more.
     assert!((2..12).contains(&sent), "{sent} messages found a place");
 }
 
@@ -131,7 +131,7 @@ async fn a_burst_arrives_in_order() {
         for message in all {
             sender.send(message).await.unwrap();
         }
-        // The sender must live until the answers are here.
+        // The sender must live until the answers have arrived.
         sender
     });
     let received: Vec<_> = in_time(receiver.take(2000).map(Result::unwrap).collect()).await;
@@ -145,7 +145,7 @@ async fn one_half_keeps_the_connection() {
     let ((sender, receiver), mut server) = pair(config(), config());
     drop(receiver);
     for _ in 0..100 {
-        // Nobody wants to hear this.
+        // Nobody wants to receive this.
         server.send(Message::text("x".repeat(1000))).await.unwrap();
         sender.send(Message::text("hello")).await.unwrap();
         assert_eq!(server.receive().await, Ok(Message::text("hello")));
@@ -186,7 +186,7 @@ async fn senders_that_wait_get_their_message_back_at_the_end() {
     let ((sender, mut receiver), server) = pair(config(), config());
     let start = Instant::now();
     let big = Message::binary(vec![0; 1 << 20]);
-    // One waits in the connection, 32 in the queue.
+    // One is queued in the connection, 32 in the queue.
     let refused = loop {
         if let Err(refused) = sender.send(big.clone()).await {
             break refused;
@@ -204,7 +204,7 @@ async fn nothing_is_taken_while_the_connection_closes() {
     let (sender, mut receiver) = WebSocket::new(client).spawn();
     let start = Instant::now();
     peer.write_all(b"\x88\x02\x03\xe8").await.unwrap();
-    // The answer; the peer ends the transport only later.
+    // This is the answer; the peer ends the transport only later.
     peer.read_exact(&mut [0; 8]).await.unwrap();
     let late = Message::text("late");
     assert_eq!(sender.send(late.clone()).await, Err(SendError::Closing(late)));

@@ -136,7 +136,7 @@ async fn a_cancelled_receive_loses_nothing() {
 async fn halves_in_two_tasks_wake_each_other() {
     let (client, server) = pair(config(), config());
     let message = Message::binary(vec![9; 300_000]);
-    // An end that closes takes no more messages from its own application either; so all must have been sent before.
+    // An end that is closing takes no more messages from its own application either, so all must have been sent before.
     let sent = Arc::new(Barrier::new(2));
     let mut tasks = Vec::new();
     for socket in [client, server] {
@@ -197,7 +197,7 @@ async fn a_waiting_send_ends_with_the_connection() {
     let (mut client, server) = pair(config(), config());
     client.send(Message::binary(vec![1; 1 << 20])).await.unwrap();
     let start = Instant::now();
-    // The peer is there and reads nothing, and nothing else tells us.
+    // The peer is there but reads nothing, and nothing else would reveal that.
     assert_eq!(client.send(Message::text("more")).await, Err(SendError::Closing(Message::text("more"))));
     assert_eq!(start.elapsed(), Duration::from_secs(40));
     assert_eq!(client.ended().await.kind(), Kind::WriteStall);
@@ -275,7 +275,7 @@ async fn an_echo_answers_what_came_with_the_close() {
             server.ended().await
         };
         let hurry = async {
-            // All of this, and the Close, is there before the server looks.
+            // All of this, and the Close, has arrived before the server looks.
             client.try_send(Message::text("a")).unwrap();
             client.try_send(Message::text("b".repeat(large))).unwrap();
             client.close(Close::normal()).unwrap();
@@ -302,7 +302,7 @@ async fn an_echo_that_waits_for_room_answers_what_came_before_the_close() {
         receiving.reunite(sending).unwrap().ended().await
     };
     let slow = async {
-        // More than fits into the pipe and the queue of the server, so that it waits for us to read.
+        // More than fits into the pipe and the queue of the server, so it waits for us to read.
         for n in 0..5 {
             client.send(Message::binary(vec![n; 200_000])).await.unwrap();
         }
@@ -339,7 +339,7 @@ async fn events_tell_more_than_messages() {
     assert_eq!(disconnect.kind(), Kind::Clean);
     assert_eq!(events[0], Event::Message(Message::text("hello")));
     assert_eq!(events[1..3], [Event::CloseReceived(Close::normal()), Event::CloseSent(Close::normal())]);
-    // The end is told again and again, in either way.
+    // The end is reported again and again, in both ways.
     assert_eq!(client.event().await, events[3]);
     assert_eq!(Event::Closed(client.receive().await.unwrap_err()), events[3]);
     assert_eq!((client.rtt(), client.stats().messages_received), (None, 1));

@@ -1,4 +1,4 @@
-//! Waits by a read.
+//! Waiting by a blocking read.
 
 use bowline_core::closing::Kind;
 use bowline_core::{Close, Message};
@@ -21,7 +21,7 @@ fn a_conversation_waits_by_its_reads_and_sets_their_time_once() {
 fn a_read_that_has_waited_in_vain_is_followed_by_an_exact_wait() {
     let (mut driver, mut far) = conversing();
     let (patiently, start) = (patient(&driver), driver.now());
-    // If we did not run for a while, too little of the time was left for a read to wait.
+    // If we did not run for a while, too little time was left for a read to wait.
     for _ in 0..10 {
         let until = driver.now() + Duration::from_millis(700);
         assert_eq!(driver.drive(Some(until)), Driven::TimedOut);
@@ -62,7 +62,7 @@ fn a_read_does_not_wait_while_something_is_to_be_written() {
     let patiently = patient(&driver);
     block(&mut driver);
     let until = driver.now() + Duration::from_millis(300);
-    // A stream that has taken nothing for a second is news, if we did not run for so long.
+    // A stream that has accepted nothing for a second is news, unless we were the ones who did not run.
     while driver.drive(Some(until)) == Driven::Busy {}
     assert!(driver.now() >= until);
     assert_eq!(patient(&driver), patiently);
@@ -90,7 +90,7 @@ fn after_a_read_that_waited_nothing_waits() {
         let full = std::iter::repeat_with(|| stream.write_now(slices)).find_map(Result::err).unwrap();
         assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
     }
-    // The read before has waited for up to half of the heartbeat.
+    // The previous read waited for up to half of the heartbeat.
     assert!(driver.now() - start < LONG / 4);
 }
 
@@ -122,13 +122,13 @@ fn nothing_is_held_against_a_peer_whose_answer_lies_behind_what_a_patient_read_t
     let now = driver.now();
     driver.conn_mut().close(now, Close::normal()).unwrap();
     driver.step(driver.now(), true);
-    // It talks on until its time to answer ends.
+    // It keeps sending until its time to answer ends.
     for _ in 0..3 {
         driver.clock = driver.clock.set_forward(Duration::from_secs(4));
         far.write_all(b"\x81\x02on").unwrap();
         driver.step(driver.now(), true);
     }
-    // A message larger than the place for a patient read, and the answer to our Close.
+    // A message larger than the buffer of a patient read, and the answer to our Close.
     let message = vec![7; READ_LITTLE];
     far.write_all(&[&[0x82, 126, 16, 0], &message[..], &[0x88, 2, 3, 232]].concat()).unwrap();
     let due = driver.conn().poll_timeout().unwrap();

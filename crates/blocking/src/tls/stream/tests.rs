@@ -8,7 +8,7 @@ use crate::wait::wait_for;
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// A server's certificate, and who believes it.
+/// A server's certificate, and a client that trusts it.
 fn papers() -> (ServerTls, ClientTls) {
     let pair = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
     let (certificate, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
@@ -33,7 +33,7 @@ fn contents(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i ^ (i >> 8)) as u8).collect()
 }
 
-/// What a call comes to that may not be able to do anything.
+/// The result of a call that may not be able to do anything.
 fn now<T>(result: io::Result<T>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
@@ -42,7 +42,7 @@ fn now<T>(result: io::Result<T>) -> Option<T> {
     }
 }
 
-/// Moves what can move, from one end to the other.
+/// Moves what can be moved from one end to the other.
 fn carry<S: Stream>(from: &mut TlsStream<S>, rest: &mut &[u8], to: &mut TlsStream<S>, got: &mut Vec<u8>) {
     if let Some(n) = now(from.write(rest)) {
         *rest = &rest[n..];
@@ -54,7 +54,7 @@ fn carry<S: Stream>(from: &mut TlsStream<S>, rest: &mut &[u8], to: &mut TlsStrea
     }
 }
 
-/// A stream that takes and gives a few bytes at a time, and often nothing.
+/// A stream that accepts and returns a few bytes at a time, and often nothing.
 struct Trickle {
     stream: UnixStream,
     calls: usize,
@@ -207,7 +207,7 @@ fn keys_change_while_bytes_cross() {
 fn records_without_bytes_keep_no_read_for_long() {
     let (server, client) = papers();
     let mut talkative = rustls::ServerConfig::clone(&server.config());
-    // Some 50 KB, in which there is nothing for anybody but TLS.
+    // Some 50 KB, which concern nothing but TLS.
     talkative.send_tls13_tickets = 500;
     let (near, far) = UnixStream::pair().unwrap();
     let accepting = thread::spawn(move || {
@@ -234,7 +234,7 @@ fn what_is_no_tls_any_more_ends_it() {
     let (mut near, mut far) = sockets();
     near.stream.write_all(b"a byte of somebody else's and some more").unwrap();
     assert_eq!(far.read(&mut [0; 100]).unwrap_err().kind(), ErrorKind::InvalidData);
-    // It says so to the peer.
+    // It tells the peer.
     let told = near.read(&mut [0; 100]).unwrap_err();
     assert!(told.to_string().contains("fatal alert"), "{told}");
 }
@@ -292,9 +292,9 @@ fn records_are_small_at_first() {
     let sizes = thread::scope(|threads| {
         let reading = threads.spawn(|| record_sizes(far.stream, bytes.len()));
         let mut rest = &bytes[..];
-        // What was taken leaves with the next call.
+        // What was accepted leaves with the next call.
         while !rest.is_empty() || now(near.flush()).is_none() {
-            // In two pieces, as a header and what it tells of.
+            // In two pieces, as a header and its payload.
             let (header, body) = rest.split_at(rest.len().min(10));
             if let Some(n) = now(near.write_vectored(&[IoSlice::new(header), IoSlice::new(body)])) {
                 rest = &rest[n..];
@@ -309,11 +309,11 @@ fn records_are_small_at_first() {
     assert_eq!(sizes.iter().max(), Some(&((16 << 10) + 17)), "{sizes:?}");
 }
 
-/// The sizes of records of this many bytes in all, as they cross the connection.
+/// The sizes of the records for this many bytes in total, as they cross the connection.
 fn record_sizes(mut stream: UnixStream, bytes: usize) -> Vec<usize> {
     stream.set_nonblocking(false).unwrap();
     let mut sizes = Vec::new();
-    // TLS 1.3 adds the kind and 16 bytes of proof.
+    // TLS 1.3 adds the type and a tag of 16 bytes.
     while sizes.iter().map(|size| size - 17).sum::<usize>() < bytes {
         let mut header = [0; 5];
         stream.read_exact(&mut header).unwrap();

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::wait::{Interest, Wakened, Waker, wait, waker};
 use crate::websocket::{Receiver, Sender, WebSocket};
 
-/// What a thread would run, in the hands of a test, and the halves of its owner.
+/// What a thread would run, controlled by a test, and the halves of its owner.
 struct Scene {
     thread: Thread<TcpStream>,
     sender: Sender,
@@ -24,7 +24,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// One whose owner has taken a first message, and works on it.
+    /// One whose owner has taken a first message, and is working on it.
     fn new() -> Self {
         Self::with(Config::default())
     }
@@ -42,7 +42,7 @@ impl Scene {
         Self { thread, sender, receiver, waker, wakened, far }
     }
 
-    /// The peer goes, and the thread finds that out.
+    /// The peer goes, and the thread notices.
     fn end(&mut self) {
         self.far = None;
         while !self.thread.driver.is_over() {
@@ -107,7 +107,7 @@ fn flushes_that_come_together_are_all_answered() {
             answered
         });
         assert!(thread.exchange().is_none());
-        // Nothing else happens that would bring the thread here again.
+        // Nothing else happens that would make the thread come back here.
         for answered in answers {
             assert_eq!(answered.try_recv(), Ok(Ok(())), "{between} messages between them");
         }
@@ -121,7 +121,7 @@ fn nothing_is_read_where_it_would_be_left_lying() {
     scene.far.as_mut().unwrap().write_all(b"\x81\x04more").unwrap();
     let socket = scene.thread.driver.stream().unwrap();
     wait(Some(Stream::socket(socket)), Interest { read: true, write: false }, None, None).unwrap();
-    // An owner who drives by himself would read now.
+    // An owner who drives the connection would read now.
     thread::sleep(DEAF);
     let (answer, answered) = mpsc::channel();
     scene.thread.mailbox.lock().commands.push_back(Command::Flush(answer));

@@ -1,4 +1,4 @@
-//! What waits between an application and its session, without a link and without a keeper.
+//! What is queued between an application and its session, without a link and without a keeper.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use super::*;
 
 const NOW: Instant = Instant::ZERO;
 
-/// A talk that is open, and how often either side was woken since this was last asked.
+/// An open talk, and how often either side was woken since this was last asked.
 struct Rig {
     talk: Talk,
     session: Messages,
@@ -98,7 +98,7 @@ fn a_mark_that_was_reached_before_the_end_is_so_behind_it() {
     let first = rig.talk.mark().unwrap();
     rig.serve();
     rig.session.reset(NOW);
-    // It was acknowledged, and nobody has looked since.
+    // It was acknowledged, and nobody has checked since.
     rig.talk.send(text(1)).unwrap();
     let second = rig.talk.mark().unwrap();
     rig.talk.end(Vec::new());

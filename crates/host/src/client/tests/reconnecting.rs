@@ -1,4 +1,4 @@
-//! A connection to any server, made again whenever it is lost.
+//! A connection to any server that is re-established whenever it is lost.
 
 use super::*;
 use bowline_core::connection::Event;
@@ -11,12 +11,12 @@ fn reconnecting(config: ReconnectingConfig) -> Reconnecting {
     reconnecting
 }
 
-/// One that nobody has waited for yet.
+/// One for which nobody has waited yet.
 fn unwanted(config: ReconnectingConfig) -> Reconnecting {
     Reconnecting::new(config, &Request::new("ws://127.0.0.1:9000").unwrap(), Instant::ZERO).unwrap()
 }
 
-/// All that it says, in short.
+/// All its outputs, in short form.
 fn told(reconnecting: &mut Reconnecting) -> Vec<String> {
     std::iter::from_fn(|| reconnecting.poll_event())
         .map(|event| match event {
@@ -32,7 +32,7 @@ fn told(reconnecting: &mut Reconnecting) -> Vec<String> {
         .collect()
 }
 
-/// A connection of its settings that begins now, and ends like this after so long a silence.
+/// A connection with its settings that begins now, and ends like this after this much silence.
 fn cut(reconnecting: &mut Reconnecting, now: Instant, silence: Duration, end: End) -> Instant {
     reconnecting.handle_up(now);
     let mut connection = Connection::client(reconnecting.connection(now), [7; 32], now);
@@ -90,7 +90,7 @@ fn a_silence_that_ended_a_connection_is_none_on_the_next() {
     assert_ne!(it.connection(now).history, connection::Config::default().history, "it explains the next end");
     assert!(paths.to_string().starts_with("127.0.0.1:9000 "), "{paths}");
 
-    // Another client of this path knows it from the start.
+    // Another client on this path knows it from the start.
     let mut config = ReconnectingConfig::default();
     config.connection.heartbeat.interval = 120 * SECOND;
     config.paths = paths.clone();
@@ -278,7 +278,7 @@ fn what_waits_is_dialled_soon_on_another_network() {
     assert!(it.poll_timeout() <= Some(Instant::from_millis(500)), "{:?}", it.poll_timeout());
 }
 
-/// A peer that answers every ping, for so long; the intervals that the connection went over to.
+/// A peer that answers every ping, for this long; returns the intervals that the connection changed to.
 fn intervals(learning: adapt::Mode, hours: u64) -> Vec<Duration> {
     let mut config = ReconnectingConfig::default();
     (config.learning, config.connection.heartbeat.jitter_percent) = (learning, 0);
@@ -329,7 +329,7 @@ fn who_does_not_explore_pings_as_before() {
     assert!(intervals(adapt::Mode::Learn, 12).is_empty());
 }
 
-/// Facts and wishes in any order, also such as no adapter has.
+/// Facts and commands in any order, even those that no adapter would produce.
 #[test]
 fn whatever_happens_what_it_says_is_what_it_does() {
     let mut rng = bowline_core::Rng::from_seed([5; 32]);

@@ -1,9 +1,9 @@
-//! Who answers in the place of a server that was reached before.
+//! Who answers in place of a server that was reached before.
 
 use super::*;
 use bowline_core::Retry;
 
-/// Has a link, loses it, and dials; says when.
+/// Has a link, loses it, and dials; returns when.
 fn dialing_again(keeper: &mut Keeper<&'static str>) -> Instant {
     let now = Instant::ZERO;
     keeper.handle_link_up(now, SECOND);
@@ -17,7 +17,7 @@ fn dialing_again(keeper: &mut Keeper<&'static str>) -> Instant {
     now
 }
 
-/// What a first contact comes to that fails like this.
+/// The result of a first contact that fails like this.
 fn first_contact(failed: Disconnect) -> Vec<String> {
     let mut keeper = keeper(ClientConfig::default());
     said(&mut keeper, Instant::ZERO);
@@ -25,7 +25,7 @@ fn first_contact(failed: Disconnect) -> Vec<String> {
     said(&mut keeper, Instant::ZERO)
 }
 
-/// The advice, where there was a link before.
+/// The advice if there was a link before.
 fn advice(failed: Disconnect) -> Option<Retry> {
     let mut keeper = keeper(ClientConfig::default());
     let now = dialing_again(&mut keeper);
@@ -39,7 +39,7 @@ fn advice(failed: Disconnect) -> Option<Retry> {
     advice
 }
 
-/// A certificate is renewed, a gateway has its server back, a page to log in at lets us through.
+/// A certificate is renewed, a gateway reaches its server again, a login page lets us through.
 #[test]
 fn who_is_not_the_server_that_was_reached_is_dialled_again() {
     let rejected = |status| Disconnect::handshake_rejected(status, None, "a stranger");
@@ -58,7 +58,7 @@ fn who_asks_to_wait_is_not_asked_sooner_than_a_stranger() {
     assert_eq!(advice(busy), Some(Retry::BackoffAfter(7 * SECOND)));
 }
 
-/// A token that was withdrawn is not tried for ten minutes.
+/// A revoked token is not retried for ten minutes.
 #[test]
 fn a_refusal_counts_also_if_there_was_a_link() {
     for status in [400, 401, 403, 410, 426] {

@@ -16,7 +16,7 @@ use crate::transfer::Verb;
 const NOW: Instant = Instant::ZERO;
 const ID: TransferId = TransferId::from_bytes([1; 16]);
 
-/// A link of one and the same client, which offers one and the same file.
+/// A link of the same client, which offers the same file.
 struct Link {
     client: (Session, Connection),
     server: (Served, Connection),
@@ -59,7 +59,7 @@ impl Link {
         }
     }
 
-    /// What the client has heard of its offer.
+    /// What the client has been told about its offer.
     fn heard(&mut self) -> Option<Result<(), Code>> {
         std::iter::from_fn(|| self.client.0.poll_event()).find_map(|event| match event {
             session::Event::Transfer(Event::Accepted { .. }) => Some(Ok(())),
@@ -109,7 +109,7 @@ fn a_pause_outlives_an_offer_that_is_belated() {
 fn a_pause_outlives_an_offer_that_is_put_off() {
     let (_dir, house) = house(ServerConfig { max_open: Some(1), ..ServerConfig::default() });
     house.order(ID, Verb::Pause);
-    // As an older link of the same client has it, which is half dead.
+    // Like an older link of the same client, which is half dead.
     let seat = house.seats.take(&Principal::default(), None).unwrap();
     assert_eq!(Link::offering(&house, come(&house)).heard(), Some(Err(Code::Busy)));
     drop(seat);

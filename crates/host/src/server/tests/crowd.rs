@@ -14,7 +14,7 @@ use crate::server::{House, Served, ServerConfig};
 const NOW: Instant = Instant::ZERO;
 const CREDIT: u64 = 1_000_000;
 
-/// A client, a server's end, and nothing between them that takes time.
+/// A client, a server's end, and no delay between them.
 struct Link {
     client: (Session, Connection),
     server: (Served, Connection),

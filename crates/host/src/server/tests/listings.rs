@@ -14,7 +14,7 @@ fn name(text: &str) -> SafeName {
     SafeName::parse(text).unwrap()
 }
 
-/// Asks for a listing with this grant. Returns how many jobs that makes, what the client hears, and what is reported
+/// Requests a listing with this grant. Returns how many jobs that makes, what the client receives, and what is reported
 /// here.
 fn asked(grant: Grant, wanted: Option<SafeName>) -> (usize, Option<String>, Vec<Option<SafeName>>) {
     let now = Instant::ZERO;

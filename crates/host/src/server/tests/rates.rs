@@ -16,16 +16,16 @@ use super::{house, request};
 use crate::client::{self, ClientConfig, Download, Feed, Keeper, Talk, offer_of};
 use crate::server::{Access, Grant, House, Secret, Served, ServerConfig};
 
-/// What a token allows in a second.
+/// What a token allows per second.
 const RATE: u64 = 50_000;
 const LEN: usize = 500_000;
 
 /// File jobs, to be run when nothing else is left to do.
 type Jobs = Arc<Mutex<VecDeque<Box<dyn FnOnce() + Send>>>>;
-/// What they have come to: for which link, and whether for its client.
+/// The results of the jobs: for which link, and whether for its client.
 type Reports = Arc<Mutex<VecDeque<(usize, bool, Report)>>>;
 
-/// A client, a server's end, and nothing between them that takes time.
+/// A client, a server's end, and no delay between them.
 struct Link {
     keeper: Keeper<&'static str>,
     near: Connection,
@@ -40,12 +40,12 @@ struct World {
     links: Vec<Link>,
     jobs: Jobs,
     reports: Reports,
-    /// Which transfers have been done, and when.
+    /// Which transfers are complete, and since when.
     done: Vec<(&'static str, f64)>,
 }
 
 impl World {
-    /// A server that alice and bob may come to.
+    /// A server to which alice and bob may connect.
     fn new() -> Self {
         Self::with(RATE)
     }
@@ -110,7 +110,7 @@ impl World {
         self.connect(who).keeper.download(now, download, store, ticket);
     }
 
-    /// Lets everything happen that can happen without time.
+    /// Does everything that can be done without time passing.
     fn settle(&mut self) {
         let now = self.now;
         loop {
@@ -147,7 +147,7 @@ impl World {
         }
     }
 
-    /// Runs until this many transfers are done.
+    /// Runs until this many transfers are complete.
     fn run(&mut self, count: usize) {
         self.run_for(600, count);
     }
@@ -177,7 +177,7 @@ impl World {
     }
 }
 
-/// Brings what one has to say to the other; whether there was anything.
+/// Moves what one end sends to the other; returns whether there was anything.
 fn carry(now: Instant, from: &mut Connection, to: &mut Connection) -> bool {
     let bytes = from.output().to_vec();
     from.handle_written(now, bytes.len());
@@ -233,7 +233,7 @@ fn who_has_no_other_connection_under_way_has_the_whole_rate() {
 #[test]
 fn many_short_connections_are_not_faster_than_one() {
     let mut world = World::new();
-    // A quarter of a second's worth: the burst that a connection may have if none was there before.
+    // A quarter of a second's worth: the burst that a connection may have after none.
     fs::write(world.dir.path().join("file"), vec![7; RATE as usize / 4]).unwrap();
     for ticket in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] {
         world.fetch("alice", ticket);
@@ -257,7 +257,7 @@ fn who_fetches_waits_for_a_share_that_is_very_small() {
 
 #[test]
 fn who_sends_waits_for_a_share_that_is_very_small() {
-    // (bytes a second, senders, bytes of each)
+    // (bytes per second, senders, bytes of each)
     for (rate, senders, len) in
         [(1024, 1, 150_000), (2048, 2, 150_000), (2000, 4, 70_000), (1024, 16, 70_000)]
     {

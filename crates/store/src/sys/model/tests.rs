@@ -7,7 +7,7 @@ fn dice(seed: u8) -> Rng {
     Rng::from_seed([seed; 32])
 }
 
-/// What may be left of a file and a name after a cut, over many throws of the dice.
+/// What may be left of a file and a name after a power cut, over many throws of the dice.
 fn outcomes(prepare: impl Fn(&ModelFolder) -> io::Result<()>) -> BTreeSet<Vec<(String, Vec<u8>)>> {
     let outcome = |seed| {
         let device = Device::new(4, true);

@@ -1,8 +1,8 @@
 //! A model of a device.
 //!
-//! A synced file has its content, and a synced folder its names. Anything not synced may be there, missing, or there in
-//! part. Only a rename is all or nothing, as on every journaling file system; and both names may be left if only one of
-//! two folders was synced.
+//! A synced file has its content, and a synced folder its names. Anything not synced may be there completely, partly or
+//! not at all. Only a rename is all or nothing, as on every journaling file system; and both names may be left if only
+//! one of two folders was synced.
 
 use super::Story;
 use crate::fault::{Disk, Op};
@@ -14,17 +14,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 use tempfile::TempDir;
 
-/// The names in a folder: what they stand for, and whether that is a folder.
+/// The names in a folder: what they refer to, and whether that is a folder.
 type Names = BTreeMap<String, (u64, bool)>;
 
 /// A device that loses power after some steps.
 pub(super) struct Device {
     pub(super) served: PathBuf,
-    /// A link to every file that ever was, by inode, so that what was removed can come back.
+    /// A link to every file that ever existed, by inode, so that removed files can reappear.
     attic: PathBuf,
     /// Whether finished files belong on another file system.
     far: bool,
-    /// How many journal slots are synchronised before one cannot be: the process dies there, and the power stays.
+    /// How many journal slots are synchronised before a synchronisation fails: the process dies there, and the power
+    /// stays on.
     dies_after: Option<usize>,
     cache: Mutex<Cache>,
 }
@@ -76,7 +77,7 @@ impl Device {
         Self { served, attic, far: story.far, dies_after: story.dies_after, cache }
     }
 
-    /// Puts a file there that has been there for long.
+    /// Creates a file there that has been there for long.
     pub(super) fn put(&self, file: &str, content: &[u8]) {
         let path = self.served.join(file);
         fs::write(&path, content).expect("written");
@@ -100,7 +101,7 @@ impl Device {
         }
     }
 
-    /// Leaves of the served folder what the device has kept; says what there was to lose.
+    /// Reduces the served folder to what the device has kept; returns what there was to lose.
     pub(super) fn lose_power(&self, kept: Kept) -> Lost {
         let mut lost = Lost::default();
         let mut cache = self.cache.lock().expect("no panic");
@@ -159,7 +160,7 @@ impl Device {
 pub(super) struct Kept {
     pub(super) data: Much,
     pub(super) journal: Much,
-    /// The names: all, none, or the old ones beside the new ones.
+    /// The names: all, none, or the old ones together with the new ones.
     pub(super) names: Option<bool>,
 }
 
@@ -170,7 +171,7 @@ pub(super) enum Much {
     Half,
 }
 
-/// What was not synchronised when the power went.
+/// What was not synchronised when the power failed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Lost {
     data: bool,
@@ -181,7 +182,7 @@ pub(super) struct Lost {
 impl Kept {
     pub(super) const ALL: Self = Self { data: Much::All, journal: Much::All, names: Some(true) };
 
-    /// Whether it makes a difference to keeping all.
+    /// Whether this differs from keeping everything.
     pub(super) fn matters(self, lost: Lost) -> bool {
         (lost.data || self.data == Much::All)
             && (lost.journal || self.journal == Much::All)
@@ -197,7 +198,7 @@ impl Kept {
     }
 }
 
-/// Takes back what the device has lost of a file; says whether there was anything to lose.
+/// Removes what the device has lost of a file; returns whether there was anything to lose.
 fn restore(path: &Path, synced: Option<&(Vec<u8>, SystemTime)>, how: Much, journal: bool) -> bool {
     let (old, time) = synced.cloned().unwrap_or((Vec::new(), UNIX_EPOCH));
     let (mut new, _) = stored(path);
@@ -226,7 +227,7 @@ fn restore(path: &Path, synced: Option<&(Vec<u8>, SystemTime)>, how: Much, journ
     true
 }
 
-/// In memory where there is such a place: these tests write much, and synchronise nothing.
+/// In memory where possible: these tests write a lot, and synchronise nothing.
 pub(in crate::tests) fn fast_folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
 }

@@ -14,11 +14,11 @@ pub(super) struct Goods {
     pub(super) versions: Vec<Vec<u8>>,
     pub(super) id: TransferId,
     pub(super) end: Option<Result<Digest, Code>>,
-    /// How often a user has begun.
+    /// How often a user has started.
     pub(super) begun: u32,
-    /// When a user begins again.
+    /// When a user starts again.
     pub(super) again: Option<Instant>,
-    /// How many bytes the receiver has called safe.
+    /// How many bytes the receiver has reported as safe.
     pub(super) promised: u64,
 }
 
@@ -26,7 +26,7 @@ impl Goods {
     pub(super) fn new(n: usize, rng: &mut Rng) -> Self {
         let len = [0, 1, 1000, 65_536, 65_537, 100_000, 200_000][rng.next_u32() as usize % 7];
         let is_upload = rng.next_u32() % 3 > 0;
-        // No two pieces of a file are alike: a prime number of random bytes, again and again.
+        // No two pieces of a file are alike: it repeats a prime number of random bytes.
         let mut data = rng.bytes::<1021>().repeat(len / 1021 + 1);
         data.truncate(len);
         let name = format!("{} {n}", if is_upload { "up" } else { "down" });
@@ -43,7 +43,7 @@ impl Goods {
         self.versions.len() > 1
     }
 
-    /// Sends it, or asks for it, as the command does: under an id that the same file leads to again.
+    /// Sends it, or requests it, as the command does: under an id that the same file always leads to.
     pub(super) fn begin(&mut self, now: Instant, client: &mut Host) {
         self.begun += 1;
         assert!(self.begun < 60, "{} is begun again and again", self.name);
@@ -64,7 +64,8 @@ impl Goods {
         session.transfers.offer(now, offer).expect("a new transfer");
     }
 
-    /// The source becomes another one of the same length, in its place or with a new inode; at the same time perhaps.
+    /// The source is replaced by another one of the same length, in place or with a new inode, perhaps with the same
+    /// time.
     pub(super) fn change(&mut self, device: &Device, in_place: bool, same_time: bool) {
         let mut version = self.versions.last().expect("one").clone();
         version.rotate_left(1);
@@ -90,7 +91,7 @@ impl Goods {
     }
 }
 
-/// Puts a file there that has been there for long.
+/// Creates a file there that has been there for long.
 pub(super) fn put(device: &Device, name: &str, data: &[u8]) {
     let top = device.top(device.start_process());
     let file = top.open_file(name, Access::New).expect("a new file");
@@ -99,7 +100,7 @@ pub(super) fn put(device: &Device, name: &str, data: &[u8]) {
     top.sync().expect("stored");
 }
 
-/// What stands under a name.
+/// What has a name.
 pub(super) fn read(device: &Device, name: &str) -> Option<Vec<u8>> {
     let top = device.top(device.start_process());
     let file = File::Model(top.open_file(name, Access::Read).ok()?);
@@ -108,7 +109,7 @@ pub(super) fn read(device: &Device, name: &str) -> Option<Vec<u8>> {
     Some(data)
 }
 
-/// Every name on a device, with all folders before it.
+/// Every name on a device, each folder before its contents.
 pub(super) fn names(device: &Device) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![(String::new(), device.top(device.start_process()))];

@@ -20,7 +20,7 @@ pub(super) struct Host {
     pub(super) device: Device,
     pub(super) process: u32,
     pub(super) store: DiskStore,
-    /// The last one is the link of the day; it has not heard yet that the others are gone.
+    /// The last one is the current link; it has not learned yet that the others are gone.
     pub(super) sessions: Vec<Session>,
     /// Until then its disk is too slow to do anything.
     pub(super) slow_until: Instant,
@@ -35,7 +35,7 @@ impl Host {
         Self { device: device.clone(), process, store, sessions: Vec::new(), slow_until, jobs }
     }
 
-    /// A new link, or for a client the place where all of them go.
+    /// A new link or, for a client, the place that all of them use.
     pub(super) fn open(&mut self, role: Role, config: &transfer::Config, now: Instant) {
         let jobs = Arc::clone(&self.jobs);
         let spawn: Spawn = Arc::new(move |job| jobs.lock().expect("no panic").push_back(job));
@@ -54,7 +54,7 @@ impl Host {
         !self.jobs.lock().expect("no panic").is_empty()
     }
 
-    /// Runs the n-th of the jobs that could run, and delivers what came of it.
+    /// Runs the n-th of the jobs that could run, and delivers the result.
     pub(super) fn work(&mut self, now: Instant, n: u32) -> bool {
         if now < self.slow_until {
             return false;
@@ -76,13 +76,13 @@ impl Host {
     }
 }
 
-/// What one link, or many of a client, have of transfers and files.
+/// The transfers and files of one link, or of all links of a client.
 pub(super) struct Session {
     pub(super) transfers: Transfers,
     pub(super) worker: Worker,
     pub(super) told: Vec<Event>,
     reports: Queue<Report>,
-    /// How many bytes of messages it holds.
+    /// How many bytes of messages are held.
     held: Arc<AtomicUsize>,
 }
 
@@ -134,7 +134,7 @@ impl Session {
     }
 }
 
-/// A message that is counted as long as any part of it is there.
+/// A message that is counted as long as any part of it exists.
 struct Held {
     message: Vec<u8>,
     held: Arc<AtomicUsize>,

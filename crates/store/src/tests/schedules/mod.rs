@@ -19,11 +19,11 @@ use std::time::{Duration, UNIX_EPOCH};
 use watch::check_whole;
 use world::{World, hear_the_end};
 
-/// How many schedules an ordinary run of the tests tries; before a release it is four times as many. Synchronisations that were
-/// left out on purpose, one after the other, were noticed by one of the first hundreds, or by none of thousands.
+/// How many schedules an ordinary run of the tests tries; before a release it is four times as many. Synchronisations
+/// that were left out on purpose, one at a time, were noticed within the first few hundred, or not within thousands.
 const SCHEDULES: u64 = 5_000;
 
-/// After the last fault everything has to come to its end within this time.
+/// After the last fault, everything must end within this time.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
 struct Schedule(World);
@@ -121,7 +121,7 @@ impl Schedule {
         self.bury();
     }
 
-    /// Another process takes over; the old one lives on, with links that it takes for alive.
+    /// Another process takes over; the old one lives on, with links that it believes to be alive.
     fn swap_node(&mut self) {
         let device = self.server().device.clone();
         self.0.cut(false);
@@ -142,7 +142,7 @@ impl Schedule {
         host.device.expect_trouble(host.process, after, trouble);
     }
 
-    /// A frame comes twice, or two change places.
+    /// A frame arrives twice, or two change places.
     fn tamper(&mut self) {
         let (up, twice) = (self.below(2) == 0, self.below(2) == 0);
         let queue = if up { &mut self.0.up } else { &mut self.0.down };
@@ -178,7 +178,7 @@ impl Schedule {
         }
     }
 
-    /// Old links end, old processes stop, and the dead are followed by others.
+    /// Old links end, old processes stop, and dead ones are replaced.
     fn bury(&mut self) {
         let power_fails = self.below(2) == 0;
         let kept = [Kept::Nothing, Kept::Some, Kept::Everything][self.below(3) as usize];
@@ -213,7 +213,7 @@ impl Schedule {
         }
     }
 
-    /// Servers hear of links that are gone, and old processes that have nothing left to do stop.
+    /// Servers learn of lost links, and old processes that have nothing left to do stop.
     fn hear_old_ends(&mut self) {
         let World { servers, now, relink, .. } = &mut self.0;
         let last = servers.len() - 1;
@@ -233,7 +233,7 @@ impl Schedule {
         });
     }
 
-    /// All is well from here on.
+    /// From here on, everything works.
     fn finish(&mut self) {
         let limit = self.0.now + PATIENCE;
         while self.0.goods.iter().any(|good| good.end.is_none()) {
@@ -266,7 +266,7 @@ impl Schedule {
                 assert!(is_it || self.0.store.overwrite, "{} is another file", good.name);
             }
         }
-        // Nothing is left over once all has expired.
+        // Nothing is left once everything has expired.
         client.heal();
         server.heal();
         self.0.client.slow_until = self.0.now;
@@ -276,7 +276,7 @@ impl Schedule {
         self.hear_old_ends();
         assert_eq!(self.0.servers.len(), 1, "an old process does not stop");
         for host in [&self.0.client, self.0.servers.last().expect("one")] {
-            // The first finishes what a crash has interrupted.
+            // The first one finishes what a crash has interrupted.
             for late in [3_000_000_000, 3_100_000_000] {
                 host.store.sweep(UNIX_EPOCH + Duration::from_secs(late), 100).expect("swept");
             }
@@ -304,7 +304,7 @@ fn run(number: u64) {
     Schedule::new(number).run();
 }
 
-/// Those that the environment asks for, or the usual ones.
+/// The schedules that the environment requests, or the usual ones.
 fn asked_for() -> Range<u64> {
     let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("{text} is no number"));
     if let Ok(one) = std::env::var("SCHEDULE") {

@@ -25,12 +25,12 @@ impl Watch {
         Self { offers: BTreeMap::new(), rng, config }
     }
 
-    /// A new link, on which handles begin anew.
+    /// A new link, on which handles start again.
     pub(super) fn link_up(&mut self) {
         self.offers.clear();
     }
 
-    /// A message leaves an end that keeps what it receives on this device.
+    /// A message leaves an end whose received files are on this device.
     pub(super) fn look(&mut self, message: &[u8], device: &Device, goods: &mut [Goods]) {
         if message[0] == 0x20 {
             return;
@@ -94,7 +94,7 @@ impl Watch {
         self.config.overwrite && self.config.keep_committed.is_none() && read(device, name).is_some()
     }
 
-    /// The file was reported to be in its place.
+    /// The file was reported to be in place.
     fn check_end(&mut self, offer: &wire::Offer, digest: Digest, device: &Device, goods: &[Goods]) {
         let twin = self.cut_power(device, goods);
         let found = read(&twin, offer.name.as_str()).map(|data| Digest::of(&data));
@@ -124,7 +124,7 @@ impl Watch {
     }
 }
 
-/// Under every name there is nothing, or a whole file.
+/// Every name refers to nothing, or to a complete file.
 pub(super) fn check_whole(device: &Device, goods: &[Goods]) {
     for good in goods {
         let is_whole = read(device, &good.name).is_none_or(|data| good.is_whole(&data));

@@ -24,7 +24,7 @@ pub(super) struct World {
     pub(super) store: Config,
     pub(super) config: transfer::Config,
     pub(super) instances: u8,
-    /// Frames have come twice, or in another order: the protocol may be found broken.
+    /// Frames have arrived twice or in another order, so a protocol violation may be found.
     pub(super) is_tampered: bool,
     /// A file system was read-only for a while.
     pub(super) was_read_only: bool,
@@ -82,7 +82,7 @@ impl World {
 
     // ----- processes and links -----
 
-    /// The client is there, and wants what has not arrived.
+    /// The client is running, and wants whatever has not arrived.
     pub(super) fn start_client(&mut self) {
         let config = self.new_config();
         self.client.open(Role::Client, &config, self.now);
@@ -103,7 +103,7 @@ impl World {
         self.watch.link_up();
     }
 
-    /// The client has lost its link; the server hears of it at once, or some time later.
+    /// The client has lost its link; the server learns of it at once, or some time later.
     pub(super) fn cut(&mut self, server_hears: bool) {
         if self.relink.is_some() {
             return;
@@ -122,7 +122,7 @@ impl World {
         self.relink = Some(now + Duration::from_secs(1));
     }
 
-    /// The client is gone, and with it what was on its way.
+    /// The client is gone, and so is everything on its way.
     pub(super) fn cut_dead_client(&mut self) {
         self.client.sessions.clear();
         self.up.clear();
@@ -143,7 +143,7 @@ impl World {
 
     // ----- steps -----
 
-    /// Lets an end put a message on its way.
+    /// Lets an end send a message.
     pub(super) fn poll(&mut self, role: Role) -> bool {
         if self.relink.is_some() {
             return false;
@@ -180,7 +180,7 @@ impl World {
         true
     }
 
-    /// What credit promises, what comes before it, and a message that is looked at.
+    /// What credit promises, what arrives before it, and a message that is being examined.
     fn most_held(&self) -> usize {
         let each = 65_536 + 2 * self.config.max_chunk as usize;
         self.config.link_credit as usize + each * (self.goods.len() + 1)
@@ -200,7 +200,7 @@ impl World {
         any
     }
 
-    /// Listens to what transfers tell, and does what users would.
+    /// Follows what transfers report, and does what users would.
     fn hear(&mut self) {
         let mut is_broken = false;
         for host in &mut self.servers {
@@ -294,7 +294,8 @@ impl World {
         panic!("live-lock");
     }
 
-    /// Goes to the next deadline, when nothing can be done before: without one nothing would ever happen again.
+    /// Advances to the next deadline, if nothing can be done before. There must be one, or nothing would ever happen
+    /// again.
     pub(super) fn jump(&mut self) {
         let mut next = self.relink;
         let slow = self.hosts().filter(|host| host.has_jobs() && host.slow_until > self.now);

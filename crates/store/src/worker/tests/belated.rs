@@ -6,7 +6,7 @@ use super::*;
 /// noticed anything, and the client's messages on it, which have not arrived yet.
 fn held_up(world: &mut World) -> (End, Vec<Bytes>) {
     world.link_up();
-    // A file of unknown length is offered only after the server has said that it takes such files.
+    // A file of unknown length is offered only after the server has said that it accepts such files.
     step(&mut world.server, &mut world.client, Instant::ZERO);
     world.client.turn(Instant::ZERO);
     let said = std::iter::from_fn(|| world.client.transfers.poll_message(Instant::ZERO, 1));
@@ -19,7 +19,7 @@ fn held_up(world: &mut World) -> (End, Vec<Bytes>) {
     (old, said)
 }
 
-/// What was held up arrives. What the old link makes of it.
+/// What was held up arrives; returns what the old link makes of it.
 fn arrive(old: &mut End, said: Vec<Bytes>) -> Option<Result<(), Code>> {
     for message in said {
         old.transfers.handle_message(Instant::ZERO, message);
@@ -72,7 +72,7 @@ fn after_a_belated_offer_the_next_link_goes_on() {
     world.offer(&contents(8_000_000));
     let (mut old, said) = held_up(&mut world);
     world.exchange_until_received(2_000_000);
-    // The second link is lost as well, and at the moment nobody holds the transfer.
+    // The second link is lost as well, and for the moment nobody holds the transfer.
     world.client.transfers.handle_link_down(Instant::ZERO);
     world.server.transfers.handle_link_down(Instant::ZERO);
     world.server.settle(Instant::ZERO);

@@ -18,7 +18,7 @@ fn a_long_beginning_is_hashed_one_stride_at_a_time() {
         let report = world.client.reports.recv().expect("a report");
         let Outcome::Hashed { digest, .. } = report.outcome else { panic!("{report:?}") };
         assert_eq!(digest, Digest::of(&vec![0; upto as usize]));
-        // What is left behind is a mark away.
+        // The first digest leaves a mark behind, from which the second one continues.
         assert_eq!(strides, if upto == LARGE { 3 } else { 1 });
     }
 }

@@ -5,7 +5,7 @@ use bowline_core::transfer::Kind;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The longest that is taken.
+/// The longest that is accepted.
 const LONGEST: u64 = 64 << 20;
 
 /// A client's answer to a listing that claims this length.
@@ -54,7 +54,7 @@ fn holding_many() -> World {
     world
 }
 
-/// The same, and the client has asked for it.
+/// The same, once the client has requested it.
 fn asking_for_a_long_one() -> World {
     let mut world = holding_many();
     world.client.transfers.request(Instant::ZERO, ID, SafeName::parse("top").expect("safe")).expect("new");
@@ -67,7 +67,7 @@ fn add_file(world: &World, n: usize) {
     fs::write(world.to.path().join("top").join(format!("{n:0>240}")), "").expect("written");
 }
 
-/// Lets some of the listing come, and cuts the link.
+/// Lets some of the listing arrive, and cuts the link.
 fn cut_behind(world: &mut World, least: u64) {
     world.link_up();
     for _ in 0..100_000 {
@@ -83,7 +83,7 @@ fn cut_behind(world: &mut World, least: u64) {
     panic!("nothing comes: {:?} {:?}", world.client.told, world.server.told);
 }
 
-/// From where on it was sent over each link, and how many files it names.
+/// From which offset it was sent over each link, and how many files it names.
 fn come(world: &mut World) -> (Vec<u64>, u64) {
     assert_eq!(world.run(), Ok(()));
     let resumes = world.server.told.iter().filter_map(|event| match event {
@@ -98,7 +98,7 @@ fn a_listing_goes_on_over_the_next_link() {
     goes_on(asking_for_a_long_one());
 }
 
-/// It is asked for, and cut in the middle.
+/// It is requested, and cut in the middle.
 fn goes_on(mut world: World) {
     cut_behind(&mut world, 100_000);
     world.link_up();
@@ -149,7 +149,7 @@ fn another_process_begins_again_with_a_listing_that_has_changed_since() {
     assert_eq!(fs::read_dir(world.from.path()).expect("a folder").count(), 0);
 }
 
-/// The names and lengths that come of the question what there is.
+/// The names and lengths in the answer to a request for everything.
 fn listed(world: &mut World, wanted: Option<&str>) -> Result<Vec<(String, u64)>, Code> {
     let wanted = wanted.map(|name| SafeName::parse(name).expect("safe"));
     world.client.transfers.request_listing(Instant::ZERO, ID, wanted).expect("new");
@@ -207,7 +207,7 @@ fn a_kept_listing_that_is_damaged_is_thrown_away_and_the_folder_is_listed_again(
     }
 }
 
-/// Turns a bit of the one part that there is.
+/// Flips a bit of the only part that there is.
 fn damage_what_is_kept(dir: &Path, at: usize) {
     let part = largest_in(dir).expect("something is kept");
     let mut bytes = fs::read(&part).expect("a part");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A reader that gives little at a time.
+/// A reader that delivers little at a time.
 struct Slow(std::io::Cursor<Vec<u8>>);
 
 impl std::io::Read for Slow {
@@ -58,7 +58,7 @@ fn a_pipe_that_brings_too_much_is_stopped_where_the_quota_is() {
     world.wait_until_nothing_is_left();
 }
 
-/// What a receiver has lost of what it has called durable.
+/// What a receiver has lost of what it has reported as durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lost {
     All,

@@ -51,7 +51,7 @@ fn nobody_hashes_for_a_worker_that_has_gone() {
 fn an_offer_that_comes_again_waits_for_no_hashing() {
     let (mut world, jobs) = offered();
     assert_eq!((jobs.run_those(), jobs.run_those()), (1, 1), "the attach, and a stride");
-    // By another link; the old one has not noticed anything.
+    // On another link; the old one has not noticed anything.
     let new = End::new(Role::Server, world.to.path(), 2);
     let old = std::mem::replace(&mut world.server, new);
     world.server.store = old.store.clone();

@@ -12,7 +12,7 @@ use std::task::{Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::task::coop::poll_proceed;
 
-/// How many bytes a connection moves before it gives its thread up.
+/// How many bytes a connection moves before it yields.
 fn turn(turns: &mut Turns) -> usize {
     let mut cx = Context::from_waker(Waker::noop());
     let mut moved = 0;
@@ -52,8 +52,8 @@ fn in_a_crowd_all_have_the_same_short_turn() {
     assert_eq!(old.direction(), SHORT);
 }
 
-/// A peer that sends messages of a mebibyte without end and takes whatever comes, and costs as much of the budget as a
-/// socket. It counts the bytes of both directions.
+/// A peer that sends messages of a mebibyte without end and takes whatever arrives, at the same cost to the budget as a
+/// socket. It counts the bytes in both directions.
 struct Flood {
     sent: usize,
     moved: Arc<AtomicUsize>,
@@ -100,7 +100,7 @@ impl AsyncWrite for Flood {
     }
 }
 
-/// Receives all that comes, and keeps the longest turn.
+/// Receives everything that arrives, and records the longest turn.
 async fn take_all(moved: Arc<AtomicUsize>, longest: Arc<AtomicUsize>) {
     let flood = Flood { sent: 0, moved };
     let mut driver = Driver::client(flood, &[], Config::default(), Clock::start()).unwrap();
@@ -141,7 +141,7 @@ async fn a_small_message_waits_for_one_short_turn_of_each_connection() {
             }
         }
     });
-    // Each of them is in the midst of a large message.
+    // Each of them is in the middle of a large message.
     while moved.load(Ordering::Relaxed) < 40 * CROWD * SHORT {
         tokio::task::yield_now().await;
     }
@@ -150,7 +150,7 @@ async fn a_small_message_waits_for_one_short_turn_of_each_connection() {
     let others = small.await.unwrap() - before;
     assert!(0 < others && others <= CROWD * SHORT, "{others} bytes of others went first");
     let longest = longest.load(Ordering::Relaxed);
-    // A turn may begin with a small read, and go on when its owner has looked at it.
+    // A turn may begin with a small read, and continue when its owner has looked at that.
     assert!(longest <= SHORT + scratch::LEN, "{longest} bytes in one turn");
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The digest of a thousand zeros.
+/// The length and digest of a thousand zeros.
 fn whole() -> wire::Whole {
     wire::Whole { length: 1000, digest: Digest::of(&[0; 1000]), deduplicated: false }
 }
