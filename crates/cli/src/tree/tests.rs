@@ -3,7 +3,7 @@ use bowline_core::transfer::Code;
 use bowline_tokio::ClientConfig;
 use tokio::sync::mpsc::error::TryRecvError;
 
-/// A feeder, what it tells, and where it hears of ends.
+/// A feeder, what it reports, and where it learns of ends.
 fn feeder() -> (Feeder, mpsc::Receiver<News>, mpsc::UnboundedSender<Ended>) {
     let (tell, news) = mpsc::channel(1);
     let (ended, ends) = mpsc::unbounded_channel();
@@ -57,7 +57,7 @@ fn nobody_waits_for_a_count_of_what_is_not_queued_any_more() {
     runtime.block_on(async {
         let dir = tempfile::tempdir().expect("a folder");
         let tree = Tree::open(dir.path(), name("a")).expect("a folder");
-        // A disk that says nothing.
+        // A disk that does not answer.
         let (disk, silence) = std::sync::mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || silence.recv());
         let (feeder, mut news, _ended) = feeder();

@@ -14,7 +14,7 @@ fn write_private(world: &World, name: &str, text: &str) {
     fs::set_permissions(path, Permissions::from_mode(0o600)).expect("ours");
 }
 
-/// Waits until the server does something else than before.
+/// Waits until the server behaves differently from before.
 fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
@@ -80,7 +80,7 @@ fn tokens_that_change_count_without_a_restart_and_a_transfer_goes_on() {
     let mut sending =
         Process::start(&mut world.bowline(["send", "a", &server.url, "--token-file", "token", "--json"]));
     sending.middle();
-    // So that it is not over meanwhile.
+    // So that it is not over in the meantime.
     sending.signal(Signal::USR1);
     sending.event(|event| event["stage"] == "paused");
     write_private(&world, "token", "second\n");
@@ -172,7 +172,7 @@ fn a_secret_that_everybody_can_read_is_warned_of() {
     assert!(sent.code == Some(1) && sent.stderr.starts_with("bowline: nowhere: "), "{sent:?}");
 }
 
-/// A list that comes through a pipe shows when a server reads it, and lets it wait.
+/// A list that comes through a pipe shows when a server reads it, and makes the server wait.
 #[test]
 #[cfg(not(target_vendor = "apple"))]
 fn a_hangup_during_the_start_ends_no_server() {
@@ -180,7 +180,7 @@ fn a_hangup_during_the_start_ends_no_server() {
     let world = World::new();
     let tokens = world.path("tokens");
     mknodat(CWD, &tokens, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("made");
-    // That works as soon as somebody reads.
+    // This works as soon as somebody reads.
     let write = || open(&tokens, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()).map(fs::File::from);
     let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox", "--tokens", "tokens"];
     let mut server = Process::start(&mut world.bowline(serve));

@@ -1,4 +1,4 @@
-//! A file that changes is never sent half old and half new, and its sender keeps nothing but a key.
+//! A file that changes is never sent half old and half new, and its sender stores nothing but a key.
 
 use crate::common::{Process, Server, World, bytes};
 use std::fs::{self, File};
@@ -9,11 +9,11 @@ use std::time::{Duration, SystemTime};
 const BIG: usize = 8_000_000;
 const SLOW: [&str; 3] = ["--limit-rate", "1200k", "--json"];
 
-/// What may happen to a file between two looks at it, and what its bytes are then.
+/// What may happen to a file between two checks of it, and what its bytes are then.
 type Change = fn(&Path) -> Vec<u8>;
 
 const CHANGES: &[(&str, Change)] = &[
-    // Only Unix tells when a file was changed without its time.
+    // Only Unix reports when a file was changed without its time.
     #[cfg(unix)]
     ("other bytes under the same size and time", |path| {
         let time = fs::metadata(path).and_then(|meta| meta.modified()).expect("a time");
@@ -83,7 +83,7 @@ fn a_file_that_changes_while_it_is_sent_arrives_whole_or_not_at_all() {
         let done = sender.finish();
         let arrived = world.path("inbox/big").exists().then(|| world.inbox("big"));
         if done.code == Some(0) {
-            // The file that was opened had not changed: only its name leads to another one by now.
+            // The file that was opened had not changed: by now, only its name refers to another one.
             assert!(arrived.as_ref() == Some(&old), "{what}: neither old nor nothing");
         } else {
             assert_eq!(done.code, Some(1), "{what}: {done:?}");
@@ -122,7 +122,7 @@ fn what_is_removed_while_it_comes_is_fetched_anew() {
     let url = format!("{}/big", server.url);
     let mut fetch = Process::start(&mut world.bowline(["fetch", &url, "-o", "copy"].iter().chain(&SLOW)));
     fetch.middle();
-    // What comes into it meanwhile keeps it there.
+    // A file that is put into it meanwhile keeps it there.
     while let Err(error) = fs::remove_dir_all(world.path(".bowline")) {
         assert_eq!(error.kind(), ErrorKind::DirectoryNotEmpty);
     }

@@ -1,9 +1,9 @@
-//! What a server may put where: it says whether a name is a file or a folder, and names what a folder holds.
+//! What a server may put where: it says whether a name is a file or a folder, and names the contents of a folder.
 
 use crate::common::World;
 use std::fs;
 
-/// Somebody's own folder, and a server for which `photo` is a folder with a name in it that is of no photo.
+/// Somebody's own folder, and a server for which `photo` is a folder, with a name in it that belongs to no photo.
 fn home() -> World {
     let world = World::new();
     world.file("inbox/photo/.profile", 100);

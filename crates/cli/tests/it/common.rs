@@ -24,7 +24,7 @@ pub(crate) use rustix::process::Signal;
 #[cfg(unix)]
 use rustix::process::{Pid, kill_process};
 
-/// What nobody can send there.
+/// The error of a name that nobody can send there.
 #[cfg(not(unix))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Signal;
@@ -38,14 +38,14 @@ impl Signal {
     pub(crate) const USR2: Self = Self;
 }
 
-/// Far beyond what anything here takes on a busy machine.
+/// Far longer than anything here takes on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
-/// More files than all tests in one process have open at once, and no more than any system lets a process ask for.
+/// More files than all tests in one process have open at once, but no more than any system lets a process request.
 #[cfg(unix)]
 const ENOUGH: u64 = 4096;
 
-/// Whether this command says HELLO to a server of bowline's before anything else.
+/// Whether this command sends a HELLO to a server of bowline before anything else.
 pub(crate) fn greets(command: &str) -> bool {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("ws://{}", listener.local_addr().expect("bound"));
@@ -60,7 +60,7 @@ pub(crate) fn greets(command: &str) -> bool {
     matches!(wire::decode(said.into_bytes()).expect("a frame of bowline's"), Frame::Hello(_))
 }
 
-/// A folder with a place for the state of clients, and with an inbox.
+/// A folder with a place for the state of clients, and an inbox.
 pub(crate) struct World {
     dir: TempDir,
 }
@@ -75,7 +75,7 @@ impl World {
         self.dir.path().join(name)
     }
 
-    /// A file of bytes that do not repeat.
+    /// A file with bytes that do not repeat.
     pub(crate) fn file(&self, name: &str, len: usize) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder");
@@ -87,7 +87,7 @@ impl World {
         fs::read(self.path("inbox").join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
-    /// A command in this world; nothing of the tester's own environment takes part.
+    /// A command in this world. It sees nothing of the tester's own environment.
     pub(crate) fn bowline<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bowline"));
         command.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
@@ -104,7 +104,7 @@ impl World {
         command
     }
 
-    /// The same under limits that a shell sets first.
+    /// The same with limits that a shell sets first.
     #[cfg(unix)]
     pub(crate) fn under(&self, limits: &str, args: &[&str]) -> Command {
         let plain = self.bowline(args);
@@ -121,7 +121,7 @@ impl World {
         limited
     }
 
-    /// A server under such limits.
+    /// A server with such limits.
     #[cfg(unix)]
     pub(crate) fn serve_under(&self, limits: &str) -> Server {
         let args = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
@@ -135,7 +135,7 @@ impl World {
         Process::start(&mut self.bowline(args)).finish()
     }
 
-    /// A command, and what it says on stderr.
+    /// A command, and its stderr.
     pub(crate) fn aloud<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> (Process, Words) {
         let mut command = self.bowline(args);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
@@ -143,7 +143,7 @@ impl World {
         (Process::of(child, std::io::empty()), words)
     }
 
-    /// A server, and what it says on stderr.
+    /// A server, and its stderr.
     pub(crate) fn serve_aloud(&self, args: &[&str]) -> (Process, String, Words) {
         let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
         let (mut process, words) = self.aloud(serve.iter().chain(args));
@@ -164,8 +164,8 @@ impl World {
     }
 }
 
-/// Lets this process have more files open than the 256 that some systems allow at first: what listens for a test does so until
-/// the last one has ended.
+/// Lets this process have more files open than the 256 that some systems allow by default: what listens for a test does
+/// so until the last test has ended.
 fn allow_files() {
     #[cfg(unix)]
     {
@@ -173,17 +173,17 @@ fn allow_files() {
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
         let enough = maximum.map_or(ENOUGH, |maximum| maximum.min(ENOUGH));
         if current.is_some_and(|current| current < enough) {
-            // What cannot be raised stays as it is.
+            // If the limit cannot be raised, it stays as it is.
             let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(enough), maximum });
         }
     }
 }
 
-/// What a process says on stderr, as it comes.
+/// The stderr of a process, as it arrives.
 pub(crate) struct Words(BufReader<ChildStderr>);
 
 impl Words {
-    /// Waits for a line with this in it.
+    /// Waits for a line that contains this.
     pub(crate) fn until(&mut self, words: &str) {
         let mut line = String::new();
         while !line.contains(words) {
@@ -192,7 +192,7 @@ impl Words {
         }
     }
 
-    /// How much has place in its pipe.
+    /// How much fits into its pipe.
     #[cfg(target_os = "linux")]
     pub(crate) fn room(&self) -> usize {
         rustix::pipe::fcntl_getpipe_size(self.0.get_ref()).expect("it is a pipe")
@@ -207,20 +207,20 @@ impl Words {
     }
 }
 
-/// An address at which nobody listens, and nobody else can as long as what comes with it is kept.
+/// An address at which nobody listens, and nobody else can while the returned socket is held.
 pub(crate) fn nobody() -> (SocketAddr, impl Sized) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let stream = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
     (stream.local_addr().expect("connected"), (listener, stream))
 }
 
-/// An address at which nobody listens yet. On Linux nobody else is given it as long as what comes with it is kept.
+/// An address at which nobody listens yet. On Linux, nobody else is given it while the returned socket is held.
 fn reserved() -> (SocketAddr, Option<TcpSocket>) {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_reuseaddr(true).expect("set");
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
     let address = socket.local_addr().expect("bound");
-    // Elsewhere it would keep everybody from listening.
+    // On other systems it would keep everybody from listening.
     (address, cfg!(target_os = "linux").then_some(socket))
 }
 
@@ -234,12 +234,12 @@ pub(crate) fn bytes(name: &str, len: usize) -> Vec<u8> {
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) process: Process,
-    /// A client dials on when the process is gone: it is to reach no server of another test.
+    /// A client keeps dialling after its server is gone. It must not reach a server of another test.
     _kept: Option<TcpSocket>,
 }
 
 impl Server {
-    /// One that has been started where nobody dials when it is gone.
+    /// One that has been started where nobody dials after it is gone.
     #[cfg(unix)]
     pub(crate) fn of(process: Process, url: &str) -> Self {
         Self { url: url.to_owned(), process, _kept: None }
@@ -255,7 +255,7 @@ pub(crate) struct Process {
     child: Child,
     stdout: BufReader<ChildStdout>,
     stderr: mpsc::Receiver<String>,
-    /// Ends the watch over the process when it is dropped.
+    /// Ends the watch over the process when dropped.
     _watch: mpsc::Sender<()>,
 }
 
@@ -275,11 +275,11 @@ impl Process {
         Self::of(child, pipe)
     }
 
-    /// One that was started elsewhere, with what is left of its stderr.
+    /// One that was started elsewhere, with the rest of its stderr.
     pub(crate) fn of(mut child: Child, mut pipe: impl Read + Send + 'static) -> Self {
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let (tell, stderr) = mpsc::channel();
-        // Read as it comes, so that nobody waits for us.
+        // Read as it arrives, so that the process never waits for us.
         thread::spawn(move || {
             let mut text = String::new();
             let _ = pipe.read_to_string(&mut text);
@@ -288,14 +288,14 @@ impl Process {
         Self { _watch: watch(&child), child, stdout, stderr }
     }
 
-    /// The next line of stdout, or nothing at its end.
+    /// The next line of stdout; `None` at its end.
     pub(crate) fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         self.stdout.read_line(&mut line).expect("UTF-8");
         line.strip_suffix('\n').map(str::to_owned)
     }
 
-    /// Reads events until one fits.
+    /// Reads events until one matches.
     pub(crate) fn event(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
         while let Some(line) = self.line() {
             let event = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{line}: {e}"));
@@ -307,12 +307,12 @@ impl Process {
         panic!("the output ended without the event; on stderr: {stderr}");
     }
 
-    /// Where to write what the process reads, if it was started with a pipe.
+    /// The stdin of the process, if it was started with a pipe.
     pub(crate) fn stdin(&mut self) -> ChildStdin {
         self.child.stdin.take().expect("it is piped")
     }
 
-    /// Waits until part of a file is safe, and part is not there yet: the middle. Gives the number of safe bytes.
+    /// Waits until part of a file is safe, and part has not arrived: the middle. Returns the number of safe bytes.
     pub(crate) fn middle(&mut self) -> u64 {
         let number = |event: &Value, key: &str| event[key].as_u64().unwrap_or(0);
         let event = self.event(|event| {
@@ -330,19 +330,19 @@ impl Process {
         unreachable!("{signal:?} of process {}", self.child.id());
     }
 
-    /// Ends it as a crash does.
+    /// Ends it like a crash.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it has ended");
     }
 
-    /// Little of what it prints has place before it is read.
+    /// Makes little of what it prints fit into its pipe before it is read.
     #[cfg(target_os = "linux")]
     pub(crate) fn narrow(&self) {
         rustix::pipe::fcntl_setpipe_size(self.stdout.get_ref(), 4096).expect("it is empty, or nearly so");
     }
 
-    /// Waits for its end, and reads nothing more of what it prints.
+    /// Waits for its end, without reading any more of what it prints.
     #[cfg(target_os = "linux")]
     pub(crate) fn finish_unread(mut self) -> Option<i32> {
         self.child.wait().expect("it has ended").code()
@@ -366,8 +366,8 @@ impl Drop for Process {
     }
 }
 
-/// Whether permissions forbid something to what this thread starts from here on: to root they forbid nothing, unless that is
-/// given up.
+/// Whether permissions can forbid anything to what this thread starts from here on. They forbid root nothing, unless
+/// that privilege is given up.
 #[cfg(unix)]
 pub(crate) fn heed_permissions() -> bool {
     #[cfg(target_os = "linux")]
@@ -381,7 +381,7 @@ pub(crate) fn heed_permissions() -> bool {
     !rustix::process::geteuid().is_root()
 }
 
-/// Kills a process that hangs, so that its test fails instead of hanging too.
+/// Kills a process that hangs, so that its test fails instead of hanging, too.
 pub(crate) fn watch(child: &Child) -> mpsc::Sender<()> {
     #[cfg(unix)]
     let pid = Pid::from_child(child);
@@ -399,7 +399,7 @@ pub(crate) fn watch(child: &Child) -> mpsc::Sender<()> {
     keep
 }
 
-/// A way to a server that counts, that leads to another server when it is told to, and that can go silent.
+/// A counting relay to a server. It can be redirected to another server, and can go silent.
 pub(crate) struct Relay {
     pub(crate) url: String,
     shared: Arc<Shared>,
@@ -411,7 +411,7 @@ struct Shared {
     down: AtomicU64,
     /// How many connections there have been.
     connections: AtomicU64,
-    /// The first so many of them carry nothing any more.
+    /// The first this many of them no longer carry anything.
     silent: AtomicU64,
     /// Both ends of each.
     streams: Mutex<Vec<TcpStream>>,
@@ -427,7 +427,7 @@ impl Relay {
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
                 let address = *shared.server.lock().expect("no panic");
-                // A server that is gone is a connection that ends.
+                // If the server is gone, the connection ends.
                 let Ok(far) = TcpStream::connect(address) else { continue };
                 let number = shared.connections.fetch_add(1, Ordering::SeqCst);
                 let again = |stream: &TcpStream| stream.try_clone().expect("a handle");
@@ -445,25 +445,25 @@ impl Relay {
         *self.shared.server.lock().expect("no panic") = server;
     }
 
-    /// The connections that there are stay, and carry nothing any more; new ones do.
+    /// The existing connections stay, but no longer carry anything; new ones do.
     pub(crate) fn fall_silent(&self) {
         self.shared.silent.store(self.shared.connections.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
-    /// The connections that there are end, without a word.
+    /// The existing connections end, without a word.
     pub(crate) fn cut(&self) {
         for stream in self.shared.streams.lock().expect("no panic").drain(..) {
-            // One end may have gone already.
+            // One end may be gone already.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 
-    /// How many bytes have been sent to servers, since it was asked last.
+    /// How many bytes have been sent to servers since the last call.
     pub(crate) fn up(&self) -> u64 {
         self.shared.up.swap(0, Ordering::SeqCst)
     }
 
-    /// How many bytes have been fetched from servers, since it was asked last.
+    /// How many bytes have been fetched from servers since the last call.
     pub(crate) fn down(&self) -> u64 {
         self.shared.down.swap(0, Ordering::SeqCst)
     }

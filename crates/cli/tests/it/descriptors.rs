@@ -1,15 +1,15 @@
-//! Processes that may have few files open.
+//! Processes that may have only a few files open.
 
 use crate::common::{Process, Server, World, bytes};
 use std::fs;
 use std::process::Command;
 
 const FILES: usize = 120;
-/// As deep as names may be, but for the folder that all is in.
+/// As deep as names may be, apart from the folder that contains everything.
 const LEVELS: usize = 62;
 
 impl World {
-    /// A command that may have so many files open: at its start, and at most.
+    /// A command that may have this many files open: at its start, and at most.
     fn limited(&self, soft: u32, hard: u32, args: &[&str]) -> Command {
         let mut command = self.under(&limits(soft, hard), args);
         command.env("RUST_LOG", "off");
@@ -34,7 +34,7 @@ impl World {
         }
     }
 
-    /// The names of a file before and one behind the folder in each folder of a deep tree.
+    /// The names of one file before the next folder and one after it, in each folder of a deep tree.
     fn depths() -> impl Iterator<Item = String> {
         (0..LEVELS).flat_map(|level| ["a", "z"].map(|file| format!("{}{file}", "m/".repeat(level))))
     }

@@ -4,7 +4,7 @@ use crate::common::{Process, Signal, World};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use std::fs;
 
-/// Puts a certificate and its key where `serve` is told to look; whoever trusts `name`.pem trusts this server.
+/// Puts a certificate and its key where `serve` is told to look. A client that trusts `name`.pem trusts this server.
 pub(crate) fn write_papers(world: &World, name: &str) {
     let mut params = CertificateParams::new(["127.0.0.1".into()]).expect("a good name");
     params.distinguished_name.push(DnType::CommonName, name);

@@ -1,4 +1,4 @@
-//! What Prometheus reads of a server, and what stands in its log.
+//! What Prometheus reads from a server, and what is in its log.
 
 use crate::common::{LIMIT, Process, Signal, World};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// What somebody says who asks for this.
+/// The answer to a request for this.
 fn ask(address: &str, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.write_all(request.as_bytes()).expect("it reads");
@@ -24,8 +24,8 @@ fn is_name(name: &str) -> bool {
         && letters.all(|c| c.is_ascii_alphanumeric() || c == b'_')
 }
 
-/// Reads the text format of Prometheus, and insists on its rules: a HELP and a TYPE before the samples of a name, each name
-/// in one place, no sample twice, labels in quotes, bins of a histogram that grow up to its count.
+/// Reads the text format of Prometheus, and insists on its rules: HELP and TYPE before the samples of a name, each name
+/// in one place, no sample twice, labels in quotes, and buckets of a histogram that grow up to its count.
 fn samples(text: &str) -> BTreeMap<String, u64> {
     assert!(text.ends_with('\n'), "the last line ends");
     let (mut samples, mut kinds) = (BTreeMap::new(), BTreeMap::new());
@@ -56,7 +56,7 @@ fn samples(text: &str) -> BTreeMap<String, u64> {
             let word = word.strip_prefix('"').and_then(|word| word.strip_suffix('"'));
             assert!(is_name(key) && word.is_some_and(|word| !word.contains(['"', '\\'])), "{line}");
         }
-        // Only times have fractions; of those whole microseconds will do.
+        // Only times have fractions. They may be whole microseconds.
         let value = match suffix {
             "_sum" => (value.parse::<f64>().expect("a number") * 1e6) as u64,
             _ => value.parse().expect("a number"),
@@ -152,7 +152,7 @@ fn the_figures_of_a_server_are_what_has_happened() {
         ("bowline_connections", 0),
     ];
     let mut after = scrape();
-    // The last news may be on their way.
+    // The last events may still be on their way.
     let start = Instant::now();
     while start.elapsed() < LIMIT {
         if expected.iter().all(|(series, value)| after.get(*series) == Some(value)) {
@@ -167,7 +167,7 @@ fn the_figures_of_a_server_are_what_has_happened() {
     let bytes = |way: &str| after[&format!("bowline_connection_bytes_total{{direction=\"{way}\"}}")];
     assert!((300_000..400_000).contains(&bytes("in")) && (300_000..400_000).contains(&bytes("out")));
     assert!(after["bowline_disk_free_bytes"] > 0);
-    // What there is once is there for good: rates need it.
+    // What exists once exists for good: rates need that.
     let names = |samples: &BTreeMap<String, u64>| samples.keys().cloned().collect::<BTreeSet<_>>();
     assert!(names(&before).is_subset(&names(&after)));
 

@@ -4,7 +4,7 @@ use crate::common::{World, bytes};
 use serde_json::Value;
 use std::fs;
 
-/// Around the borders of groups, chunks and frames.
+/// Sizes around the boundaries of groups, chunks and frames.
 const SIZES: [usize; 9] = [0, 1, 1000, 65_535, 65_536, 65_537, 131_072, 1_048_577, 5_000_011];
 
 #[test]
@@ -101,7 +101,7 @@ fn a_file_that_is_there_already_is_done_at_once() {
         let line: Value = serde_json::from_str(done.stdout.lines().last().expect("a line")).expect("JSON");
         assert_eq!(line["already_there"], there, "again: {again}");
     }
-    // Another user's transfer of the same file is another transfer, and the same file.
+    // Another user's transfer of the same file is another transfer, but the same file.
     let mut other = world.bowline(send);
     let done = crate::common::Process::start(other.env("BOWLINE_STATE_DIR", world.path("other"))).finish();
     assert_eq!(done.code, Some(0), "{done:?}");
@@ -185,7 +185,7 @@ fn a_place_that_a_fetch_cannot_have_is_refused() {
         done.code == Some(1) && done.stderr.starts_with("bowline: none/new/: cannot be made: "),
         "{done:?}"
     );
-    // Of what was not there nothing is left, not even the folder for it.
+    // Nothing is left of what did not exist, not even a folder for it.
     assert_eq!(fetch("nothing", "new/").code, Some(1));
     assert!(!world.path("new").exists());
 }
@@ -200,7 +200,7 @@ fn a_path_behind_a_server_is_not_taken_for_a_folder_without_a_word() {
     let sent = world.run(["send", "a", &url]);
     assert!(sent.code == Some(0) && sent.stderr.starts_with(note), "{sent:?}");
     assert!(world.inbox("a") == bytes("a", 100));
-    // Whoever does what it says, and whoever wants to hear nothing, hears it no more.
+    // A user who follows the advice, or wants no output, does not see it again.
     for words in [&["--into", "some/path"][..], &["--quiet"], &["--json"]] {
         let sent = world.run(["send", "a", &url].iter().chain(words));
         assert!(sent.code == Some(0) && !sent.stderr.contains("path in the URL"), "{sent:?}");

@@ -1,4 +1,4 @@
-//! Many who are turned away, at a server whose events a program reads.
+//! Many clients that are turned away, at a server whose events a program reads.
 
 use crate::common::World;
 use std::io::{Read as _, Write as _};
@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// So many come who ask for nothing that there is, and are gone when they have been told so.
+/// This many clients connect, request something that does not exist, and leave when they have been told so.
 fn flood(address: SocketAddr, times: usize) {
     for _ in 0..times {
         let mut stream = TcpStream::connect(address).expect("it listens");
@@ -23,12 +23,12 @@ fn what_happens_to_files_is_told_however_many_are_turned_away() {
     world.file("a", 10);
     let mut server = world.serve(&["--json"]);
     let address = server.address();
-    // Whoever reads this has something else to do: the pipe is full, and so would be what waits behind it.
+    // The reader is busy with something else: the pipe is full, and so would be what is queued behind it.
     flood(address, 1500);
     assert_eq!(world.run(["send", "a", &server.url]).code, Some(0));
     let received = server.process.event(|event| event["event"] == "received");
     assert_eq!(received["name"], "a");
-    // On a busy machine it may take long until more than have a line have come in one second.
+    // On a busy machine, it may take long until more of them than have a line arrive within one second.
     let is_counted = AtomicBool::new(false);
     thread::scope(|threads| {
         for _ in 0..4 {

@@ -1,4 +1,4 @@
-//! Somebody who answers in the place of a server that restarts.
+//! Something that answers in place of a server that is restarting.
 
 use crate::common::{Process, Relay, World, bytes};
 use std::fs;
@@ -12,7 +12,7 @@ fn gateway(answer: &'static str) -> SocketAddr {
     let address = listener.local_addr().expect("bound");
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
-            // Who asks may have gone.
+            // The client may be gone.
             let _ = stream.read(&mut [0; 4096]);
             let _ = stream.write_all(answer.as_bytes());
         }
@@ -25,7 +25,7 @@ const ELSEWHERE: &str =
     "HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/sorry.html\r\nContent-Length: 0\r\n\r\n";
 const WITHDRAWN: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
 
-/// Sends slowly, and has a gateway in the place of the server once part of the file is safe.
+/// Sends slowly, and puts a gateway in place of the server once part of the file is safe.
 fn replaced(world: &World, answer: &'static str, patience: &str) -> (Process, Relay) {
     world.file("a", 4_000_000);
     let server = world.serve(&[]);
@@ -100,7 +100,7 @@ fn a_first_contact_with_a_gateway_is_told_at_once() {
     }
 }
 
-/// A gateway that has a server behind one route, and nothing else. Its URL with that route.
+/// A gateway with a server behind one route, and nothing else; returns its URL with that route.
 fn route_to(server: SocketAddr) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("ws://{}/files/", listener.local_addr().expect("bound"));

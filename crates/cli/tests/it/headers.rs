@@ -1,11 +1,11 @@
-//! Headers of one's own.
+//! Headers that the user adds.
 
 use crate::common::World;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 
-/// A web server that refuses one client, and then says what that had asked.
+/// A web server that refuses one client, and then returns what that client had requested.
 fn refusing() -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("ws://{}", listener.local_addr().expect("bound"));
@@ -48,7 +48,7 @@ fn headers_are_sent_by_every_client_and_shown_by_none() {
         for line in ["X-Team: blue-eyed", "X-Team: two", "Cookie: a=b"] {
             assert!(asked.contains(&format!("\r\n{line}\r\n")), "{line} of {command:?}: {asked}");
         }
-        // Not even if the server says it.
+        // Not even if the server repeats it.
         assert!(done.stderr.contains("403 Forbidden"), "{done:?}");
         assert!(!done.stderr.contains("blue-eyed"), "{done:?}");
     }

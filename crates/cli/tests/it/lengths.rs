@@ -1,9 +1,9 @@
-//! Processes that may write no long file.
+//! Processes that may not write long files.
 
 use crate::common::{Process, World, bytes};
 use std::fs;
 
-/// In blocks, of which a shell has its own idea: some MiB at most.
+/// In blocks, whose size depends on the shell: a few MiB at most.
 const LIMIT: &str = "ulimit -f 2048";
 /// Longer than that.
 const LONG: usize = 5_000_000;

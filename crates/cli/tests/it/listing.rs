@@ -1,4 +1,4 @@
-//! What a server says of what it holds, and how the command tells it.
+//! What a server lists, and how the command reports it.
 
 use crate::common::{Done, Process, Relay, Server, Signal, World};
 use crate::refusals::complaint;
@@ -12,7 +12,7 @@ use bowline_handshake::server::Accept;
 use std::net::TcpListener;
 use std::{fs, thread};
 
-/// A world whose server holds a few files, one of them in a folder.
+/// A world whose server has a few files, one of them in a folder.
 fn world() -> World {
     let world = World::new();
     world.file("inbox/photos/2026/beach 1.jpg", 3000);
@@ -172,7 +172,7 @@ fn the_server_tells_its_own_people() {
     assert!(told.contains("listed photos for 127.0.0.1:"), "{told}");
 }
 
-/// A server that knows no such question: for it the field of the request is one that it must understand, and does not.
+/// A server that does not know such a request: the request has a field that the server must understand, and does not.
 fn older() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("ws://{}", listener.local_addr().expect("bound"));
@@ -209,7 +209,8 @@ fn a_server_that_cannot_say_what_it_holds_is_asked_once() {
     assert_eq!(complaint(&refused, 1), format!("{url}/: {why}"));
 }
 
-/// A listing that takes eight seconds, from where some of it has come. `tmp` is there for whoever wants a place for a while.
+/// A listing that takes eight seconds, from when some of it has arrived. `tmp` is for callers that need a place for a
+/// while.
 fn under_way(world: &World) -> (Process, Relay, Server) {
     for n in 0..10_000 {
         world.file(&format!("inbox/{n:0>100}"), 0);

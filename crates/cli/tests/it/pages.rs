@@ -1,9 +1,9 @@
-//! Requests as browsers make them for pages: with the `Origin` of whoever has made the page.
+//! Requests as browsers make them for pages: with the `Origin` of the page.
 
 use crate::common::{Done, Signal, World};
 use std::fs;
 
-/// What a page would do whose script speaks the protocol.
+/// What a page would do whose script implements the protocol.
 fn send_from(world: &World, url: &str, origin: &str) -> Done {
     world.run(["send", "a", url, "--header", &format!("Origin: {origin}")])
 }

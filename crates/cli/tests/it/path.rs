@@ -1,4 +1,4 @@
-//! A server that only echoes, and a way to it that does not bear everything.
+//! A server that only echoes, and a path to it that does not tolerate everything.
 
 use bowline_blocking::{Listener, WebSocket, accept};
 use bowline_core::Close;
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A server that echoes, says nothing by itself, and takes messages of up to 100 KiB.
+/// A server that echoes, sends nothing by itself, and accepts messages of up to 100 KiB.
 pub(crate) fn echo() -> SocketAddr {
     serve(|mut socket| {
         while let Ok(message) = socket.receive() {
@@ -20,7 +20,7 @@ pub(crate) fn echo() -> SocketAddr {
     })
 }
 
-/// A server that echoes nothing, and closes a connection from which nothing has come for so long.
+/// A server that echoes nothing, and closes a connection on which nothing has arrived for this long.
 pub(crate) fn closing_after(silence: Duration) -> SocketAddr {
     serve(move |mut socket| {
         let (mut bytes, mut since) = (0, Instant::now());
@@ -36,7 +36,7 @@ pub(crate) fn closing_after(silence: Duration) -> SocketAddr {
     })
 }
 
-/// A server that shakes hands, and never says a word.
+/// A server that shakes hands, and then never sends anything.
 pub(crate) fn mute() -> SocketAddr {
     serve(|_socket| thread::sleep(Duration::MAX))
 }
@@ -59,22 +59,22 @@ fn serve(talk: impl Fn(WebSocket<TcpStream>) + Send + Sync + 'static) -> SocketA
     address
 }
 
-/// What a relay does to a connection whose time has come.
+/// What a relay does to a connection when its time has come.
 #[derive(Clone, Copy)]
 pub(crate) enum End {
     Fin,
-    /// It carries nothing any more, and tells nobody.
+    /// It carries nothing any longer, and tells nobody.
     BlackHole,
 }
 
-/// What makes the time come.
+/// What decides that the time has come.
 #[derive(Clone, Copy)]
 pub(crate) enum Limit {
     Silence(Duration),
     Age(Duration),
 }
 
-/// A way to this server that ends connections.
+/// A path to this server that ends connections.
 pub(crate) fn relay(server: SocketAddr, limit: Limit, end: End) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("ws://{}/", listener.local_addr().expect("bound"));
@@ -93,7 +93,7 @@ pub(crate) fn relay(server: SocketAddr, limit: Limit, end: End) -> String {
     url
 }
 
-/// Carries bytes as long as there is a time at which the last ones came.
+/// Relays bytes, and records when the last ones arrived.
 fn carry(mut from: TcpStream, mut to: TcpStream, last: &Mutex<Option<Instant>>) {
     let mut buffer = vec![0; 16 << 10];
     while let Ok(n @ 1..) = from.read(&mut buffer) {

@@ -69,7 +69,7 @@ fn what_permissions_forbid_is_told_of_the_file_or_the_folder_that_they_are_of() 
         format!("not permitted in the folder {folder}; check its owner and its mode ({denied})")
     };
     let send = |words: &[&str]| world.run(["send"].iter().chain(words).chain(&[&*server.url]));
-    // Who may see a folder only is told nothing of the way to it.
+    // A client that may only list a folder is told nothing about the path to it.
     fs::write(world.path("who"), "alice eins folder=inner\n").expect("ours");
     let inner = ["serve", "--listen", "127.0.0.1:0", "--dir", "outer", "--tokens", "who"];
     let mut inner = Process::start(&mut world.bowline(inner));

@@ -1,4 +1,4 @@
-//! What comes through stdin: nobody knows how much it is, and it cannot be read again.
+//! What comes through stdin: its length is unknown, and it cannot be read again.
 
 use crate::common::{LIMIT, Process, Relay, Signal, World, bytes};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 const BIG: usize = 8_000_000;
 
-/// Sends what is written into the pipe, slowly enough for it to have a middle.
+/// Sends what is written into the pipe, slowly enough for the transfer to have a middle.
 fn send(world: &World, url: &str) -> (Process, ChildStdin) {
     let args = ["send", "-", url, "--name", "piped", "--json", "--limit-rate", "1200k"];
     let mut sender = Process::start(world.bowline(args).stdin(Stdio::piped()));
@@ -19,7 +19,7 @@ fn send(world: &World, url: &str) -> (Process, ChildStdin) {
     (sender, stdin)
 }
 
-/// Writes all of it on a thread of its own, as whoever stands before the pipe does.
+/// Writes all of it on a thread of its own, like the program before a pipe.
 fn write(mut stdin: ChildStdin) {
     thread::spawn(move || {
         // The reader may have been told to go.

@@ -1,11 +1,11 @@
-//! What `probe` finds out about servers, and about what stands before them.
+//! What `probe` finds out about servers, and about what is in front of them.
 
 use crate::common::{Done, World, greets, nobody};
 use crate::path::{End, Limit, closing_after, echo, mute, relay};
 use serde_json::Value;
 use std::time::Duration;
 
-/// What `probe --json` has to say of this kind.
+/// The lines of `probe --json` of this kind.
 fn found(done: &Done, event: &str) -> Value {
     let mut lines = done.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     lines.find(|line| line["event"] == event).unwrap_or_else(|| panic!("no {event}: {done:?}"))
@@ -17,8 +17,8 @@ fn probe(url: &str, args: &[&str]) -> Done {
     done
 }
 
-/// What one of a few attempts says of this. On a machine with too much to do, times are measured that mean nothing, and who
-/// is given little time is not reached.
+/// What one of a few attempts reports about this. On an overloaded machine, measured times mean nothing, and a server
+/// that is given little time is not reached.
 fn one_of_few(event: &str, url: &str, args: &[&str], fits: impl Fn(&Value, &Done) -> bool) {
     let mut attempts = Vec::new();
     for _ in 0..6 {

@@ -1,4 +1,4 @@
-//! What is told of a transfer under way means something.
+//! What is reported about a running transfer is meaningful.
 
 use crate::common::{Process, Relay, World};
 use serde_json::Value;

@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A proxy that leads everybody to one server, and remembers whom they asked for and how. It speaks SOCKS 5 as well.
+/// A proxy that leads everybody to one server, and remembers what was requested and how. It also speaks SOCKS 5.
 pub(crate) struct Proxy {
     pub(crate) url: String,
     server: Arc<Mutex<Option<SocketAddr>>>,
@@ -21,7 +21,7 @@ impl Proxy {
         proxy
     }
 
-    /// One whose server is not known yet.
+    /// A proxy whose server is not known yet.
     #[cfg(unix)]
     pub(crate) fn nowhere() -> Self {
         Self::answering(OPEN)
@@ -77,7 +77,7 @@ fn head(near: &mut TcpStream) -> String {
     String::from_utf8(head).expect("text")
 }
 
-/// Lets everybody in, and says yes to whatever is asked (RFC 1928).
+/// Lets everybody in, and accepts whatever is requested (RFC 1928).
 fn serve_socks(near: &mut TcpStream) {
     let mut from = near.try_clone().expect("a handle");
     let mut read = |len: u8| {
@@ -109,7 +109,7 @@ fn a_proxy_of_the_environment_leads_to_other_machines_and_not_to_this_one() {
         let mut command = world.bowline(args);
         Process::start(command.env("HTTP_PROXY", &proxy.url).env("NO_PROXY", "near.example")).finish()
     };
-    // Nobody but the proxy knows this name.
+    // Only the proxy knows this name.
     let done = run(&["send", "a.bin", "ws://files.example:81/"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(world.inbox("a.bin") == fs::read(world.path("a.bin")).expect("it is there"));

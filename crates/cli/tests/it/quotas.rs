@@ -1,4 +1,4 @@
-//! Who may come to a server, and what he may leave there.
+//! Who may connect to a server, and how much a client may leave there.
 
 use crate::common::{Process, World, bytes};
 use std::fs;
@@ -37,7 +37,7 @@ fn each_token_has_a_quota_of_its_own() {
     world.file("b", 400_000);
     let server = world.serve(&["--tokens", "who"]);
     let hers = ["send", "a", &server.url, "--token", "one"];
-    // It goes on for ten seconds.
+    // It continues for ten seconds.
     let mut first = Process::start(&mut world.bowline(hers.iter().chain(&["--json", "--limit-rate", "40k"])));
     first.event(|event| event["event"] == "progress" && event["bytes"].as_u64() > Some(0));
     let mut second =

@@ -1,4 +1,4 @@
-//! Parts of files are fetched as they stand in the file.
+//! Parts of files are fetched exactly as they are in the file.
 
 use crate::common::{Process, Relay, World};
 use std::fs;
@@ -74,7 +74,7 @@ fn a_part_that_was_interrupted_goes_on() {
     first.kill();
     assert!(!world.path("big.1000000-6999999").exists(), "a piece is not the part");
     relay.down();
-    // Another part has nothing to do with it.
+    // Another part is independent of it.
     let other = world.run(["fetch", &url, "--range", "1000000-1000009"]);
     assert_eq!(other.code, Some(0), "{other:?}");
     let again = world.run(fetch);

@@ -1,4 +1,4 @@
-//! What cannot be done is said in one line, with the right exit code.
+//! What cannot be done is reported in one line, with the right exit code.
 
 use crate::common::{Done, Process, World, bytes, nobody};
 use std::fs;
@@ -243,7 +243,7 @@ fn a_web_server_is_told_from_a_server_of_files() {
     let done = world.run(["send", "a", &url]);
     let line = complaint(&done, 1);
     assert!(line.contains("200 OK") && line.ends_with("; check the URL"), "{line}");
-    // Nothing of what a server says reaches the terminal as it is.
+    // Nothing that a server says reaches the terminal unchanged.
     assert!(!line.contains('\x1b'), "{line:?}");
     server.join().expect("no panic");
 }
@@ -298,11 +298,11 @@ fn a_folder_that_cannot_be_made_is_not_said_to_be_missing() {
     let world = World::new();
     world.file("inbox/photos/a.jpg", 10);
     let server = world.serve(&[]);
-    // Nobody makes folders there, root neither.
+    // Nobody can create folders there, not even root.
     let done = world.run(["fetch", &format!("{}/photos", server.url), "-o", "/sys/photos"]);
     assert_eq!(done.code, Some(1), "{done:?}");
     let line = done.stderr.lines().next().expect("a line");
-    // Some systems say so before anything is tried.
+    // Some systems report this before anything is tried.
     let is_said =
         ["bowline: photos: /sys/photos cannot be made: ", "bowline: /sys: nothing can be put there: "];
     assert!(is_said.iter().any(|words| line.starts_with(words)), "{line}");

@@ -1,4 +1,4 @@
-//! Whatever dies, the same command goes on where it stopped.
+//! Whatever dies, the same command resumes where it stopped.
 
 use crate::common::{Process, Relay, Server, Signal, World, bytes};
 use std::fs;
@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 const BIG: usize = 8_000_000;
-/// Slow enough for a transfer to have a middle, also for a test that does not run for some seconds.
+/// Slow enough for a transfer to have a middle, even if the test itself does not run for some seconds.
 const SLOW: [&str; 3] = ["--limit-rate", "1200k", "--json"];
 /// What frames, handshakes and acknowledgements may add to a file.
 const OVERHEAD: u64 = 200_000;
@@ -15,7 +15,7 @@ fn send(world: &World, url: &str) -> Process {
     Process::start(&mut world.bowline(["send", "big", url].iter().chain(&SLOW)))
 }
 
-/// A sender in the middle of a file, and its server, between which nothing is carried any more.
+/// A sender in the middle of a file, and its server, between which nothing is carried any longer.
 fn silenced(world: &World) -> (Server, Relay, Process) {
     world.file("big", BIG);
     let server = world.serve(&[]);
@@ -26,7 +26,7 @@ fn silenced(world: &World) -> (Server, Relay, Process) {
     (server, relay, sender)
 }
 
-/// The whole file is there, and of it only what had not been safe was sent since `safe` bytes were.
+/// The complete file has arrived, and since `safe` bytes were safe only the rest of it was sent.
 fn assert_resumed(world: &World, moved: u64, safe: u64) {
     assert!(world.inbox("big") == bytes("big", BIG));
     assert!(moved <= BIG as u64 - safe + OVERHEAD, "{moved} bytes were sent although {safe} were safe");
@@ -259,7 +259,7 @@ fn a_connection_that_carries_nothing_any_more_is_found_out() {
 #[cfg_attr(windows, ignore = "there are no signals")]
 fn a_second_signal_is_not_argued_with() {
     let world = World::new();
-    // At the first signal, a client that cannot answer is waited for.
+    // At the first signal, it waits for a client that cannot answer.
     let (server, _relay, _sender) = silenced(&world);
     server.process.signal(Signal::INT);
     server.process.signal(Signal::TERM);
@@ -273,7 +273,7 @@ fn a_second_signal_is_not_argued_with() {
 #[cfg_attr(windows, ignore = "there are no signals")]
 fn a_second_signal_to_a_sender_ends_it_with_the_same_word() {
     let world = World::new();
-    // At the first signal, a server that cannot answer is waited for.
+    // At the first signal, it waits for a server that cannot answer.
     let (_server, _relay, mut sender) = silenced(&world);
     sender.signal(Signal::INT);
     sender.event(|event| event["event"] == "failed");
@@ -284,20 +284,20 @@ fn a_second_signal_to_a_sender_ends_it_with_the_same_word() {
     assert_eq!(ended.stderr, word);
 }
 
-/// A secret that comes through a pipe shows when a command reads it, and lets it wait.
+/// A secret that comes through a pipe shows when a command reads it, and makes the command wait.
 #[test]
 #[cfg(all(unix, not(target_vendor = "apple")))]
 fn a_signal_during_the_start_pauses_too() {
     use rustix::fs::{CWD, FileType, mknodat};
     use std::io::Write as _;
     let world = World::new();
-    // It takes seconds: one that came in a moment was there before the signal was heard.
+    // Sending it takes seconds. A file that arrived within a moment was sent before the signal was handled.
     world.file("big", 3_000_000);
     let server = world.serve(&[]);
     fs::create_dir(world.path("state")).expect("a folder");
     mknodat(CWD, world.path("state/secret"), FileType::Fifo, 0o600.into(), 0).expect("made");
     let mut sender = send(&world, &server.url);
-    // That waits until somebody reads.
+    // This waits until somebody reads.
     let mut secret = fs::File::options().write(true).open(world.path("state/secret")).expect("opened");
     sender.signal(Signal::USR1);
     secret.write_all(&[7; 32]).expect("read");
@@ -319,7 +319,7 @@ fn what_was_learned_of_a_path_is_kept_for_the_next_command() {
     let patient = ["send", "big", &relay.url, "--heartbeat", "10s", "--timeout", "1s", "-vv"];
     let mut sender = Process::start(&mut world.bowline(patient.iter().chain(&SLOW)));
     sender.middle();
-    // What is cut while a file is on its way has not died of silence; so there is one first.
+    // A link that is cut while a file is on its way did not die of silence, so there is a silence first.
     sender.signal(Signal::USR1);
     sender.event(|event| event["stage"] == "paused");
     thread::sleep(Duration::from_secs(2));

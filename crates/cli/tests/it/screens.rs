@@ -37,7 +37,7 @@ fn ends_well(left: &Left) {
     assert!(left.code == Some(0) && left.is_sane, "{:?}\n{}", left.code, left.screen);
 }
 
-/// A server that gives and takes so slowly that there is something to see.
+/// A server that is slow enough in both directions for there to be something to see.
 fn serve_slowly(world: &World) -> Server {
     world.serve(&["--limit-rate", "400k"])
 }
@@ -110,7 +110,7 @@ fn a_folder_is_fetched_with_a_count_of_its_files() {
     );
 }
 
-/// The KiB a second that the last line shows.
+/// The KiB per second in the last line.
 fn rate(screen: &Screen) -> Option<f64> {
     let text = screen.to_string();
     let (before, _) = text.lines().last()?.split_once(" KiB/s")?;
@@ -131,7 +131,7 @@ fn the_rate_of_a_folder_is_that_of_all_that_moves_however_small_its_files() {
         screen.contains("fetched 400 files")
     });
     ends_well(&terminal.finish());
-    // 781.25 is what the limit lets pass; a busy machine moves less.
+    // The limit lets 781.25 pass; a busy machine moves less.
     let least = 400.0 * 8000.0 / 1024.0 / start_of_all.elapsed().as_secs_f64() / 2.0;
     let rates = rates.take();
     assert!(rates.iter().any(|rate| (least..1000.0).contains(rate)), "{least}: {rates:?}");

@@ -1,4 +1,4 @@
-//! Options from a file, and a server that has a certificate at once.
+//! Options from a file, and a server that makes its own certificate.
 
 use crate::common::{Process, Signal, World, nobody};
 use std::fs;
@@ -74,7 +74,7 @@ fn what_no_server_starts_with_is_no_setting_that_can_be_used() {
     ] {
         let check = world.run(["serve", "--check"].iter().chain(words));
         assert!(check.code == Some(code) && check.stderr.contains(why), "{words:?}: {check:?}");
-        // A port that is taken is no fault of the settings, but keeps every server from starting.
+        // A port in use is no fault of the settings, but prevents every server from starting.
         if !words.contains(&taken) {
             let serve = world.run(["serve"].iter().chain(words));
             assert!(serve.code == Some(code) && serve.stderr.contains(why), "{words:?}: {serve:?}");
@@ -118,7 +118,7 @@ fn a_look_at_the_settings_makes_no_certificate() {
         done.code == Some(1) && done.stderr.contains("file/state: no certificate can be made: "),
         "{done:?}"
     );
-    // One that is there is looked at.
+    // An existing one is checked.
     drop(self_signed(&world));
     assert_eq!(world.run(check).code, Some(0));
     fs::write(world.path("state/self-signed.key"), "no key").expect("ours");
@@ -143,7 +143,7 @@ fn a_certificate_is_not_waited_for_while_another_process_keeps_its_folder_locked
     assert_eq!((done.code, done.stderr), (Some(1), expected));
 }
 
-/// A server that has made its certificate itself, and its URL.
+/// A server that has made its own certificate, and its URL.
 fn self_signed(world: &World) -> (Process, String) {
     let args = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox", "--tls-self-signed"];
     let mut process = Process::start(&mut world.bowline(args));
@@ -171,7 +171,7 @@ fn a_server_with_a_certificate_of_its_own_tells_how_to_come_to_it() {
         told.lines().find_map(|line| line.strip_prefix("to send a file here: bowline ")).expect("told");
     assert!(command.starts_with(&format!("send FILE {url} --pin sha256:")), "{command}");
 
-    // The certificate stays, and so does the fingerprint.
+    // The certificate is kept, and so is the fingerprint.
     let certificate = fs::read(world.path("state/self-signed.pem")).expect("it is kept");
     let (server, again) = self_signed(&world);
     world.file("b", 1000);

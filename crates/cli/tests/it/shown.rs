@@ -1,4 +1,4 @@
-//! What the documents and the help show is run, line by line, as a reader would.
+//! Runs what the documents and the help show, line by line, as a reader would.
 
 use crate::common::{Process, World, bytes};
 use crate::encrypted::write_papers;
@@ -12,17 +12,17 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The lines of all blocks of this language.
+/// The lines of all blocks in this language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
     let start = format!("```{language}\n");
     let blocks = text.split(&start).skip(1).map(|rest| rest.split("```").next().expect("the first part"));
     blocks.flat_map(str::lines).map(str::to_owned).collect()
 }
 
-/// Somebody who follows one document, with what it takes for granted.
+/// A reader who follows one document, and what it takes for granted.
 struct Reader {
     world: World,
-    /// Where the servers are that were started last.
+    /// The addresses of the servers that were started last.
     plain: String,
     encrypted: String,
     proxy: Proxy,
@@ -74,7 +74,7 @@ impl Reader {
         reader
     }
 
-    /// The same line for this world: other addresses and places, and less time.
+    /// The same line for this world: with other addresses and places, and less time.
     fn translated(&self, line: &str) -> String {
         let Self { plain, encrypted, proxy, .. } = self;
         let mut line = line.split("  #").next().expect("the first part").to_owned();
@@ -83,7 +83,7 @@ impl Reader {
             if !line.contains("--listen") {
                 line += " --listen 127.0.0.1:0";
             }
-            // What ends the shell ends the server.
+            // Whatever ends the shell ends the server.
             line = line.replacen("bowline", "exec bowline", 1);
             if let Some((variables, rest)) = line.split_once(" exec ") {
                 line = format!("exec env {variables} {rest}");
@@ -107,7 +107,7 @@ impl Reader {
         line
     }
 
-    /// Does what a line says, and waits for the end of it, or until a server listens.
+    /// Does what a line says, and waits for its end, or until a server listens.
     fn run(&mut self, line: &str) {
         let translated = self.translated(line);
         let mut command = self.shell(&translated);
@@ -151,7 +151,7 @@ fn write_private(world: &World, name: &str, text: &str) {
     fs::set_permissions(world.path(name), Permissions::from_mode(0o600)).expect("ours");
 }
 
-/// Runs what a document shows; how many lines that were.
+/// Runs what a document shows; returns how many lines that were.
 fn follow(lines: &[String]) -> usize {
     let mut reader = Reader::new();
     let mut count = 0;
@@ -166,7 +166,7 @@ fn follow(lines: &[String]) -> usize {
     count
 }
 
-/// Where there is none, the certificate is there all the same.
+/// Even where none is installed, the certificate is there.
 fn has_openssl() -> bool {
     Command::new("openssl").arg("version").output().is_ok_and(|output| output.status.success())
 }
@@ -190,7 +190,7 @@ fn what_the_help_shows_can_be_done() {
         let help = world.run([command, "--help"]).stdout;
         let (_, examples) = help.split_once("Examples:\n").unwrap_or_else(|| panic!("{help}"));
         let lines: Vec<_> = examples.lines().take_while(|line| !line.is_empty()).map(str::to_owned).collect();
-        // What is fetched has been sent.
+        // What is fetched has been sent before.
         let given = ["bowline send holiday.tar photos ws://127.0.0.1:9000".to_owned()];
         let given = given.into_iter().filter(|_| ["fetch", "list"].contains(&command));
         assert!(follow(&given.chain(lines).collect::<Vec<_>>()) >= 2, "{help}");

@@ -1,4 +1,4 @@
-//! A disk that is full, at either end: here one that is too small for a file of nothing but a hole.
+//! A full disk, at either end: here, a disk that is too small for a file that consists of one hole.
 
 use crate::common::{Done, Server, World, bytes};
 use std::fs::{self, File};

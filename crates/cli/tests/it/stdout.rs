@@ -1,4 +1,4 @@
-//! What becomes of a command whose stdout accepts no more.
+//! What happens to a command whose stdout accepts no more.
 
 use crate::common::{World, bytes};
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
-/// Code and stderr of a command that prints there.
+/// The exit code and the stderr of a command that prints there.
 fn printing(command: &mut Command, stdout: impl Into<Stdio>) -> (Option<i32>, String) {
     let done = command.stdout(stdout).output().expect("it starts");
     (done.status.code(), String::from_utf8(done.stderr).expect("UTF-8"))

@@ -1,4 +1,4 @@
-//! What is told afterwards, by `--explain`.
+//! What `--explain` reports at the end.
 
 use crate::common::{Process, Relay, Signal, World, nobody};
 use std::fs;
@@ -88,7 +88,7 @@ fn nobody_who_has_not_asked_is_told_a_story() {
     assert_eq!((done.code, done.stderr.lines().count()), (Some(0), 1), "{done:?}");
 }
 
-/// What stands under this word in the tiles of a page.
+/// The value under this word in the tiles of a page.
 fn tile<'a>(page: &'a str, name: &str) -> &'a str {
     let start = format!("<dt>{name}</dt><dd>");
     let (_, rest) = page.split_once(&start).unwrap_or_else(|| panic!("{name} in\n{page}"));
@@ -149,7 +149,7 @@ fn a_fetch_that_fails_has_a_page_too() {
     assert!(page.contains("Not everything has arrived: nothing: the server has no such file."), "{page}");
 }
 
-/// By a link of its own, so that nothing of the machine is in danger.
+/// Through a link of its own, so that nothing else on the machine is in danger.
 #[cfg(unix)]
 #[test]
 fn a_page_goes_to_stdout_where_its_place_leads_there() {

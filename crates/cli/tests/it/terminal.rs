@@ -1,4 +1,4 @@
-//! A terminal with the command in it: what it shows, what is typed, and how it is left.
+//! A terminal with the command in it: what it shows, what is typed, and the state in which it is left.
 
 use crate::common::{LIMIT, watch};
 use pty_process::blocking::{self, Pty};
@@ -12,19 +12,19 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 
 const ROWS: NonZero<u16> = NonZero::new(24).unwrap();
-/// What the terminal itself shows when Ctrl-C is pressed. It does so once it has told the process, which may have said its
-/// last words by then if the machine is busy.
+/// What the terminal itself shows when Ctrl-C is pressed. It does so after telling the process, which may already have
+/// printed its last words if the machine is busy.
 const ECHO: &str = "^C";
 
 /// A process in a terminal of its own.
 pub(crate) struct Terminal {
     child: Child,
     pty: Arc<Pty>,
-    /// How the terminal treats what is typed, before anybody has changed that.
+    /// How the terminal treats input, before anybody has changed that.
     modes: LocalModes,
     seen: Arc<Seen>,
     reader: JoinHandle<()>,
-    /// Ends the watch over the process when it is dropped.
+    /// Ends the watch over the process when dropped.
     _watch: mpsc::Sender<()>,
 }
 
@@ -32,15 +32,15 @@ pub(crate) struct Terminal {
 #[derive(Debug)]
 pub(crate) struct Left {
     pub(crate) code: Option<i32>,
-    /// What it has shown, and not what was typed.
+    /// What it has shown, without what was typed.
     pub(crate) screen: Screen,
     /// All bytes that it has written there.
     pub(crate) bytes: Vec<u8>,
-    /// The cursor is shown, nothing hides the screen of before, no attribute is set, and what is typed is treated as ever.
+    /// The cursor is visible, the previous screen is not hidden, no attribute is set, and input is treated as before.
     pub(crate) is_sane: bool,
 }
 
-/// What a person sees: the lines of the terminal, each as wide as it is at most.
+/// What a person sees: the lines of the terminal, each no wider than the terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Screen(Vec<String>);
 
@@ -53,14 +53,14 @@ struct Seen {
 #[derive(Default)]
 struct State {
     parser: vt100::Parser,
-    /// What it has shown since the last screen that was waited for, that one included.
+    /// What it has shown since the last screen that was waited for, including that one.
     shown: VecDeque<Screen>,
     bytes: Vec<u8>,
     is_over: bool,
 }
 
 impl Terminal {
-    /// Starts a command in a terminal of so many columns and 24 rows.
+    /// Starts a command in a terminal with this many columns and 24 rows.
     pub(crate) fn start(command: &Command, columns: u16) -> Self {
         let columns = NonZero::new(columns).expect("a width");
         let (pty, pts) = blocking::open().expect("the system has terminals");
@@ -91,7 +91,7 @@ impl Terminal {
         Self { _watch: watch(&child), child, pty, modes, seen, reader }
     }
 
-    /// Waits until a screen has fitted, however long that takes on a busy machine, and however short it was to be seen.
+    /// Waits until a screen has matched, however long that takes on a busy machine, and however briefly it was visible.
     pub(crate) fn wait(&self, what: &str, fits: impl Fn(&Screen) -> bool) -> Screen {
         let mut state = self.seen.state();
         loop {
@@ -115,7 +115,7 @@ impl Terminal {
         (&*self.pty).write_all(keys).expect("the terminal takes it");
     }
 
-    /// Waits for the end of the process, and of what it shows.
+    /// Waits for the end of the process, and of its output.
     pub(crate) fn finish(mut self) -> Left {
         let code = self.child.wait().expect("it has ended").code();
         self.reader.join().expect("no panic");
@@ -134,7 +134,7 @@ impl Seen {
     /// Reads what is written into a terminal, up to its end.
     fn follow(&self, pty: &Pty) {
         self.read(pty);
-        // Linux may tell the end before what was written last, if that came while it looked: then it is there now.
+        // Linux may report the end before the last output, if that came during the check. Then it can be read now.
         self.read(pty);
         self.state().is_over = true;
         self.news.notify_all();
@@ -142,11 +142,11 @@ impl Seen {
 
     fn read(&self, mut pty: &Pty) {
         let mut buffer = [0; 4096];
-        // On Linux the end is an error: nobody has the other side open any more.
+        // On Linux the end is an error: nobody has the other side open any longer.
         while let Ok(n @ 1..) = pty.read(&mut buffer) {
             let mut state = self.state();
             state.bytes.extend_from_slice(&buffer[..n]);
-            // A line that changes is drawn anew from its start.
+            // A line that changes is redrawn from its start.
             for drawn in buffer[..n].split_inclusive(|byte| *byte == b'\r') {
                 state.parser.process(drawn);
                 let screen = Screen::of(&state.parser);
@@ -185,17 +185,17 @@ impl Screen {
         self.0.iter().any(|line| line.contains(words))
     }
 
-    /// Whether a line goes on behind such a margin.
+    /// Whether a line continues after such a margin.
     pub(crate) fn has_margin(&self, margin: usize) -> bool {
         self.0.iter().any(|line| line.len() - line.trim_start().len() == margin)
     }
 
-    /// The lines with `#` for each number and its unit, and with a bar of one length.
+    /// The lines with `#` for each number with its unit, and with bars of one length.
     pub(crate) fn masked(&self) -> String {
         self.0.iter().map(|line| masked(line)).collect::<Vec<_>>().join("\n")
     }
 
-    /// The same without regard to where lines are broken.
+    /// The same, regardless of where lines are broken.
     pub(crate) fn text(&self) -> String {
         masked(&self.0.join(" ")).replace("less than #", "#")
     }
@@ -215,7 +215,7 @@ impl std::fmt::Display for Screen {
 
 const UNITS: [&str; 8] = ["B", "KiB", "MiB", "GiB", "ms", "s", "min", "h"];
 
-/// What is left of a line when figures, their units, the lengths of bars and the widths of columns are taken away.
+/// What remains of a line without figures, their units, the lengths of bars and the widths of columns.
 fn masked(line: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in without_bar(line).split_whitespace() {
@@ -246,7 +246,7 @@ fn without_bar(line: &str) -> String {
     }
 }
 
-/// Of words that letters and digits make up, those without letters become `#`; so does `50Z`, of a time.
+/// Among words of letters and digits, those without letters become `#`; so does `50Z`, in a time.
 fn without_numbers(word: &str) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '.';
     let mut text = String::new();

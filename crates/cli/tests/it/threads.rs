@@ -1,8 +1,8 @@
-//! A system that gives no more threads.
+//! A system that provides no more threads.
 
 use crate::common::{Process, World};
 
-/// No address space of any machine has room for the stack of such a thread.
+/// No machine's address space has room for the stack of such a thread.
 const STACK: &str = "1152921504606846976";
 
 #[test]

@@ -1,4 +1,4 @@
-//! Folders go there and back with all that they hold.
+//! Folders are sent and fetched with all their contents.
 
 use crate::common::{Done, Process, Relay, Signal, World, bytes};
 use serde_json::Value;
@@ -9,10 +9,10 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// What stands at a path: its bytes, or nothing for a folder; its mode; its time in milliseconds.
+/// What is at a path: its bytes, or nothing for a folder; its mode; its time in milliseconds.
 type Thing = (Option<Vec<u8>>, u32, u128);
 
-/// All that a folder holds, the store's own left out.
+/// The contents of a folder, without the store's own.
 fn tree(dir: &Path) -> BTreeMap<String, Thing> {
     let mut things = BTreeMap::new();
     let mut folders = vec![dir.to_owned()];
@@ -34,7 +34,7 @@ fn tree(dir: &Path) -> BTreeMap<String, Thing> {
     things
 }
 
-/// Who may use it, where the system says so.
+/// Its permissions, where the system has them.
 fn mode(meta: &fs::Metadata) -> u32 {
     #[cfg(unix)]
     return meta.permissions().mode() & 0o777;
@@ -52,7 +52,7 @@ fn content(dir: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
     tree(dir).into_iter().map(|(name, (bytes, ..))| (name, bytes)).collect()
 }
 
-/// A folder with what is awkward in folders.
+/// A folder with things that are awkward in folders.
 fn photos(world: &World) {
     for (name, len) in [
         ("photos/2026/beach 1.jpg", 3000),
@@ -69,7 +69,7 @@ fn photos(world: &World) {
     }
 }
 
-/// Gives everything a mode and a time of its own, what is inside first.
+/// Gives everything a mode and a time of its own, contents first.
 fn dress(dir: &Path) {
     let names: Vec<_> = tree(dir).into_keys().collect();
     for (n, name) in names.iter().rev().map(|name| dir.join(name)).chain([dir.to_owned()]).enumerate() {
@@ -210,7 +210,7 @@ fn a_thousand_small_files_arrive_and_the_second_time_they_are_there() {
     assert_eq!(fetched.code, Some(0), "{fetched:?}");
     assert!(content(&world.path("many")) == content(&world.path("back")));
     assert_eq!(summary(&fetched)["files"], 1000);
-    // A sender keeps a secret, and nothing of what it has sent; a fetch keeps the place of the folder.
+    // A sender stores a secret, and nothing of what it has sent; a fetch stores the place of the folder.
     let kept: Vec<_> = fs::read_dir(world.path("state")).expect("a folder").collect();
     assert!(kept.len() <= 3, "{kept:?}");
     assert_eq!(fs::read_to_string(world.path("state/folders")).expect("text").lines().count(), 1);
@@ -223,7 +223,7 @@ fn album(world: &World, dir: &str) {
     }
 }
 
-/// Reads until so many files are done, and kills the process.
+/// Reads until this many files are done, and kills the process.
 fn kill_after(mut process: Process, files: usize) {
     for _ in 0..files {
         process.event(|event| event["event"] == "done" && event["bytes"] == 1_000_000);
@@ -231,8 +231,8 @@ fn kill_after(mut process: Process, files: usize) {
     process.kill();
 }
 
-/// Of 12 MB not much is moved twice. What has come and is not safe is moved again, and on a machine with too much to do that may
-/// be all that is under way: one run of a few is enough.
+/// Not much of the 12 MB is moved twice. What has arrived and is not safe is moved again, and on an overloaded machine
+/// that may be everything under way. One run of a few is enough.
 fn assert_little_is_moved_twice(run: impl Fn() -> (u64, u64)) {
     let mut runs = Vec::new();
     for _ in 0..4 {
@@ -403,7 +403,7 @@ fn what_vanishes_before_its_turn_is_named_and_the_others_come() {
     let url = format!("{}/album", server.url);
     let mut fetch = Process::start(&mut world.bowline(["fetch", "--json", "--limit-rate", "1M", &url]));
     fetch.event(|event| event["event"] == "done");
-    // No more than 32 of this size are asked for at once.
+    // No more than 32 of this size are requested at once.
     fs::remove_file(world.path("inbox/album/58")).expect("it was there");
     fs::remove_file(world.path("inbox/album/59")).expect("it was there");
     fs::create_dir(world.path("inbox/album/59")).expect("made");

@@ -1,4 +1,4 @@
-//! Servers and clients at Unix sockets.
+//! Servers and clients on Unix sockets.
 
 use crate::common::{Process, Signal, World, bytes};
 use bowline_blocking::{Handle, Listener, Stream, WebSocket, accept};
@@ -122,7 +122,7 @@ fn a_socket_in_a_folder_that_is_not_there_is_refused_and_no_folder_is_made() {
     assert!(!world.path("new").exists());
 }
 
-/// Reads little at a time, and seldom: a path that carries less than a mebibyte in a second.
+/// Reads little at a time, and seldom: a path that carries less than a mebibyte per second.
 struct Slow(UnixStream);
 
 impl Read for Slow {

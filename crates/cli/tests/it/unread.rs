@@ -1,4 +1,4 @@
-//! What becomes of a command whose words nobody reads.
+//! What happens to a command whose output nobody reads.
 
 use crate::common::{Process, Signal, World};
 
@@ -13,12 +13,12 @@ fn a_server_whose_log_nobody_reads_serves_on_and_ends_in_time() {
     assert_eq!(world.run(["list", &url]).code, Some(0));
     server.signal(Signal::TERM);
     assert_eq!(server.finish().code, Some(0));
-    // Some of its pages have room at their ends.
+    // Some pages of the pipe have room at their ends.
     let pipe = words.room();
     assert!(words.rest().len() > pipe / 2, "all of it fitted in");
 }
 
-/// A folder of so many files, whose names are long.
+/// A folder with this many files, whose names are long.
 fn long_names(world: &World, folder: &str, count: usize) {
     let name = "x".repeat(200);
     for n in 0..count {

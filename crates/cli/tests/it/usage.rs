@@ -1,4 +1,4 @@
-//! Wrong usage is told before anything is sent.
+//! Wrong usage is reported before anything is sent.
 
 use crate::common::World;
 use std::fs;

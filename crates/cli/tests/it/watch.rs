@@ -1,4 +1,4 @@
-//! What `watch` shows of a connection's life.
+//! What `watch` shows about the life of a connection.
 
 use crate::common::{Done, Process, Relay, World, greets, nobody};
 use crate::path::{End, Limit, echo, relay};
@@ -17,8 +17,8 @@ fn lines(done: &Done) -> Vec<Value> {
 #[test]
 fn a_connection_that_was_cut_for_its_silence_is_explained_and_the_next_one_lives() {
     let url = relay(echo(), Limit::Silence(Duration::from_secs(3)), End::Fin);
-    // On a machine that has too much to do, a ping may come too late on any connection. Nor does anybody learn from an end at
-    // which he did not run himself.
+    // On an overloaded machine, a ping may come too late on any connection. Nor does a process learn from an end during
+    // which it did not run itself.
     let mut attempts = Vec::new();
     let world = loop {
         let world = World::new();
@@ -78,7 +78,7 @@ fn a_message_may_be_as_large_as_it_likes() {
     let settings = accept::Config::default();
     let accepted = accept::accept(stream, &settings, |_, _| Decision::accept()).expect("a request");
     let mut config = Config::default();
-    // In one frame, which is longer than they may be by default.
+    // In one frame, which is longer than allowed by default.
     config.fragment = Some(17 << 20);
     let mut server = WebSocket::server(accepted, config).expect("random bytes");
     server.send(Message::binary(vec![0; 17 << 20])).expect("open");
@@ -125,13 +125,14 @@ fn a_server_that_refuses_was_reached() {
 
 #[test]
 fn nobody_waits_for_a_dial_longer_than_for_the_server() {
-    // It takes connections, and says nothing.
+    // It accepts connections, and sends nothing.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("ws://{}", silent.local_addr().expect("bound"));
     let world = World::new();
     world.file("a", 10);
     for command in [&["watch"][..], &["send", "a"]] {
-        // One of a few attempts names its cause: one that did not run for a while knows only that the time was over.
+        // One of a few attempts names its cause: an attempt that did not run for a while knows only that the time was
+        // over.
         let mut attempts = (0..6).map(|_| {
             let done = world.run(command.iter().chain(&[url.as_str(), "--give-up-after", "500ms"]));
             assert_eq!(done.code, Some(3), "{done:?}");
