@@ -1,10 +1,9 @@
-//! Files that say what should happen, and are rewritten when something else is wanted.
+//! Files that say what should happen, and that are rewritten when something else is intended.
 
 use std::path::Path;
 use std::{env, fs};
 
-/// Compares what a file says with what happened. With `BLESS=1` in the environment what happened is written to the
-/// file instead.
+/// Compares a file with what happened. With `BLESS=1` in the environment, it writes what happened to the file instead.
 ///
 /// # Errors
 /// The first line that differs, with those before it.

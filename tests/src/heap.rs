@@ -1,6 +1,6 @@
-//! How much memory a piece of work takes, counted by the allocator, for each thread by itself.
+//! How much memory a piece of work takes, counted by the allocator separately for each thread.
 //!
-//! A binary that wants to know says so:
+//! A binary that wants to know contains:
 //!
 //! ```
 //! #[global_allocator]
@@ -15,28 +15,28 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The system's allocator, and a count beside it.
+/// The system's allocator, with counters.
 #[derive(Debug)]
 pub struct Counting;
 
 /// What a piece of work took: bytes, and calls of the allocator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
-    /// More than before it, or less.
+    /// How much more, or less, it has than before.
     pub kept: isize,
-    /// The most that it had at any time, beyond what there was before it.
+    /// The most that it had at any time, compared with before.
     pub peak: usize,
-    /// How often it asked for memory, if only for more of what it had.
+    /// How often it requested memory, including more of what it had.
     pub calls: usize,
 }
 
 thread_local! {
-    /// Bytes that this thread has and had not given back, and the most there have been.
+    /// Bytes that this thread holds, and the most that it has held.
     static COUNT: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
     static CALLS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Does the work and says what it took: nothing where the binary has another allocator.
+/// Does the work and returns what it took: nothing if the binary has another allocator.
 pub fn measure<T>(work: impl FnOnce() -> T) -> (T, Used) {
     let (before, _) = COUNT.get();
     let calls = CALLS.get();
@@ -56,14 +56,14 @@ fn size(layout: Layout) -> isize {
 }
 
 fn count(bytes: isize) {
-    // A thread that ends has no count any more.
+    // A thread that is ending no longer has counters.
     let _ = COUNT.try_with(|count| {
         let (now, most) = count.get();
         count.set((now + bytes, most.max(now + bytes)));
     });
 }
 
-// SAFETY: every call is passed on to the system's allocator as it came; the count is beside it and allocates nothing.
+// SAFETY: every call is passed on to the system's allocator unchanged; counting allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(size(layout));

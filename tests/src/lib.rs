@@ -1,6 +1,6 @@
 //! What proves Bowline as a whole: a simulated network, transcripts, the laws of the API, and transfers cut anywhere.
 //!
-//! Everything but the wiring tests runs in virtual time: no test sleeps, and none depends on the speed of a machine.
+//! Everything except the wiring tests runs in virtual time: no test sleeps, and none depends on the speed of a machine.
 
 pub mod fuzz;
 pub mod golden;
@@ -9,7 +9,7 @@ pub mod path;
 pub mod sim;
 pub mod transcript;
 
-/// The programs that the README shows are compiled, and those of the pages.
+/// The programs in the README, and those in the pages, are compiled.
 #[cfg(doctest)]
 mod shown {
     #[doc = include_str!("../../README.md")]

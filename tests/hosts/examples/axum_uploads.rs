@@ -1,5 +1,5 @@
-//! An axum server with ordinary routes, one of which becomes a link of Bowline's: files that are uploaded there are served
-//! by the others.
+//! An axum server with ordinary routes, one of which becomes a link of Bowline's: files that are uploaded there are
+//! served by the other routes.
 //!
 //! ```text
 //!                  ┌─ GET /, GET /files/NAME ──▶ axum ──▶ the folder
@@ -8,9 +8,9 @@
 //!                       the upgraded stream ──▶ Server::serve_guest, whose threads write files
 //! ```
 //!
-//! Bytes enter and leave by hyper's upgraded stream; time is tokio's; files are the `Server`'s.
-//! Run it by `cargo run --release -p bowline-hosts --example axum_uploads -- 127.0.0.1:9001 FOLDER`, then
-//! `bowline send FILE ws://127.0.0.1:9001/link`.
+//! Bytes enter and leave through hyper's upgraded stream; time is tokio's; files are the `Server`'s. Run it with `cargo
+//! run --release -p bowline-hosts --example axum_uploads -- 127.0.0.1:9001 FOLDER`, then `bowline send FILE
+//! ws://127.0.0.1:9001/link`.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -37,7 +37,7 @@ struct House {
     folder: PathBuf,
 }
 
-/// What is said to those who have no Bowline.
+/// The answer to clients without Bowline.
 async fn hello() -> &'static str {
     "send files to /link, and get them from /files/NAME\n"
 }
@@ -56,7 +56,7 @@ async fn link(
     if let Some(guest) = guest {
         let upgraded = hyper::upgrade::on(&mut request);
         tokio::spawn(async move {
-            // An error says that the client has gone before it had its answer.
+            // An error means that the client left before it had its answer.
             if let Ok(stream) = upgraded.await {
                 house.server.serve_guest(TokioIo::new(stream), guest, peer.to_string()).await;
             }

@@ -1,5 +1,5 @@
-//! Files over a WebSocket of tungstenite's, or over anything else that carries binary messages in order: [`Transfers`]
-//! need no connection of ours. Broken links are followed by others, and files go on where they stopped.
+//! Files over a tungstenite WebSocket, or over anything else that carries binary messages in order: [`Transfers`] need
+//! no connection of ours. Another link follows a broken one, and files resume where they stopped.
 //!
 //! ```text
 //!   Carrier ──▶ handle_message ┌───────────┐ poll_event ──▶ Worker ──▶ threads that read and write files
@@ -7,10 +7,10 @@
 //!   clock   ──▶ handle_timeout └───────────┘ ◀── Report::apply ◀──────────┘
 //! ```
 //!
-//! Bytes enter and leave by `End::turn`, as messages; time enters by `End::now`; files are the `Worker`'s. Pings wait behind
-//! what tungstenite has queued, and the window of `Transfers` keeps that short: see `bowline_host::tungstenite`.
-//! Run it by `cargo run --release -p bowline-hosts --example files_over_tungstenite -- receive 127.0.0.1:9001 FOLDER`, and
-//! another by `.. -- send 127.0.0.1:9001 FILE`.
+//! Bytes enter and leave through `End::turn`, as messages; time enters through `End::now`; files are the `Worker`'s.
+//! Pings wait behind what tungstenite has queued, and the window of `Transfers` keeps that short: see
+//! `bowline_host::tungstenite`. Run it with `cargo run --release -p bowline-hosts --example files_over_tungstenite --
+//! receive 127.0.0.1:9001 FOLDER`, and another one with `.. -- send 127.0.0.1:9001 FILE`.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -29,14 +29,14 @@ use bowline_store::{DiskStore, Source, Worker};
 use bytes::Bytes;
 use tungstenite::Message;
 
-/// How long a message is waited for before the reports of the disk are looked at. A host that can wait for both at once
-/// needs no such thing: see `session_over_tokio_tungstenite`.
+/// How long to wait for a message before checking for reports from the disk. A host that can wait for both at once does
+/// not need this: see `session_over_tokio_tungstenite`.
 const MOMENT: Duration = Duration::from_millis(2);
 
 /// What carries messages. An error is the end of the link.
 pub(crate) trait Carrier {
     fn send(&mut self, message: Bytes) -> io::Result<()>;
-    /// The next message, if one comes soon.
+    /// The next message, if one arrives soon.
     fn receive(&mut self, time: Duration) -> io::Result<Option<Bytes>>;
 }
 
@@ -46,7 +46,7 @@ impl Carrier for Watched<TcpStream> {
     }
 
     fn receive(&mut self, time: Duration) -> io::Result<Option<Bytes>> {
-        // Text and control frames are no affair of files.
+        // Text and control frames have nothing to do with files.
         let message = self.read_timeout(time).map_err(io::Error::other)?;
         Ok(message.and_then(|message| if let Message::Binary(bytes) = message { Some(bytes) } else { None }))
     }
@@ -66,13 +66,13 @@ impl End {
         let deliver: Deliver = Arc::new(move |report| drop(deliver.send(report)));
         let spawn: Spawn = Arc::new(|job| drop(thread::spawn(job)));
         let mut config = Config::default();
-        // By this the other end knows it again on the next link.
+        // By this the other end recognises it on the next link.
         config.instance.copy_from_slice(&bowline_host::seed()?[..16]);
         let (transfers, worker) = (Transfers::new(role, config, Instant::ZERO), Worker::new(spawn, deliver));
         Ok(Self { transfers, worker, reports, start: std::time::Instant::now() })
     }
 
-    /// Sends a file over one link after the other, until it has arrived or cannot; says which.
+    /// Sends a file over one link after the other, until it has arrived or cannot; returns which.
     pub(crate) fn send<C: Carrier>(
         &mut self,
         file: &Path,
@@ -99,7 +99,7 @@ impl End {
         }
     }
 
-    /// Takes into a folder what comes over one link, until it ends; says which files came.
+    /// Receives into a folder what arrives over one link, until it ends; returns the names of the files.
     pub(crate) fn receive<C: Carrier>(&mut self, store: &DiskStore, link: &mut C) -> Vec<TransferId> {
         let mut done = Vec::new();
         self.over(link, |worker, event| {
@@ -113,7 +113,7 @@ impl End {
         done
     }
 
-    /// Lives on a link until it ends, or `hear` wants no more.
+    /// Runs on a link until it ends, or `hear` wants no more.
     fn over<C: Carrier>(&mut self, link: &mut C, mut hear: impl FnMut(&mut Worker, Event) -> bool) {
         self.transfers.handle_link_up(self.now(), None);
         let mut is_up = true;
@@ -126,7 +126,7 @@ impl End {
                 }
             }
         }
-        // Last words; nobody may hear them.
+        // Last words; nobody may receive them.
         while let Some(message) = self.transfers.poll_message(self.now(), usize::MAX) {
             let _ = link.send(message.into_bytes());
         }
@@ -145,14 +145,14 @@ impl End {
             report.apply(self.now(), &mut self.transfers, &mut self.worker);
         }
         self.transfers.handle_timeout(self.now());
-        // What the window lets leave; a host that knows how much it may queue says so here.
+        // As much as the window allows. A host that knows how much it may queue says so here.
         while let Some(message) = self.transfers.poll_message(self.now(), usize::MAX) {
             link.send(message.into_bytes())?;
         }
         let due = self.transfers.poll_timeout().map_or(Duration::MAX, |due| due - self.now());
         let most = if self.transfers.is_empty() { Duration::from_secs(1) } else { MOMENT };
         if let Some(message) = link.receive(due.min(most))? {
-            // What is not of our protocol comes back.
+            // A message that is not of our protocol is returned.
             drop(self.transfers.handle_message(self.now(), message));
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Ten thousand WebSockets in one thread: `mio` says which socket is ready, a heap whose deadline comes next. An echo.
+//! Ten thousand WebSockets in one thread: `mio` says which socket is ready, and a heap whose deadline is next. An echo.
 //!
 //! ```text
 //!  mio: which socket is ready ──┐             ┌─▶ nonblocking::read ──▶ handle_input
@@ -7,8 +7,8 @@
 //!                  └◀── poll_timeout ──┘
 //! ```
 //!
-//! Bytes enter and leave in `Link::turn`; time enters by `Loop::now`, and deadlines leave to the heap. No files.
-//! Run it by `cargo run --release -p bowline-hosts --example mio_loop -- 127.0.0.1:9001`.
+//! Bytes enter and leave in `Link::turn`; time enters through `Loop::now`, and deadlines leave to the heap. No files.
+//! Run it with `cargo run --release -p bowline-hosts --example mio_loop -- 127.0.0.1:9001`.
 #![allow(clippy::print_stdout)]
 
 use std::cmp::Reverse;
@@ -26,14 +26,14 @@ use mio::{Events, Interest, Poll, Token, net::TcpListener, net::TcpStream};
 
 /// The number of the listener; links are counted from 1.
 const LISTENER: usize = 0;
-/// So often a link may read and write before others have their turn.
+/// How often a link may read and write before others have their turn.
 const TURN: usize = 16;
 
 /// One socket, from the first byte of its handshake on.
 pub(crate) struct Link {
     stream: TcpStream,
     stage: Stage,
-    /// The deadline that stands for it in the heap.
+    /// Its deadline in the heap.
     due: Option<Instant>,
 }
 
@@ -43,8 +43,8 @@ enum Stage {
     Refused(Refused),
 }
 
-/// What asked for no WebSocket has its answer. What else it says is read and forgotten for a while: who drops a socket with
-/// bytes unread makes the system reset it, and the answer may be lost.
+/// A client that requested no WebSocket has its answer. What else it sends is read and dropped for a while: if a socket
+/// is dropped with unread bytes, the system resets it, and the answer may be lost.
 struct Refused {
     why: String,
     until: Instant,
@@ -57,12 +57,12 @@ pub(crate) struct Loop {
     pub(crate) listener: TcpListener,
     pub(crate) links: BTreeMap<usize, Link>,
     last: usize,
-    /// Whoever had not finished when its turn was over.
+    /// The links that had not finished when their turn was over.
     busy: Vec<usize>,
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
     start: Clock,
     config: Config,
-    /// Where all links read to, so that one that is idle owns no memory for it.
+    /// The buffer into which all links read, so that an idle one owns no memory for it.
     place: Vec<u8>,
     pub(crate) ends: Vec<String>,
 }
@@ -80,7 +80,7 @@ impl Loop {
         Instant::from(self.start.elapsed())
     }
 
-    /// Waits for a socket or a deadline, no longer than this, and does what is to be done then.
+    /// Waits for a socket or a deadline, but no longer than this, and does what is due then.
     pub(crate) fn turn(&mut self, most: Duration) -> io::Result<()> {
         let most = if self.busy.is_empty() { most } else { Duration::ZERO };
         let wait = self.timers.peek().map_or(most, |Reverse((due, _))| most.min(*due - self.now()));
@@ -93,7 +93,7 @@ impl Loop {
         let now = self.now();
         while let Some(&Reverse((due, number))) = self.timers.peek().filter(|Reverse((due, _))| *due <= now) {
             self.timers.pop();
-            // A link that has set an earlier one since has been served then.
+            // A link that has since set an earlier one was served then.
             if self.links.get_mut(&number).is_none_or(|link| link.due.take_if(|set| *set == due).is_some()) {
                 self.serve(number);
             }
@@ -107,7 +107,7 @@ impl Loop {
         }
         let now = self.now();
         let Some(link) = self.links.get_mut(&number) else { return };
-        // As long as anything moves, for readiness is told once; but others wait, too.
+        // As long as anything moves, because readiness is reported only once; but others wait, too.
         match (0..TURN)
             .map(|_| link.turn(now, &mut self.place, &self.config))
             .find(|moved| *moved != Ok(true))
@@ -120,7 +120,7 @@ impl Loop {
             Some(Ok(_)) => {}
             None => self.busy.push(number),
         }
-        // Most deadlines move away with every byte: what stands in the heap stays there until it comes up.
+        // Most deadlines move away with every byte: the one in the heap stays there until it is reached.
         let due = link.stage.machine().poll_timeout().filter(|due| link.due.is_none_or(|set| *due < set));
         if let Some(due) = due {
             link.due = Some(due);
@@ -132,7 +132,7 @@ impl Loop {
         let mut stream = match self.listener.accept() {
             Ok((stream, _)) => stream,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-            // A system that lacks a descriptor does not tell when it has one: ask again.
+            // A system that lacked a descriptor does not report when it has one, so ask again.
             Err(_) => return self.timers.push(Reverse((self.now() + Duration::from_millis(100), LISTENER))),
         };
         tune(&stream);
@@ -183,18 +183,18 @@ impl Machine for Refused {
 }
 
 impl Link {
-    /// Moves what can be moved at once; says whether anything was, or how it all ended.
+    /// Moves what can be moved at once; returns whether anything was, or how it all ended.
     fn turn(&mut self, now: Instant, place: &mut [u8], config: &Config) -> Result<bool, String> {
         let Self { stream, stage, .. } = self;
         let read = nonblocking::read(stream, stage.machine(), now, place);
-        // After the reading: a byte that waits is a sign of life.
+        // After reading: a waiting byte is a sign of life.
         stage.machine().handle_timeout(now);
         let answered = self.answer(now, config);
         let written = nonblocking::write(&mut self.stream, self.stage.machine(), now);
         Ok(answered? | read | written)
     }
 
-    /// What has come of it: a connection of a handshake, messages of a connection.
+    /// The results so far: the connection from a handshake, the messages from a connection.
     fn answer(&mut self, now: Instant, config: &Config) -> Result<bool, String> {
         match &mut self.stage {
             Stage::Opening(handshake) => {

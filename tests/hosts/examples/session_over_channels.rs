@@ -1,5 +1,5 @@
-//! A [`Session`], files and messages, over nothing but messages: here two channels between two threads. A link that breaks is
-//! followed by another, files go on where they stopped, and each message arrives once.
+//! A [`Session`], with files and messages, over nothing but messages: here, two channels between two threads. Another
+//! link follows a broken one, files resume where they stopped, and each message arrives once.
 //!
 //! ```text
 //!   channel ──▶ handle_message ┌─────────┐ poll_event ──▶ Worker ──▶ threads that read and write files
@@ -7,8 +7,8 @@
 //!   clock   ──▶ handle_timeout └─────────┘ ◀── Report::apply ◀──────────┘
 //! ```
 //!
-//! Bytes enter and leave as messages in `drive`; time enters by `Party::now`; files are the `Worker`'s.
-//! Run it by `cargo run --release -p bowline-hosts --example session_over_channels -- FILE FOLDER`.
+//! Bytes enter and leave as messages in `drive`; time enters through `Party::now`; files are the `Worker`'s. Run it
+//! with `cargo run --release -p bowline-hosts --example session_over_channels -- FILE FOLDER`.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -26,7 +26,7 @@ use bowline_store::worker::{Deliver, Report, Spawn};
 use bowline_store::{DiskStore, Source, Worker};
 use bytes::Bytes;
 
-/// How long a message is waited for before the reports of the disk are looked at.
+/// How long to wait for a message before checking for reports from the disk.
 const MOMENT: Duration = Duration::from_millis(2);
 
 /// One end, whatever carries its messages: a session, and the threads that read and write its files.
@@ -37,7 +37,7 @@ pub(crate) struct Party {
     start: std::time::Instant,
 }
 
-/// What a server has beside: where files go, and what it says to messages.
+/// What only a server has: where files go, and its answers to messages.
 struct Server {
     store: DiskStore,
     sessions: Sessions,
@@ -45,7 +45,7 @@ struct Server {
 }
 
 impl Party {
-    /// `deliver` brings what files have answered to where [`handle_report`](Self::handle_report) is called.
+    /// `deliver` takes the reports about files to where [`handle_report`](Self::handle_report) is called.
     pub(crate) fn client(deliver: Deliver) -> std::io::Result<Self> {
         let mut config = Config::default();
         config.messages = Some(messages::Config::default());
@@ -89,7 +89,7 @@ impl Party {
     pub(crate) fn handle_link_up(&mut self) {
         let now = self.now();
         if let Some(server) = &mut self.server {
-            // A server's session lives as long as its link; those of its messages live longer.
+            // A server's session lives as long as its link; its message sessions live longer.
             let mut config = Config::default();
             config.messages = Some(messages::Config::default());
             self.session = Session::server(config, now);
@@ -107,7 +107,7 @@ impl Party {
         }
     }
 
-    /// What is told; what concerns files is done, and a server answers.
+    /// Handles events: what concerns files is carried out, and a server answers.
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         let now = self.now();
         self.session.handle_timeout(now);
@@ -149,8 +149,8 @@ impl Party {
 
 pub(crate) type Link = (Sender<Bytes>, Receiver<Bytes>);
 
-/// Lives over one link after the other until there is none, or `hear` wants no more: it is told what happens, and asked each
-/// time when that was all. Dialling waits for nobody here.
+/// Runs over one link after the other until there is none, or `hear` wants no more: it is told what happens, and asked
+/// each time whether that was all. Dialling does not wait here.
 pub(crate) fn drive(
     party: &mut Party,
     reports: &Receiver<Report>,
@@ -202,7 +202,7 @@ pub(crate) fn drive(
 
 /// Moves what can be moved; an error is the end of the link.
 fn turn(party: &mut Party, (out, inp): &Link) -> Result<(), String> {
-    // A channel that is bounded says how much it takes; this one takes everything.
+    // A bounded channel says how much it accepts; this one accepts everything.
     while let Some(message) = party.session.poll_message(party.now(), usize::MAX) {
         out.send(message.into_bytes()).map_err(|_| "nobody hears")?;
     }
@@ -210,7 +210,7 @@ fn turn(party: &mut Party, (out, inp): &Link) -> Result<(), String> {
         return Err(close.to_string());
     }
     match inp.recv_timeout(party.patience().min(MOMENT)) {
-        // What is not of our protocol comes back.
+        // A message that is not of our protocol is returned.
         Ok(message) => drop(party.session.handle_message(party.now(), message)),
         Err(RecvTimeoutError::Timeout) => {}
         Err(RecvTimeoutError::Disconnected) => return Err("nobody speaks".into()),
@@ -223,7 +223,7 @@ pub(crate) fn is_end(event: &Event) -> bool {
     matches!(event, Event::Transfer(transfer::Event::Done { .. } | transfer::Event::Failed { .. }))
 }
 
-/// Where reports come, and who brings them there.
+/// Where reports arrive, and how they get there.
 pub(crate) fn reports() -> (Deliver, Receiver<Report>) {
     let (deliver, reports) = channel();
     (Arc::new(move |report| drop(deliver.send(report))), reports)

@@ -6,10 +6,10 @@
 //!   tokio's clock   ──▶ patience       └───────┘ ◀── handle_report ◀──────────┘
 //! ```
 //!
-//! Bytes enter and leave as messages in `live`, time by its `sleep`; files are the `Worker`'s. Nobody pings here: a
-//! `bowline_host::tungstenite::Watch` could say when.
-//! Run it by `cargo run --release -p bowline-hosts --example session_over_tokio_tungstenite -- serve 127.0.0.1:9001 FOLDER`,
-//! and another by `.. -- send 127.0.0.1:9001 FILE`.
+//! Bytes enter and leave as messages in `live`, time through its `sleep`; files are the `Worker`'s. Nobody pings here:
+//! a `bowline_host::tungstenite::Watch` could say when to. Run it with `cargo run --release -p bowline-hosts --example
+//! session_over_tokio_tungstenite -- serve 127.0.0.1:9001 FOLDER`, and another one with `.. -- send 127.0.0.1:9001
+//! FILE`.
 #![allow(clippy::print_stdout)]
 
 #[allow(dead_code)]
@@ -37,13 +37,13 @@ use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
 
 pub(crate) use session_over_channels::Party;
 
-/// Where reports come, and who brings them there.
+/// Where reports arrive, and how they get there.
 pub(crate) fn reports() -> (Deliver, UnboundedReceiver<Report>) {
     let (deliver, reports) = unbounded_channel();
     (Arc::new(move |report| drop(deliver.send(report))), reports)
 }
 
-/// Lives on a link until it ends, which is an error that says why, or until `hear` wants no more.
+/// Runs on a link until it ends, which is an error that says why, or until `hear` wants no more.
 async fn live<S: AsyncRead + AsyncWrite + Unpin>(
     party: &mut Party,
     reports: &mut UnboundedReceiver<Report>,
@@ -67,16 +67,16 @@ async fn live<S: AsyncRead + AsyncWrite + Unpin>(
             return Err(close.to_string());
         }
         let waits = next.is_some();
-        // All at once: who waited until something is written would not read, and so would the other end.
+        // All at once: an end that waits for its writing to finish would not read, and neither would the other end.
         tokio::select! {
             message = inp.next() => match message {
-                // What is not of our protocol comes back.
+                // A message that is not of our protocol is returned.
                 Some(Ok(Message::Binary(message))) => drop(party.session.handle_message(party.now(), message)),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error.to_string()),
                 None => return Err("the WebSocket has ended".into()),
             },
-            // Who is ready for one more has made room by writing.
+            // A sink that is ready for one more has made room by writing.
             wrote = poll_fn(|cx| if waits { out.poll_ready_unpin(cx) } else { out.poll_flush_unpin(cx) }),
                 if waits || !flushed =>
             {
@@ -92,7 +92,7 @@ async fn live<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// Lives over one link after the other until `hear` wants no more.
+/// Runs over one link after the other until `hear` wants no more.
 pub(crate) async fn call(
     party: &mut Party,
     reports: &mut UnboundedReceiver<Report>,
@@ -130,7 +130,7 @@ pub(crate) async fn call(
     }
 }
 
-/// Serves one client after the other: whoever comes back goes on.
+/// Serves one client after the other; a client that returns resumes.
 pub(crate) async fn serve(listener: TcpListener, store: DiskStore) -> Result<(), Box<dyn Error>> {
     let (deliver, mut reports) = reports();
     let mut party = Party::server(store, deliver)?;

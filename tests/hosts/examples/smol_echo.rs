@@ -10,9 +10,9 @@
 //!               └──────────────────────────────────────────────────┘
 //! ```
 //!
-//! Bytes enter and leave in `Link::turn`; time enters by `Link::now` and leaves as a `Timer`. No files.
-//! Run a server by `cargo run --release -p bowline-hosts --example smol_echo -- 127.0.0.1:9001`; with a word more, a client
-//! says that word to it.
+//! Bytes enter and leave in `Link::turn`; time enters through `Link::now` and leaves as a `Timer`. No files. Run a
+//! server with `cargo run --release -p bowline-hosts --example smol_echo -- 127.0.0.1:9001`; with one more word, a
+//! client sends that word to it.
 #![allow(clippy::print_stdout)]
 
 use std::future::pending;
@@ -46,7 +46,7 @@ impl Link {
     async fn turn(&self, machine: &mut impl Machine) -> io::Result<()> {
         let (mut socket, now) = (self.socket.get_ref(), self.now());
         let read = nonblocking::read(&mut socket, machine, now, &mut [0; 16 << 10]);
-        // After the reading: a byte that waits is a sign of life.
+        // After reading: a waiting byte is a sign of life.
         let is_due = machine.poll_timeout().is_some_and(|due| due <= now);
         machine.handle_timeout(now);
         if nonblocking::write(&mut socket, machine, now) | read | is_due {
@@ -98,8 +98,8 @@ impl Link {
         }
     }
 
-    /// Drives a connection to its end, and lets `hear` answer what comes: there is room for one message each time. The
-    /// socket is dropped then, which the other end may wait for.
+    /// Drives a connection to its end, and lets `hear` answer what arrives: there is room for one message each time.
+    /// Then the socket is dropped, for which the other end may wait.
     pub(crate) async fn drive(
         self,
         conn: &mut Connection,
@@ -111,7 +111,7 @@ impl Link {
                 match conn.poll_event() {
                     Some(Event::Message(message)) => hear(conn, self.now(), message),
                     Some(Event::Closed(disconnect)) => {
-                        // What the socket takes of the last words is all that it gets.
+                        // Last bytes that the socket has not accepted by now are given up.
                         nonblocking::write(&mut self.socket.get_ref(), conn, self.now());
                         return Ok(disconnect);
                     }
@@ -137,7 +137,7 @@ pub(crate) async fn echo(socket: Async<TcpStream>, config: Config) -> io::Result
     link.drive(&mut conn, |conn, now, message| drop(conn.send(now, message))).await
 }
 
-/// Says something to a server, waits for an answer, and closes.
+/// Sends something to a server, waits for an answer, and closes.
 pub(crate) async fn say(server: SocketAddr, what: &str) -> io::Result<(Message, Disconnect)> {
     let link = Link::new(Async::<TcpStream>::connect(server).await?);
     let mut conn = link.ask(&format!("ws://{server}/"), Config::default()).await?;

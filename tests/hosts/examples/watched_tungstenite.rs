@@ -1,13 +1,13 @@
-//! A server that is tungstenite's: an echo, a thread for each client. It gains a heartbeat, and ends that are explained, by
-//! the two lines marked with `+`; the line marked with `-` is what stood there before.
+//! A tungstenite server: an echo, with a thread for each client. It gains a heartbeat and explained ends through the
+//! two lines marked with `+`, which replace the line marked with `-`.
 //!
 //! ```text
 //!  TcpStream ◀──▶ Counted ◀──▶ tungstenite::WebSocket ◀──▶ Watched ◀──▶ the owner's loop
 //!                    └── bytes that cross ──▶ Watch ◀── time
 //! ```
 //!
-//! Bytes enter and leave where they did; time is looked at by `Watched`. No files: see `files_over_tungstenite`.
-//! Run it by `cargo run --release -p bowline-hosts --example watched_tungstenite -- 127.0.0.1:9001`.
+//! Bytes enter and leave where they did before; `Watched` looks at the clock. No files: see `files_over_tungstenite`.
+//! Run it with `cargo run --release -p bowline-hosts --example watched_tungstenite -- 127.0.0.1:9001`.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -25,7 +25,7 @@ pub(crate) fn echo(stream: TcpStream, config: Config) -> Result<Disconnect, Box<
     loop {
         match socket.read() {
             Ok(message) if message.is_text() || message.is_binary() => {
-                // The end comes by the next read.
+                // The next read returns the end.
                 let _ = socket.send(message);
             }
             Ok(_) => {}

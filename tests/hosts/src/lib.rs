@@ -1,1 +1,1 @@
-//! Bowline's machines inside runtimes and hosts that others wrote. See the examples of this package; each has a test.
+//! Bowline's machines inside foreign runtimes and hosts. See the examples of this package; each has a test.

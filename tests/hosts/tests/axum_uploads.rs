@@ -1,4 +1,4 @@
-//! The server in axum, the real client, and those who speak plain HTTP.
+//! The server in axum, the real client, and clients that speak plain HTTP.
 
 #[allow(dead_code)]
 #[path = "../examples/axum_uploads.rs"]
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// Generous: nothing waits for it when all is well.
+/// Generous: no test waits this long if all is well.
 const LIMIT: Duration = Duration::from_secs(60);
 
 struct Running {
@@ -38,7 +38,7 @@ async fn start(config: ServerConfig) -> Running {
     Running { address, folder, stop, serving }
 }
 
-/// What plain HTTP is answered.
+/// The answer to plain HTTP.
 async fn ask(address: SocketAddr, head: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("{head}\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -70,7 +70,7 @@ async fn files_come_by_one_route_and_go_by_another() {
     assert_eq!((finished.bytes, finished.links), (3_000_000, 1));
     assert!(std::fs::read(folder.path().join("there")).unwrap() == contents(3_000_000));
 
-    // Beside the link that is still up.
+    // While the link is still up.
     let answer = ask(address, "GET /files/there HTTP/1.1").await;
     starts(&answer, "HTTP/1.1 200 ");
     assert!(answer.ends_with(&contents(3_000_000)));

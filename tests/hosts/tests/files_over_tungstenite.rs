@@ -1,4 +1,4 @@
-//! Files over messages: tungstenite's, and those of two channels.
+//! Files over messages: those of tungstenite, and those of two channels.
 
 #[allow(dead_code)]
 #[path = "../examples/files_over_tungstenite.rs"]
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 const LENGTH: usize = 5_000_000;
 
-/// A carrier that breaks after so many messages that were sent.
+/// A carrier that breaks after this many sent messages.
 struct Cut<C>(C, usize);
 
 impl<C: Carrier> Carrier for Cut<C> {
@@ -52,7 +52,8 @@ fn contents() -> Vec<u8> {
     (0..LENGTH).map(|n| (n ^ (n >> 8)) as u8).collect()
 }
 
-/// Sends a file over links that break after 3, 20, 37 messages and so on, to a receiver that serves one after the other.
+/// Sends a file over links that break after 3, 20, 37 messages and so on, to a receiver that serves one after the
+/// other.
 fn crosses<A: Carrier, B: Carrier + Send + 'static>(mut dial: impl FnMut() -> (A, B)) {
     let (here, there) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let file = here.path().join("file");
@@ -60,7 +61,7 @@ fn crosses<A: Carrier, B: Carrier + Send + 'static>(mut dial: impl FnMut() -> (A
     let store = DiskStore::open(there.path(), bowline_store::Config::default()).unwrap();
     let (links, to_serve) = channel();
     let serving = thread::spawn(move || {
-        // One process, and one instance of it for each link.
+        // One process, so the instance is the same on each link.
         to_serve
             .into_iter()
             .flat_map(|mut link| End::new(Role::Server).unwrap().receive(&store, &mut link))

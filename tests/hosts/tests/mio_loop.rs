@@ -1,4 +1,5 @@
-//! The loop on mio: very many links, dead ones among living ones, clients that do not read, and what is no WebSocket.
+//! The loop on mio: very many links, dead ones among living ones, clients that do not read, and requests for no
+//! WebSocket.
 
 #[allow(dead_code)]
 #[path = "../examples/mio_loop.rs"]
@@ -19,9 +20,9 @@ use bowline_host::nonblocking;
 use mio_loop::Loop;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Generous: nothing waits for it when all is well.
+/// Generous: no test waits this long if all is well.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Where the clients of another process find their server, and how many they are.
+/// Where the clients in another process find their server, and how many they are.
 const ORDERS: &str = "BOWLINE_MIO_CLIENTS";
 
 /// A frame in the same segment as the request; its mask is four zeros.
@@ -32,7 +33,7 @@ const REQUEST_AND_FRAME: &[u8] =
 /// Both ends of a link close, the client first.
 const END: &str = "received 1000 (OK); then sent 1000 (OK)";
 
-/// Runs a server beside `clients`, and says how its links have ended. It ends with them, whatever becomes of them.
+/// Runs a server next to `clients`, and returns how its links ended. It ends with them, whatever happens to them.
 fn beside(config: &Config, clients: impl FnOnce(SocketAddr, &Receiver<String>)) -> Vec<String> {
     let mut server = Loop::bind("127.0.0.1:0".parse().unwrap(), config.clone()).unwrap();
     let address = server.listener.local_addr().unwrap();
@@ -54,7 +55,7 @@ fn beside(config: &Config, clients: impl FnOnce(SocketAddr, &Receiver<String>)) 
             all
         });
         {
-            // Dropped in a panic, too; and with the sockets of the clients its links end.
+            // Also dropped by a panic; its links end with the sockets of the clients.
             let _running = running;
             clients(address, &ends);
         }
@@ -62,7 +63,7 @@ fn beside(config: &Config, clients: impl FnOnce(SocketAddr, &Receiver<String>)) 
     })
 }
 
-/// The plainest client: one of many that are asked in turns whether there is something to do.
+/// The simplest client: one of many that are asked in turns whether there is something to do.
 struct Client {
     socket: TcpStream,
     conn: Connection,
@@ -91,17 +92,17 @@ impl Client {
             }
         };
         socket.set_nonblocking(true).unwrap();
-        // It is up to the server to ask.
+        // It is up to the server to ping.
         let mut config = Config::default();
         config.heartbeat.mode = Mode::Off;
-        // The server ends its direction; who waited for that in vain would wait too long here.
+        // The server ends its direction; if that did not happen, this would wait for too long.
         config.closing.end_timeout = 10 * LIMIT;
         let mut conn = Connection::client(config, [7; 32], now);
         conn.handle_input(now, &upgraded.leftover);
         Self { socket, conn, reads: true, answers: Vec::new(), end: None }
     }
 
-    /// Moves what can be moved; says whether anything was.
+    /// Moves what can be moved; returns whether anything was.
     fn turn(&mut self, now: Instant, place: &mut [u8]) -> bool {
         let Self { socket, conn, .. } = self;
         let read = self.reads && nonblocking::read(socket, conn, now, place);
@@ -121,7 +122,7 @@ impl Client {
     }
 }
 
-/// So many clients at once, from one thread.
+/// This many clients at once, from one thread.
 struct Clients {
     all: Vec<Client>,
     start: Clock,
@@ -133,7 +134,7 @@ impl Clients {
         let start = Clock::now();
         let mut all = Vec::new();
         while all.len() < count {
-            // Some at once, but no more than a listener keeps.
+            // Several at once, but no more than the queue of a listener holds.
             let few = (all.len()..count.min(all.len() + 50))
                 .map(|_| TcpStream::connect_timeout(&server, LIMIT).unwrap());
             let few: Vec<_> = few.collect();
@@ -164,8 +165,8 @@ impl Clients {
     }
 }
 
-/// Says nothing until each link has been pinged twice, which it is only if it has answered the first time; then speaks,
-/// hears itself, and closes.
+/// Sends nothing until each link has been pinged twice, which happens only if it answered the first ping; then sends,
+/// receives its echo, and closes.
 fn live_speak_close(server: SocketAddr, count: usize) {
     let mut clients = Clients::dial(server, count);
     clients.until("pinged twice", |client| {
@@ -194,7 +195,7 @@ fn heartbeat(interval: Duration, timeout: Duration) -> Config {
     config
 }
 
-/// Lets this process have so many files open.
+/// Lets this process have this many files open.
 fn allow_files(count: usize) {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = count as u64 + 100;
@@ -240,7 +241,7 @@ fn clients_for_another_process() {
 
 #[test]
 fn whoever_does_not_answer_is_found_dead_and_nobody_else() {
-    // Longer than a living client may not run on a busy machine.
+    // A living client may not run for longer than that on a busy machine.
     let config = heartbeat(Duration::from_millis(200), Duration::from_secs(6));
     let ends = beside(&config, |server, ends| {
         let mut living = Clients::dial(server, 3);

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use session_over_channels::{Link, Party, drive, is_end, reports};
 use tempfile::TempDir;
 
-/// Generous: nothing waits for it when all is well.
+/// Generous: no test waits this long if all is well.
 const LIMIT: Duration = Duration::from_secs(60);
 
 const LENGTH: usize = 3_000_000;
@@ -26,7 +26,7 @@ fn contents() -> Vec<u8> {
     (0..LENGTH).map(|n| (n ^ (n >> 8)) as u8).collect()
 }
 
-/// A channel that passes so many messages on, and then breaks.
+/// A channel that passes this many messages on, and then breaks.
 fn breaks_after(count: usize) -> (std::sync::mpsc::Sender<Bytes>, std::sync::mpsc::Receiver<Bytes>) {
     let ((near, passing), (passed, far)) = (channel(), channel());
     thread::spawn(move || passing.into_iter().take(count).try_for_each(|message| passed.send(message)));

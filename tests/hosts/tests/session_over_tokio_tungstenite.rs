@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-/// Generous: nothing waits for it when all is well.
+/// Generous: no test waits this long if all is well.
 const LIMIT: Duration = Duration::from_secs(60);
 
 const LENGTH: usize = 3_000_000;
@@ -27,7 +27,7 @@ fn contents() -> Vec<u8> {
     (0..LENGTH).map(|n| (n ^ (n >> 8)) as u8).collect()
 }
 
-/// Passes connections on, and cuts the first two after so many bytes.
+/// Passes connections on, and cuts the first two after this many bytes.
 async fn cutting(listener: TcpListener, server: std::net::SocketAddr) {
     for limit in [500_000, 1_000_000].into_iter().chain(repeat(u64::MAX)) {
         let (mut near, mut far) =

@@ -16,7 +16,7 @@ use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::{Async, Timer};
 use smol_echo::{Link, echo, say};
 
-/// Generous: nothing waits for it when all is well.
+/// Generous: no test waits this long if all is well.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A frame in the same segment as the request; its mask is four zeros.
@@ -55,7 +55,7 @@ async fn pair(client: Config, server: Config) -> (smol::Task<Disconnect>, Link, 
 #[test]
 fn messages_go_both_ways_until_one_end_closes() {
     run(async {
-        // The server ends its direction; who waited for that in vain would wait too long here.
+        // The server ends its direction; if that did not happen, this would wait for too long.
         let mut config = Config::default();
         config.closing.end_timeout = 10 * LIMIT;
         let (server, link, mut conn) = pair(config.clone(), config).await;
@@ -174,9 +174,9 @@ fn a_close_that_nobody_answers_is_over_on_time() {
 #[test]
 fn a_silence_is_lived_through_by_pings() {
     run(async {
-        // On a machine with too much to do a pong may take longer.
+        // On an overloaded machine, a pong may take longer.
         for (silence, is_last) in [(500, false), (5000, false), (20_000, true)] {
-            // The client's are the quicker ones, so that the server need not ask.
+            // The client's are more frequent, so that the server need not ping.
             let (_server, link, mut conn) = pair(heartbeat(50, 20_000), Config::default()).await;
             let silence = async {
                 Timer::after(Duration::from_millis(silence)).await;
@@ -195,11 +195,11 @@ fn a_silence_is_lived_through_by_pings() {
 #[test]
 fn an_end_that_a_deadline_brings_is_told_at_once() {
     run(async {
-        // If the server itself did not run for seconds, it says so, and it proves nothing.
+        // If the server itself did not run for seconds, it says so, and this proves nothing.
         for _ in 0..20 {
             let (server, _silent, _conn) = pair(heartbeat(60_000, 60_000), heartbeat(50, 200)).await;
             let (began, end) = (Clock::now(), server.await);
-            // Far below the next thing that could have waked it.
+            // Far below the next thing that could have woken it.
             assert!(began.elapsed() < LIMIT / 2);
             if end.kind() != Kind::LocalSuspend {
                 assert_eq!(end.kind(), Kind::KeepaliveTimeout, "{end}");

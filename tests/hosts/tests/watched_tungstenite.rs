@@ -1,4 +1,4 @@
-//! A server of tungstenite's that is watched over, and clients of tungstenite's and of nobody's.
+//! A tungstenite server that is watched, with tungstenite clients and hand-made ones.
 
 #[allow(dead_code)]
 #[path = "../examples/watched_tungstenite.rs"]
@@ -15,10 +15,10 @@ use tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 use tungstenite::{Message, WebSocket};
 use watched_tungstenite::echo;
 
-/// Generous: nothing waits for it when all is well.
+/// Generous: no test waits this long if all is well.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A client, and a server that echoes and says at last how it ended.
+/// A client, and a server that echoes and finally reports how it ended.
 fn pair(interval: u64, timeout: u64) -> (WebSocket<TcpStream>, thread::JoinHandle<Disconnect>) {
     let mut config = Config::default();
     config.heartbeat.interval = Duration::from_millis(interval);
@@ -34,7 +34,8 @@ fn pair(interval: u64, timeout: u64) -> (WebSocket<TcpStream>, thread::JoinHandl
 #[test]
 fn a_client_that_answers_lives_through_silence_and_says_goodbye() {
     let (mut client, server) = pair(20, 20_000);
-    // tungstenite answers a ping when it reads the next. Who is waited for hears that the other end is there, too.
+    // tungstenite answers a ping at the next read. This lets an end that is being waited for show that it is there,
+    // too.
     let mut pings = 0;
     while pings < 5 {
         let heard = client.read().unwrap();
@@ -51,7 +52,7 @@ fn a_client_that_answers_lives_through_silence_and_says_goodbye() {
 
 #[test]
 fn a_client_that_hangs_is_found_dead() {
-    // If the server itself did not run for seconds, it says so, and it proves nothing.
+    // If the server itself did not run for seconds, it says so, and this proves nothing.
     let ends = std::iter::repeat_with(|| {
         let (_client, server) = pair(50, 200);
         server.join().unwrap()

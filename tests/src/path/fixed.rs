@@ -1,4 +1,4 @@
-//! A sender without a window: messages of one size, as fast as the transport takes them.
+//! A sender without a window: messages of one size, as fast as the transport accepts them.
 
 use super::{Outcome, Route, Scene};
 use bowline_core::connection::Config;
@@ -18,7 +18,7 @@ pub fn fixed(scene: Scene, chunk: usize) -> Outcome {
     while now <= end {
         route.handle_timeout(now);
         while route.read(now).is_some() {
-            // Whoever reads says nothing back; that it took the bytes is life enough.
+            // The receiver sends nothing back; that it took the bytes is sign of life enough.
             sender.handle_blocked(now);
         }
         loop {
@@ -41,8 +41,8 @@ pub(super) fn outcome(scene: Scene, route: &Route, mean_chunk: u64) -> Outcome {
     Outcome { used, worst_wait: route.worst_wait(), calm_since: route.calm_since(), mean_chunk }
 }
 
-/// One write, if there is room for all of it: who waits for room is woken when there is some, not for each byte. Says
-/// how many bytes were taken.
+/// One write, if there is room for all of it: a sender that waits for room is woken when there is some, not for each
+/// byte. Returns how many bytes were accepted.
 pub(super) fn write(
     now: Instant,
     scene: Scene,
@@ -81,7 +81,7 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// How many bytes are left of the frame that has begun.
+    /// How many bytes are left of the current frame.
     pub(super) fn left(&self) -> usize {
         self.left as usize
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 const NANOS: u128 = 1_000_000_000;
 
-/// How many bytes a second pass, and from when on.
+/// How many bytes per second pass, and from when on.
 ///
 /// ```
 /// use bowline_core::Instant;
@@ -23,18 +23,18 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line that takes so many bytes a second.
+    /// A line that carries this many bytes per second.
     pub fn new(bytes_per_second: u64) -> Self {
         Self { steps: vec![(Instant::ZERO, bytes_per_second)] }
     }
 
-    /// From then on its rate is another one; changes are given in the order of time.
+    /// Changes its rate at this time; changes are given in chronological order.
     pub fn change(&mut self, at: Instant, bytes_per_second: u64) {
         assert!(self.steps.last().is_none_or(|(last, _)| *last <= at), "changes come in order");
         self.steps.push((at, bytes_per_second));
     }
 
-    /// When the last of `len` bytes is through of which the first is sent at `start`.
+    /// When the last of `len` bytes has passed, if the first is sent at `start`.
     pub fn finish(&self, start: Instant, len: u64) -> Instant {
         let mut now = start;
         let mut left = u128::from(len) * NANOS;

@@ -1,4 +1,4 @@
-//! What a sender makes of a path: how much of the line it uses, and how long a control frame would have to wait.
+//! How well a sender uses a path: how much of the line, and how long a control frame would have to wait.
 //!
 //! The simulator of [`sim`](crate::sim) is exact to the segment and slow. Here a path is a queue and a line of which
 //! every arrival is computed, so that a gigabit passes in a moment: enough to compare policies over many paths.
@@ -23,15 +23,15 @@ pub use scene::{Buffers, Scene, Weather};
 use bowline_core::Instant;
 use std::time::Duration;
 
-/// What a sender made of a path.
+/// The results of a sender on a path.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {
-    /// The part of what the line could have carried.
+    /// The share of what the line could have carried.
     pub used: f64,
-    /// The longest that a control frame would have had to wait, beyond the time a lone one takes.
+    /// The longest wait of a control frame, beyond the time that a lone one takes.
     pub worst_wait: Duration,
-    /// Since when control frames have not had to wait long.
+    /// The time after which control frames never had to wait long.
     pub calm_since: Instant,
-    /// How long a chunk was on average.
+    /// The average length of a chunk.
     pub mean_chunk: u64,
 }

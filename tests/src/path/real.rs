@@ -15,7 +15,7 @@ pub fn adaptive(scene: Scene) -> Outcome {
 }
 
 /// A sender and a receiver, each a connection and a session. The sender has the role of a server, so that nothing is
-/// masked; that takes time and changes nothing.
+/// masked, which would take time and change nothing.
 #[derive(Debug)]
 pub struct Adaptive {
     /// The time.
@@ -36,7 +36,7 @@ pub struct Adaptive {
 }
 
 impl Adaptive {
-    /// The handshake is through, and has shown how long the round trip is.
+    /// The handshake is complete, and has measured the round trip.
     pub fn new(scene: Scene) -> Self {
         let now = Instant::ZERO;
         let config = connection::Config::default();

@@ -14,17 +14,17 @@ pub struct Route {
     latency: Duration,
     buffer: usize,
     held: usize,
-    /// When the line is through with all that was written.
+    /// When the line will have carried everything that was written.
     free_at: Instant,
     written: u64,
     passed: u64,
     flying: VecDeque<Piece>,
-    /// When room comes back, and how much.
+    /// When room is freed, and how much.
     acks: VecDeque<(Instant, usize)>,
-    /// A control frame of which the last byte is not written yet: since when it waits, and behind how many bytes.
+    /// A control frame whose last byte is not written yet: since when it has been waiting, and behind how many bytes.
     waiting: VecDeque<(Instant, u64)>,
     worst_wait: Duration,
-    /// Since when no control frame would have waited for longer than this.
+    /// The time after which no control frame would have waited for longer than this.
     calm: (Duration, Instant),
 }
 
@@ -37,7 +37,7 @@ struct Piece {
 
 impl Route {
     /// A route with nothing on its way. The buffer holds bytes until the far end has acknowledged them. A control frame
-    /// that waits for longer than `calm` is a disturbance.
+    /// that waits for longer than `calm` counts as a disturbance.
     pub fn new(line: Line, latency: Duration, buffer: usize, calm: Duration) -> Self {
         Self {
             line,
@@ -55,12 +55,12 @@ impl Route {
         }
     }
 
-    /// How many bytes a write takes.
+    /// How many bytes a write accepts.
     pub fn room(&self) -> usize {
         self.buffer - self.held
     }
 
-    /// Takes `len` bytes, for which there is room. Those that nobody reads need not be given.
+    /// Accepts `len` bytes, for which there is room. Bytes that nobody reads need not be given.
     pub fn write(&mut self, now: Instant, len: usize, bytes: Bytes) {
         assert!(len <= self.room(), "{len} bytes for {} of room", self.room());
         self.held += len;
@@ -76,7 +76,7 @@ impl Route {
         self.flying.push_back(Piece { arrives: self.free_at + self.latency, len, bytes });
     }
 
-    /// A control frame that is sent now has to wait for all that was written, and for `ahead` bytes more.
+    /// A control frame that is sent now has to wait for everything that was written, plus `ahead` bytes.
     pub fn probe(&mut self, now: Instant, ahead: usize) {
         let behind = self.written + ahead as u64;
         if ahead == 0 {
@@ -94,7 +94,7 @@ impl Route {
         self.flying.pop_front().map(|piece| piece.bytes)
     }
 
-    /// Takes note of the room that has come back.
+    /// Takes note of the room that has been freed.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((_, len)) = self.acks.front().copied().filter(|(at, _)| *at <= now) {
             self.acks.pop_front();
@@ -102,7 +102,7 @@ impl Route {
         }
     }
 
-    /// When something arrives, or room comes back.
+    /// When something arrives, or room is freed.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let room = self.acks.front().map(|(at, _)| *at);
         earliest(self.flying.front().map(|piece| piece.arrives), room)
@@ -115,14 +115,14 @@ impl Route {
 
     /// The longest wait of a control frame.
     pub fn worst_wait(&self) -> Duration {
-        // What is not written yet would at best follow at once.
+        // What is not written yet would follow immediately at best.
         let rest = self.waiting.front().map_or(Duration::ZERO, |(since, behind)| {
             self.line.finish(self.free_at.max(*since), behind - self.written) - *since
         });
         self.worst_wait.max(rest)
     }
 
-    /// Since when control frames do not wait long.
+    /// The time after which control frames never waited long.
     pub fn calm_since(&self) -> Instant {
         self.calm.1
     }

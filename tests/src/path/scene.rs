@@ -1,4 +1,4 @@
-//! The paths that policies are compared on.
+//! The paths on which policies are compared.
 
 use super::{Line, Route};
 use bowline_core::Instant;
@@ -7,22 +7,22 @@ use std::time::Duration;
 /// A path, and for how long it is used.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene {
-    /// Megabits that the line takes in a second.
+    /// Megabits per second of the line.
     pub megabits: u64,
-    /// Milliseconds there and back.
+    /// The round trip in milliseconds.
     pub round_trip: u64,
-    /// What swallows bytes in front of the line.
+    /// What absorbs bytes in front of the line.
     pub buffers: Buffers,
     /// What happens to the line.
     pub weather: Weather,
 }
 
-/// What swallows bytes in front of the line.
+/// What absorbs bytes in front of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Buffers {
-    /// A kernel, whose buffer grows with what is on the way, up to 4 MiB.
+    /// A kernel, whose buffer grows with what is under way, up to 4 MiB.
     Direct,
-    /// Besides, a proxy that takes 4 MiB from us and has given 4 MiB to its own kernel.
+    /// Also a proxy, which takes 4 MiB from us and has given 4 MiB to its own kernel.
     Proxy,
 }
 
@@ -31,14 +31,14 @@ pub enum Buffers {
 pub enum Weather {
     /// Nothing.
     Steady,
-    /// Every 4 s it takes nothing, for 0.2, 0.5, 1 and 2 s in turn.
+    /// Every 4 s it accepts nothing, for 0.2, 0.5, 1 and 2 s in turn.
     Stalls,
     /// After a third of the time it has a twentieth of its rate.
     Drop,
 }
 
 impl Scene {
-    /// Bytes a second.
+    /// Bytes per second.
     pub fn rate(self) -> u64 {
         self.megabits * 125_000
     }
@@ -67,22 +67,22 @@ impl Scene {
         Instant::ZERO + self.end().since_start() / 3
     }
 
-    /// The longest that a control frame should have to wait: a quarter of a second, or as long as two of the smallest chunks
-    /// take, and what may queue for the repair of what is lost, a round trip of a quarter of a second at most.
+    /// The longest that a control frame should have to wait: a quarter of a second, or the time of two of the smallest
+    /// chunks, plus what may queue while a loss is repaired, at most a round trip of a quarter of a second.
     pub fn calm(self) -> Duration {
         let rate = if self.weather == Weather::Drop { self.rate() / 20 } else { self.rate() };
         let chunks = Duration::from_millis((33 << 10) * 1000 / rate);
         chunks.max(Duration::from_millis(250)) + Duration::from_millis(self.round_trip.min(250))
     }
 
-    /// The most bytes that are handed to the transport at once. Few on a slow line, since a piece arrives whole.
+    /// The most bytes that are handed to the transport at once: few on a slow line, since a piece arrives as a whole.
     pub fn write(self, now: Instant) -> usize {
         let slow = self.weather == Weather::Drop && now >= self.drop();
         let rate = if slow { self.rate() / 20 } else { self.rate() };
         (rate as usize / 200).clamp(2 << 10, 64 << 10)
     }
 
-    /// The line as it is over the time.
+    /// The line over time.
     pub fn line(self) -> Line {
         let rate = self.rate();
         let mut line = Line::new(rate);

@@ -1,4 +1,4 @@
-//! A model of a disk, and of whoever carries out there what transfers want.
+//! A model of a disk, and of the receiver or sender that carries out effects on it.
 
 use bowline_core::transfer::{Answer, Code, Digest, Event, Failure, Kind, Offer, SafeName, TransferId};
 use bowline_core::{Instant, Session, Transfers, session};
@@ -6,19 +6,19 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// Files, and what there is of files that are being received. It outlives links and processes.
+/// Complete files, and parts of files that are being received. It outlives links and processes.
 #[derive(Debug, Default)]
 pub struct Disk {
-    /// The files that are whole.
+    /// The complete files.
     pub files: BTreeMap<SafeName, Bytes>,
-    /// The folders that were made for themselves; those on the way to a file need not be made.
+    /// The folders that were created explicitly; those on the path to a file need not be.
     pub folders: BTreeSet<SafeName>,
-    /// How long anything takes.
+    /// How long each operation takes.
     pub delay: Duration,
     parts: BTreeMap<TransferId, Part>,
 }
 
-/// What there is of a file: `data` is written, the first `safe` bytes of it survive a crash.
+/// A part of a file: `data` is written, and its first `safe` bytes survive a crash.
 #[derive(Debug, Default)]
 struct Part {
     name: Option<SafeName>,
@@ -29,7 +29,7 @@ struct Part {
 }
 
 impl Disk {
-    /// The machine goes down: what is not safe is gone.
+    /// The machine crashes: what is not safe is gone.
     pub fn crash(&mut self) {
         for part in self.parts.values_mut().filter(|part| !part.committed) {
             part.data.truncate(part.safe);
@@ -41,7 +41,7 @@ impl Disk {
         self.parts.get(&id).map_or(0, |part| part.safe as u64)
     }
 
-    /// How many bytes are there of files that are being received, or were.
+    /// How many bytes there are of files that are, or were, being received.
     pub fn received(&self) -> usize {
         self.parts.values().map(|part| part.data.len()).sum()
     }
@@ -49,7 +49,7 @@ impl Disk {
     /// The file of this name.
     ///
     /// # Panics
-    /// There is none.
+    /// If there is none.
     pub fn file(&self, name: &str) -> &[u8] {
         let name = SafeName::parse(name).expect("a safe name");
         self.files.get(&name).unwrap_or_else(|| panic!("no file {name}"))
@@ -86,14 +86,14 @@ impl Disk {
     }
 }
 
-/// Carries out the effects of one session on a disk, in order, and keeps what the session told.
+/// Carries out the effects of one session on a disk, in order, and records what the session reported.
 #[derive(Debug, Default)]
 pub struct Worker {
-    /// What the session told beside effects, and when.
+    /// What the session reported besides effects, and when.
     pub told: Vec<(Instant, session::Event)>,
     waiting: VecDeque<(Instant, Event)>,
     sending: BTreeMap<TransferId, SafeName>,
-    /// How much is forgotten of what comes through a pipe.
+    /// How much has been forgotten of what comes through a pipe.
     piping: BTreeMap<TransferId, u64>,
     attached: BTreeMap<TransferId, u32>,
 }
@@ -104,19 +104,19 @@ impl Worker {
         self.sending.insert(id, name);
     }
 
-    /// This transfer sends the same, as if it came through a pipe.
+    /// This transfer sends the same file as if it came through a pipe.
     pub fn pipe(&mut self, id: TransferId, name: SafeName) {
         self.piping.insert(id, 0);
         self.send(id, name);
     }
 
-    /// Its process begins anew: what waited is forgotten, and what was told is kept.
+    /// Its process starts again: what was queued is forgotten, and what was reported is kept.
     pub(super) fn restart(&mut self) {
         let told = std::mem::take(&mut self.told);
         *self = Self { told, ..Self::default() };
     }
 
-    /// Takes the session's events and carries out what is due. Says whether there was anything.
+    /// Takes the session's events and carries out what is due. Returns whether there was anything.
     pub fn work(&mut self, now: Instant, session: &mut Session, disk: &mut Disk) -> bool {
         let mut any = false;
         loop {
@@ -146,7 +146,7 @@ impl Worker {
         self.waiting.front().map(|(due, _)| *due)
     }
 
-    /// What the transfers of the session told.
+    /// What the transfers of the session reported.
     pub fn transfer_events(&self) -> impl Iterator<Item = (Instant, &Event)> {
         self.told.iter().filter_map(|(at, event)| match event {
             session::Event::Transfer(event) => Some((*at, event)),
@@ -192,7 +192,7 @@ impl Worker {
             Event::Requested { id, name, .. } => {
                 self.give(now, transfers, disk, Kind::File, (id, Some(name)));
             }
-            // What it says does not matter here: it is one of the files, given out as a listing.
+            // Its contents do not matter here: it is one of the files, served as a listing.
             Event::ListingRequested { id, name } => {
                 let name = name.or_else(|| disk.files.keys().next().cloned());
                 self.give(now, transfers, disk, Kind::Listing, (id, name));
@@ -248,7 +248,7 @@ impl Worker {
         }
     }
 
-    /// Offers a file that the peer has asked for, as what it has asked for.
+    /// Offers a file that the peer has requested, in answer to that request.
     fn give(
         &mut self,
         now: Instant,
@@ -264,7 +264,7 @@ impl Worker {
         let mut offer = Offer::new(id, name.clone(), length);
         offer.kind = kind;
         self.sending.insert(id, name);
-        // Known already: the peer's second request for it is as good as the first.
+        // Known already: the peer's second request for it has the same effect as the first.
         let _ = transfers.offer(now, offer);
     }
 }

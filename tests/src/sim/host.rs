@@ -1,4 +1,4 @@
-//! One end of a link: a `Connection` driven as an adapter drives it.
+//! One end of a link: a `Connection` driven like an adapter drives it.
 
 use super::{Link, Pieces, Read};
 use bowline_core::closing::Transport;
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The most that is handed to the transport in one write, as adapters do.
 const WRITE: usize = 64 << 10;
 
-/// A process at one end of a link. It reads and writes and looks at the clock; the rest is its [`Connection`]'s.
+/// A process at one end of a link. It reads, writes and looks at the clock; the rest is up to its [`Connection`].
 #[derive(Debug)]
 pub struct Host {
     /// The machine.
@@ -20,15 +20,15 @@ pub struct Host {
     pub reads: Pieces,
     /// How writes are cut.
     pub writes: Pieces,
-    /// Whether it tells the time at every turn, not only when a deadline is reached.
+    /// Whether it reports the time at every turn, not only when a deadline is reached.
     pub eager: bool,
-    /// Its clock steps back now and then, by as much as this says.
+    /// By how much its clock steps back now and then.
     pub steps_back: Option<Box<Rng>>,
     /// How much later than asked for a timer fires.
     pub late: Duration,
-    /// Whether the application takes its events as they come.
+    /// Whether the application takes its events as they arrive.
     pub listens: bool,
-    /// The application always has another message of so many bytes to send.
+    /// The application always has another message of this many bytes to send.
     pub bulk: Option<usize>,
     /// Whether it writes before it reads, which is the wrong order.
     pub writes_first: bool,
@@ -47,7 +47,7 @@ pub struct Host {
 /// What a host did to the transport.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Did {
-    /// It wrote, and the transport took these bytes.
+    /// It wrote, and the transport accepted these bytes.
     Wrote(Bytes),
     /// It tried to write, and the transport had ended.
     FailedToWrite,
@@ -100,14 +100,14 @@ impl Host {
         }
     }
 
-    /// One round of what an adapter does when it wakes up. Says whether anything was done.
+    /// One turn of an adapter that wakes up. Returns whether anything was done.
     pub fn turn(&mut self, now: Instant, link: &mut Link) -> bool {
         if self.asleep.is_some_and(|until| now < until) {
             return false;
         }
         self.asleep = None;
         if self.steps_back.is_some() {
-            // Nothing was read: all that this tells is the time.
+            // Nothing was read, so this only reports the time.
             self.connection.handle_read(now);
         }
         let early = self.writes_first && self.write(now, link);
@@ -126,7 +126,7 @@ impl Host {
         let was_due = is_due(self);
         let heard = self.listens && self.collect(now);
         if heard && !was_due && is_due(self) {
-            // It has become due by taking the events, before any timer could be set, and so none is late.
+            // It became due when the events were taken, before any timer could be set, so none is late.
             let clock = self.clock(now);
             self.connection.handle_timeout(clock);
         }
@@ -134,7 +134,7 @@ impl Host {
         early | read | due | written | ended | heard
     }
 
-    /// When to have a turn again, if nothing comes from the link.
+    /// When to have a turn again, if nothing arrives on the link.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.asleep.or_else(|| self.deadline()).filter(|at| *at < Instant::MAX)
     }
@@ -158,7 +158,7 @@ impl Host {
         self.asleep = None;
     }
 
-    /// How the connection ended, and when it was told, if it has.
+    /// How the connection ended, and when that was reported, if it was.
     pub fn closed(&self) -> Option<(Instant, &Disconnect)> {
         self.events.iter().find_map(|(at, event)| match event {
             Event::Closed(disconnect) => Some((*at, disconnect)),

@@ -1,4 +1,4 @@
-//! Two streams: a simulated TCP connection, and what can go wrong on its way.
+//! Two streams: a simulated TCP connection, and what can go wrong on its path.
 
 use super::stream::Incident;
 use super::{Path, Stream};
@@ -46,9 +46,9 @@ pub enum Then {
     Finish,
     /// It resets both ends.
     Reset,
-    /// It forgets the connection and swallows what comes later, as many NATs do.
+    /// It forgets the connection and drops what arrives later, as many NATs do.
     Swallow,
-    /// It forgets the connection and resets whoever sends on it next, as some balancers do.
+    /// It forgets the connection and resets whoever sends next, as some load balancers do.
     ResetLater,
 }
 
@@ -66,18 +66,18 @@ impl Link {
 
     // ----- faults -----
 
-    /// Puts a middlebox on the way.
+    /// Puts a middlebox on the path.
     pub fn drop_idle(&mut self, after: Duration, then: Then) {
         self.idle = Some(Idle { after, then });
     }
 
-    /// From `at` on nothing that `from` writes arrives, and nobody is told. For a path that is dead in both
-    /// directions, do it for both roles.
+    /// From `at` on, nothing that `from` writes arrives, and nobody is told. For a path that is dead in both
+    /// directions, call it for both roles.
     pub fn swallow(&mut self, from: Role, at: Instant) {
         self.outgoing(from).swallow_from(at);
     }
 
-    /// Cuts the connection when `bytes` bytes of what `from` writes have come through. Both ends find `end`.
+    /// Cuts the connection when `bytes` bytes of what `from` writes have arrived. Both ends find `end`.
     pub fn cut_after(&mut self, from: Role, bytes: u64, end: End) {
         assert!(matches!(end, End::Eof | End::Reset), "no middlebox can do that: {end:?}");
         let stream = self.outgoing(from);
@@ -87,19 +87,19 @@ impl Link {
         }
     }
 
-    /// Turns bits of a byte of what `from` writes, counted from its first. No checksum of TCP would let this pass often, yet
-    /// a proxy may do it.
+    /// Flips bits of one byte of what `from` writes, counted from its first. TCP's checksum would rarely let this pass,
+    /// but a proxy may do it.
     pub fn damage(&mut self, from: Role, byte: u64, bits: u8) {
         self.outgoing(from).set_damage(byte, bits);
     }
 
-    /// Cuts the connection here and everywhere: both ends find `end` behind what has arrived.
+    /// Cuts the connection here and everywhere: both ends find `end` after what has arrived.
     pub fn cut(&mut self, now: Instant, end: End) {
         self.lose(now, Role::Client, end);
         self.lose(now, Role::Server, end);
     }
 
-    /// The connection breaks for this role alone: it finds `end`, the other one notices nothing.
+    /// The connection breaks for this role alone: it finds `end`, and the other one notices nothing.
     pub fn lose(&mut self, now: Instant, role: Role, end: End) {
         self.outgoing(role).fail_at(now);
         self.incoming(role).break_at(now, end);
@@ -126,7 +126,7 @@ impl Link {
         self.incoming(role).abandon();
     }
 
-    /// How many bytes written by this role have come through.
+    /// How many bytes written by this role have arrived.
     pub fn passed(&self, from: Role) -> u64 {
         match from {
             Role::Client => self.up.passed(),
@@ -136,7 +136,7 @@ impl Link {
 
     // ----- time -----
 
-    /// Does everything that is due, in the order of time.
+    /// Does everything that is due, in chronological order.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(at) = self.poll_timeout().filter(|at| *at <= now) {
             self.step(at);

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The verbs are those of the machines: `handle_timeout(now)` does what is due, `poll_timeout()` says when the next
-//! thing is. Nothing here looks at a clock, so a day passes in a moment, and a run is repeated exactly by its seed.
+//! thing is due. Nothing here looks at a clock, so a day passes in a moment, and a seed repeats a run exactly.
 
 mod disk;
 mod host;

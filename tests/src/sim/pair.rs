@@ -6,7 +6,7 @@ use bowline_core::time::earliest;
 use bowline_core::{Instant, Message, Role};
 use std::time::Duration;
 
-/// So many rounds within one instant are a live-lock: two hosts keep each other busy and time stands still.
+/// This many rounds within one instant are a livelock: two hosts keep each other busy while time stands still.
 const ROUNDS: u32 = 200_000;
 
 /// A client and a server on a link, in virtual time.
@@ -23,9 +23,9 @@ const ROUNDS: u32 = 200_000;
 /// ```
 #[derive(Debug)]
 pub struct Pair {
-    /// Who dialled.
+    /// The end that dialled.
     pub client: Host,
-    /// Who accepted.
+    /// The end that accepted.
     pub server: Host,
     /// What is between them.
     pub link: Link,
@@ -81,7 +81,7 @@ impl Pair {
         messages(&self.client)
     }
 
-    /// Runs for so long.
+    /// Runs for this long.
     pub fn run_for(&mut self, duration: Duration) {
         self.run_until(self.now + duration);
     }
@@ -97,7 +97,7 @@ impl Pair {
         self.settle();
     }
 
-    /// Runs until both ends have told their application the end, for `limit` at most. Says whether they have.
+    /// Runs until both ends have reported the end to their application, for `limit` at most. Returns whether they have.
     pub fn run_until_closed(&mut self, limit: Duration) -> bool {
         let end = self.now + limit;
         self.settle();
@@ -114,7 +114,7 @@ impl Pair {
         while self.turn() {}
     }
 
-    /// One round of both hosts. Says whether either did anything.
+    /// One round of both hosts. Returns whether either did anything.
     pub fn turn(&mut self) -> bool {
         self.rounds += 1;
         assert!(self.rounds < ROUNDS, "live-lock at {}: {self:#?}", self.now);
@@ -132,7 +132,7 @@ impl Pair {
         }
     }
 
-    /// When something happens next by itself.
+    /// When something next happens by itself.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let hosts = earliest(self.client.poll_timeout(), self.server.poll_timeout());
         earliest(hosts, self.link.poll_timeout())

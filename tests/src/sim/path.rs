@@ -1,4 +1,4 @@
-//! What a stream has to pass.
+//! The path of a stream.
 
 use bowline_core::Instant;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use std::time::Duration;
 pub struct Path {
     /// How long a byte travels.
     pub latency: Duration,
-    /// Bytes per second that the line takes; `None`: any number.
+    /// Bytes per second that the line carries; `None`: any number.
     pub bandwidth: Option<u64>,
     /// The most bytes that travel together.
     pub segment: usize,
-    /// How many bytes the writer may be ahead of the reader's acknowledgement. Large ones hide a slow line.
+    /// How many bytes the writer may be ahead of the reader's acknowledgement. Large buffers hide a slow line.
     pub send_buffer: usize,
-    /// How many bytes wait for a reader who does not read.
+    /// How many bytes wait for a reader that does not read.
     pub receive_buffer: usize,
-    /// When the line takes nothing: from, until.
+    /// When the line carries nothing: from, until.
     pub stalls: Vec<(Instant, Instant)>,
 }
 
 impl Default for Path {
-    /// A local network: 1 ms, any number of bytes a second, buffers of 256 KiB.
+    /// A local network: 1 ms, any number of bytes per second, buffers of 256 KiB.
     fn default() -> Self {
         Self {
             latency: Duration::from_millis(1),
@@ -40,7 +40,7 @@ impl Path {
         Self { latency, bandwidth, ..Self::default() }
     }
 
-    /// How long the line is busy with so many bytes.
+    /// How long the line is busy with this many bytes.
     pub(super) fn time_for(&self, len: usize) -> Duration {
         match self.bandwidth {
             Some(rate) => Duration::from_nanos((len as u64).saturating_mul(1_000_000_000) / rate.max(1)),

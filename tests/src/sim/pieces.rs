@@ -2,7 +2,7 @@
 
 use bowline_core::Rng;
 
-/// The sizes of a host's reads and writes. Nobody should be able to tell the difference but by its speed.
+/// The sizes of a host's reads and writes. Nobody should be able to tell the difference, except by its speed.
 #[derive(Clone, Debug)]
 pub enum Pieces {
     /// As much as there is.

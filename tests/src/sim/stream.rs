@@ -36,15 +36,15 @@ pub struct Stream {
     last_arrival: Instant,
     /// From when on writes fail.
     fails_at: Option<Instant>,
-    /// From when on the reader finds this behind what has arrived, and nothing more arrives.
+    /// From when on the reader finds this after what has arrived, and nothing more arrives.
     breaks_at: Option<(Instant, End)>,
-    /// What the reader finds behind the bytes that have arrived.
+    /// What the reader finds after the bytes that have arrived.
     end: Option<End>,
     /// From when on nothing gets through.
     hole: Option<Instant>,
-    /// The connection is cut in this way when so many bytes have passed.
+    /// The connection is cut like this when this many bytes have passed.
     limit: Option<(u64, End)>,
-    /// The bytes of these numbers come through with these bits turned.
+    /// The bytes at these positions arrive with these bits flipped.
     damage: BTreeMap<u64, u8>,
     abandoned: bool,
 }
@@ -63,7 +63,7 @@ pub enum Read {
     Bytes(Bytes),
     /// No bytes for the time being.
     Blocked,
-    /// The end, behind all bytes.
+    /// The end, after all bytes.
     End(End),
 }
 
@@ -71,12 +71,12 @@ pub enum Read {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriteFailed;
 
-/// What happened to a segment at the end of its way, if it is anybody's business.
+/// What happened to a segment that reached the end of its path, if the link must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Incident {
-    /// It is the one behind which the connection is to be cut, in this way.
+    /// It is the one after which the connection is to be cut, like this.
     Limit(End),
-    /// Nothing gets through any more.
+    /// Nothing gets through any longer.
     Swallowed,
     /// Nobody is there to read it.
     Refused,
@@ -109,7 +109,7 @@ impl Stream {
         }
     }
 
-    /// Hands bytes to the send buffer. Returns how many it took: none if it is full.
+    /// Puts bytes into the send buffer. Returns how many it accepted: none if it is full.
     ///
     /// # Errors
     /// The stream is broken, or was finished.
@@ -125,13 +125,13 @@ impl Stream {
         Ok(n)
     }
 
-    /// Takes up to `max` bytes out of the receive buffer.
+    /// Takes up to `max` bytes from the receive buffer.
     pub fn read(&mut self, now: Instant, max: usize) -> Read {
         self.now = self.now.max(now);
         let n = max.min(self.arrived.len());
         if n > 0 {
-            // The writer learns of the room once all has been read that is read now, or small reads would make small
-            // segments.
+            // The writer learns of the room only once everything has been read that is read now; otherwise small reads
+            // would lead to small segments.
             return Read::Bytes(self.arrived.split_to(n).freeze());
         }
         match self.end {
@@ -140,7 +140,7 @@ impl Stream {
         }
     }
 
-    /// The writer has no more to say: the reader finds [`End::Eof`] behind all that was written.
+    /// The writer has finished: the reader finds [`End::Eof`] after everything that was written.
     pub fn finish(&mut self, now: Instant) {
         self.now = self.now.max(now);
         if !self.finished {
@@ -155,7 +155,7 @@ impl Stream {
         self.arrived.clear();
     }
 
-    /// How many bytes a write would take.
+    /// How many bytes a write would accept.
     pub fn room(&self) -> usize {
         self.path.send_buffer.saturating_sub(self.held)
     }
@@ -165,17 +165,17 @@ impl Stream {
         !self.arrived.is_empty() || self.end.is_some()
     }
 
-    /// Whether a write would take bytes, or fail.
+    /// Whether a write would accept bytes, or fail.
     pub fn is_writable(&self) -> bool {
         self.room() > 0 || self.is_broken()
     }
 
-    /// How many bytes have come through.
+    /// How many bytes have arrived.
     pub fn passed(&self) -> u64 {
         self.passed
     }
 
-    /// How long a byte that is written now waits until the line takes it.
+    /// How long a byte that is written now waits for the line.
     pub fn delay(&self) -> Duration {
         (self.line_free - self.now) + self.path.time_for(self.queued.len())
     }
@@ -232,12 +232,12 @@ impl Stream {
         self.hole = Some(self.hole.map_or(at, |hole| hole.min(at)));
     }
 
-    /// The connection is to be cut when so many bytes have come through.
+    /// The connection is to be cut when this many bytes have arrived.
     pub(super) fn set_limit(&mut self, bytes: u64, end: End) {
         self.limit = Some((bytes, end));
     }
 
-    /// The byte of this number is to come through with these bits turned.
+    /// The byte at this position is to arrive with these bits flipped.
     pub(super) fn set_damage(&mut self, byte: u64, bits: u8) {
         self.damage.insert(byte, bits);
     }
@@ -266,12 +266,12 @@ impl Stream {
         self.fails_at.is_some_and(|at| at <= self.now)
     }
 
-    /// How much the reader can still take.
+    /// How much the reader can still receive.
     fn window(&self) -> usize {
         self.path.receive_buffer.saturating_sub(self.arrived.len() + self.flying_bytes)
     }
 
-    /// Puts on the line what it takes.
+    /// Puts on the line what fits.
     fn transmit(&mut self) {
         let mut window = self.window();
         while !self.queued.is_empty() && window > 0 && !self.is_broken() && self.line_is_free() {

@@ -1,4 +1,4 @@
-//! The simulator has to be right before anything is proven by it.
+//! The simulator must be right before anything is proven with it.
 
 use super::*;
 use bowline_core::{End, Instant, Message, Role};
@@ -11,7 +11,7 @@ fn ms(millis: u64) -> Instant {
 }
 
 fn slow() -> Path {
-    // 1000 bytes a second in segments of 100: a segment every 100 ms, and 50 ms on the way.
+    // 1000 bytes per second in segments of 100: a segment every 100 ms, and 50 ms on the way.
     Path {
         segment: 100,
         send_buffer: 500,
@@ -20,7 +20,7 @@ fn slow() -> Path {
     }
 }
 
-/// Steps from event to event; what the server could read, and when.
+/// Steps from event to event; returns what the server could read, and when.
 fn arrivals(link: &mut Link, until: Instant) -> Vec<(Instant, usize)> {
     let mut seen = Vec::new();
     while let Some(at) = link.poll_timeout().filter(|at| *at <= until) {
@@ -58,7 +58,7 @@ fn a_reader_who_does_not_read_stops_the_writer() {
         link.handle_timeout(ms(at));
         taken += link.outgoing(Role::Client).write(ms(at), &[0; 800]).unwrap();
     }
-    // The receive buffer, and the send buffer behind it.
+    // The receive buffer, and the send buffer before it.
     assert_eq!(taken, 1500);
     assert!(link.poll_timeout().is_none());
     link.incoming(Role::Server).read(ms(10_000), 100);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::fmt;
 use std::time::Duration;
 
-/// So many rounds within one instant are a live-lock.
+/// This many rounds within one instant are a livelock.
 const ROUNDS: u32 = 200_000;
 
 /// What answers a dial: the n-th one, counted from 0, at this time. `None`: nobody answers.
@@ -27,9 +27,9 @@ pub type Dialler = Box<dyn FnMut(u32, Instant) -> Option<Link>>;
 /// assert_eq!(world.server_disk.file("a.txt"), vec![7; 100_000]);
 /// ```
 pub struct World {
-    /// The client's session, which lives through all links.
+    /// The client's session, which survives all links.
     pub session: Session,
-    /// Who carries out what the client's session wants.
+    /// Carries out what the client's session wants.
     pub worker: Worker,
     /// The client's files.
     pub client_disk: Disk,
@@ -41,7 +41,7 @@ pub struct World {
     pub handshake: Duration,
     /// The settings of all connections.
     pub connection: connection::Config,
-    /// Whether connections of the client ping as its session has learned to, and not as `connection` says.
+    /// Whether connections of the client ping as its session has learned to, instead of as `connection` says.
     pub learns: bool,
     /// Whether the server leaves all pings to the client.
     pub quiet_server: bool,
@@ -49,9 +49,9 @@ pub struct World {
     client: session::Config,
     /// The settings of the server's sessions.
     pub server: session::Config,
-    /// What is left of links that have ended.
+    /// The remains of links that have ended.
     pub past: Vec<Past>,
-    /// The longest that a control frame of the client and of the server would have had to wait for data on the path.
+    /// The longest that a control frame of the client, and of the server, would have had to wait for data on the path.
     pub longest_wait: (Duration, Duration),
     now: Instant,
     rng: Rng,
@@ -71,10 +71,10 @@ enum Order {
     Download(TransferId, SafeName),
 }
 
-/// What is left of a link.
+/// The remains of a link.
 #[derive(Debug)]
 pub struct Past {
-    /// When it opened, and when the client knew of its end.
+    /// When it opened, and when the client learned of its end.
     pub life: (Instant, Instant),
     /// How it ended, as the client saw it.
     pub end: Disconnect,
@@ -102,7 +102,7 @@ impl World {
         Self::with(seed, session::Config::default(), session::Config::default())
     }
 
-    /// A world with these settings of the sessions of the client and the server.
+    /// A world with these settings for the sessions of the client and the server.
     pub fn with(seed: u64, client: session::Config, server: session::Config) -> Self {
         let now = Instant::ZERO;
         let mut rng = super::rng(seed);
@@ -145,7 +145,7 @@ impl World {
         self.order(Order::Upload(Offer::new(id, name, length)))
     }
 
-    /// The same, but what comes is known only piece by piece, and only once, as from a pipe.
+    /// The same, but the bytes become known only piece by piece, and only once, as from a pipe.
     pub fn pipe(&mut self, name: &str, data: impl Into<Bytes>) -> TransferId {
         let name = SafeName::parse(name).expect("a safe name");
         self.client_disk.files.insert(name.clone(), data.into());
@@ -153,7 +153,7 @@ impl World {
         self.order(Order::Upload(Offer::of_unknown_length(id, name)))
     }
 
-    /// Puts a file on the server's disk and lets the client ask for it.
+    /// Puts a file on the server's disk and lets the client request it.
     pub fn download(&mut self, name: &str, data: impl Into<Bytes>) -> TransferId {
         let name = SafeName::parse(name).expect("a safe name");
         self.server_disk.files.insert(name.clone(), data.into());
@@ -161,13 +161,13 @@ impl World {
         self.order(Order::Download(id, name))
     }
 
-    /// The client does not want this any more, and nothing of it is to be kept.
+    /// The client no longer wants this, and nothing of it is to be kept.
     pub fn cancel(&mut self, which: TransferId) {
         self.orders.retain(|order| order.id() != which);
         self.session.transfers_mut().cancel(self.now, which, Leftover::Discard);
     }
 
-    /// Runs until the client has no transfer under way, for `limit` at most. Says whether that is so.
+    /// Runs until the client has no transfer under way, for `limit` at most. Returns whether that is so.
     pub fn run(&mut self, limit: Duration) -> bool {
         let end = self.now + limit;
         self.settle();
@@ -190,7 +190,7 @@ impl World {
         self.settle();
     }
 
-    /// The server's machine goes down and comes back: links are reset, and what was not safe is gone.
+    /// The server's machine crashes and restarts: links are reset, and what was not safe is gone.
     pub fn crash_server(&mut self) {
         self.server_disk.crash();
         for life in &mut self.lives {
@@ -200,7 +200,8 @@ impl World {
         }
     }
 
-    /// The client's process is killed and begins anew, with all that is not done; what came through pipes is gone.
+    /// The client's process is killed and starts again, with everything that is not complete; what came through pipes
+    /// is gone.
     pub fn restart_client(&mut self) {
         if let Some(life) = self.lives.iter_mut().find(|life| life.is_current) {
             life.is_current = false;
@@ -217,7 +218,8 @@ impl World {
         }
     }
 
-    /// How the transfer ended, if it was done: length and bytes sent more than once, as the client counts.
+    /// How the transfer ended, if it is complete: its length and the bytes sent more than once, as the client counts
+    /// them.
     pub fn done(&self, which: TransferId) -> Option<(u64, u64)> {
         self.worker.transfer_events().find_map(|(_, event)| match event {
             Event::Done { id, length, resent, .. } if *id == which => Some((*length, *resent)),
@@ -225,7 +227,7 @@ impl World {
         })
     }
 
-    /// The pair of the link of the day, to look at or to disturb.
+    /// The pair on the current link, to inspect or to disturb.
     pub fn pair(&mut self) -> Option<&mut Pair> {
         self.lives.iter_mut().find(|life| life.is_current).map(|life| &mut life.pair)
     }
@@ -235,7 +237,7 @@ impl World {
         self.dials
     }
 
-    /// All that client and server gave to transports so far, links of the day included.
+    /// Everything that client and server have given to transports so far, including current links.
     pub fn sent(&self) -> (u64, u64) {
         let past = self.past.iter().map(|past| past.sent);
         let current = self.lives.iter().filter(|life| life.is_current).map(Life::sent);
@@ -244,7 +246,7 @@ impl World {
 
     // ----- time -----
 
-    /// When something happens next by itself.
+    /// When something next happens by itself.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let lives = self.lives.iter().filter_map(Life::poll_timeout).min();
         let client = earliest(self.session.poll_timeout(), self.worker.poll_timeout());
@@ -326,7 +328,7 @@ impl World {
         }
     }
 
-    /// Opens the link that was dialled, once the handshake is through.
+    /// Opens the link that was dialled, once the handshake is complete.
     fn open(&mut self) -> bool {
         if self.opening.is_none_or(|at| at > self.now) {
             return false;

@@ -9,10 +9,10 @@ use std::time::Duration;
 /// What somebody does at that time.
 #[derive(Clone, Debug)]
 pub(super) enum Command {
-    /// Nothing more is told.
+    /// Nothing more is reported.
     End,
     Host(Role, Act),
-    /// Nothing gets through any more from these.
+    /// Nothing gets through any longer from these.
     Swallow(Vec<Role>),
     /// Both ends find the end.
     Cut(End),
@@ -30,9 +30,9 @@ pub(super) enum Act {
     Abort,
     /// Whether the application takes its events.
     Listen(bool),
-    /// The process does not run for so long.
+    /// The process does not run for this long.
     Sleep(Duration),
-    /// Bytes that no machine of ours writes.
+    /// Bytes that none of our machines writes.
     Write(Bytes),
     Leave,
 }

@@ -1,4 +1,4 @@
-//! Transcripts: what two hosts are told to do, and below a rule the exact frames, events and times that follow.
+//! Transcripts: what two hosts are told to do and, below a rule, the exact frames, events and times that follow.
 //!
 //! ```text
 //! # A comment.
@@ -11,15 +11,15 @@
 //!    0.000s  client  81 85 0a1b2c3d ...       what happened; written by the machine, read by people
 //! ```
 //!
-//! A client that dials again whenever its link is lost has commands for all of its links alike, each with a `+` and how
-//! long after the opening:
+//! A client that redials whenever its link is lost has commands that apply to each of its links, each with a `+` and
+//! the time after the opening:
 //!
 //! ```text
 //! +5ms server leaves
 //! 60s end
 //! ```
 //!
-//! `BLESS=1 cargo test -p bowline-tests --test transcripts` writes what is below the rule; without it the test
+//! `BLESS=1 cargo test -p bowline-tests --test transcripts` writes what is below the rule; without it, the test
 //! compares. A change of behaviour is then a difference to be read in a review.
 
 mod command;
@@ -37,14 +37,14 @@ use std::fs;
 use std::path::Path;
 use words::{Words, duration, time};
 
-/// What divides commands from outcome.
+/// The rule between commands and outcome.
 const RULE: &str = "----";
 
-/// Runs the transcript in this file, and compares the outcome with what is written below the rule, or writes it there
-/// if the environment says `BLESS=1`.
+/// Runs the transcript in this file, and compares the outcome with what is below the rule, or writes it there if the
+/// environment has `BLESS=1`.
 ///
 /// # Errors
-/// What does not fit, to be read by a person.
+/// The differences, for people to read.
 pub fn check(file: &Path) -> Result<(), String> {
     let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
     let script = text.split_once(&format!("\n{RULE}\n")).map_or(text.trim_end(), |(script, _)| script);
@@ -52,7 +52,7 @@ pub fn check(file: &Path) -> Result<(), String> {
     golden::check(file, &format!("{script}\n{RULE}\n{outcome}"))
 }
 
-/// Runs the commands of a transcript; returns what happened, a line each.
+/// Runs the commands of a transcript; returns what happened, one line each.
 ///
 /// # Errors
 /// The line that cannot be understood.

@@ -1,4 +1,4 @@
-//! A client that dials again and again, and the same thing happens on each of its links.
+//! A client that dials again and again, where the same happens on each of its links.
 
 use super::command::Command;
 use super::settings::Settings;

@@ -18,9 +18,9 @@ pub(super) struct Settings {
     pub(super) handshake: Duration,
     pub(super) client: Config,
     pub(super) server: Config,
-    /// The server is no machine of ours: it reads nothing, and writes what it is told.
+    /// The server is not one of our machines: it reads nothing, and writes what it is told to.
     pub(super) mute: bool,
-    /// Whose story is told at the end.
+    /// Whose story is printed at the end.
     pub(super) explain: Vec<Role>,
 }
 
@@ -44,7 +44,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Takes one line.
+    /// Applies one line.
     pub(super) fn apply(&mut self, words: &mut Words<'_>) -> Result<(), String> {
         match words.next()? {
             "seed" => self.seed = size(words.next()?)? as u64,

@@ -9,20 +9,20 @@ use std::fmt::Write as _;
 
 /// Frames up to this length are shown whole.
 const SHOWN: usize = 40;
-/// In a row of equal lines only the first and the last are shown.
+/// Of a series of equal lines, only the first and the last are shown.
 const ROW: usize = 4;
 
 /// A line, before it is written.
 pub(super) struct Line {
     at: Instant,
     who: &'static str,
-    /// What changes from line to line of a row.
+    /// What changes from line to line in a series.
     bytes: String,
     what: String,
 }
 
-/// Everything that happened on one link. What a host did to the transport stands before what its application was told,
-/// for that is the order in which it does things.
+/// Everything that happened on one link. What a host did to the transport comes before what its application was told,
+/// because it does things in that order.
 pub(super) fn lines(pair: &Pair, foreign: &[(Instant, Did)]) -> Vec<Line> {
     let mut lines = Vec::new();
     for (who, role, host) in [("client", Role::Client, &pair.client), ("server", Role::Server, &pair.server)]
@@ -36,7 +36,7 @@ pub(super) fn lines(pair: &Pair, foreign: &[(Instant, Did)]) -> Vec<Line> {
     lines
 }
 
-/// The lines as text, in the order of time.
+/// The lines as text, in chronological order.
 pub(super) fn tell(mut lines: Vec<Line>) -> String {
     lines.sort_by_key(|line| line.at);
     let mut out = String::new();
@@ -110,7 +110,7 @@ impl Frames {
         Self { raw: BytesMut::new(), decoder: Decoder::new(other(writer), &limits) }
     }
 
-    /// Tells of each frame whose last byte is among these.
+    /// Adds a line for each frame whose last byte is among these.
     fn take(&mut self, bytes: &Bytes, mut tell: impl FnMut(String, String)) {
         self.raw.extend_from_slice(bytes);
         self.decoder.push(bytes);
@@ -131,7 +131,7 @@ impl Frames {
     }
 }
 
-/// The header in bytes, the mask and the payload in one piece each; of a long frame the beginning.
+/// The header in bytes, the mask and the payload in one piece each; of a long frame, only the beginning.
 fn hex(frame: &[u8], head: usize, masked: bool) -> String {
     let mut out = String::new();
     let key = if masked { 4 } else { 0 };
