@@ -1,4 +1,4 @@
-//! How often a connection asks for memory while messages go through it, and what it keeps while none do.
+//! How often a connection allocates while messages go through it, and what it keeps while none do.
 
 use bowline_blocking::{Clock, Driver};
 use bowline_core::connection::{Config, Event};
@@ -15,16 +15,16 @@ use std::time::Duration;
 static HEAP: heap::Counting = heap::Counting;
 
 const LENGTHS: [usize; 6] = [16, 125, 1 << 10, 16 << 10, 64 << 10, 256 << 10];
-/// What one read brings at most.
+/// The most that one read returns.
 const READ: usize = 64 << 10;
 const MESSAGES: usize = 8;
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 /// Each message is a frame.
 const WHOLE: usize = usize::MAX;
-/// Each message is cut to frames of this length.
+/// Each message is cut into frames of this length.
 const CUT: usize = 16 << 10;
 
-/// Two ends that talk, at a time that goes on by a millisecond for each message.
+/// Two ends that exchange messages, at a time that advances by a millisecond for each.
 struct Pair {
     now: Instant,
     sender: Connection,
@@ -33,7 +33,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// The sender has this role, and cuts its messages so.
+    /// The sender has this role, and cuts its messages like this.
     fn new(role: Role, fragment: usize) -> Self {
         let now = Instant::ZERO;
         let mut config = Config::default();
@@ -47,7 +47,7 @@ impl Pair {
         Self { now, sender, receiver, received: 0 }
     }
 
-    /// One message crosses; says what each end asked for.
+    /// One message crosses; returns what each end allocated.
     fn pass(&mut self, message: &Message, wire: &mut Vec<u8>) -> [Used; 2] {
         self.now += Duration::from_millis(1);
         wire.clear();
@@ -94,7 +94,7 @@ impl Pair {
     }
 }
 
-/// What one end has to say reaches the other at once.
+/// What one end has to send reaches the other at once.
 fn cross(now: Instant, from: &mut Connection, to: &mut Connection) {
     from.handle_timeout(now);
     while !from.output().is_empty() {
@@ -102,12 +102,12 @@ fn cross(now: Instant, from: &mut Connection, to: &mut Connection) {
         to.handle_input(now, from.output());
         from.handle_written(now, n);
     }
-    // As an adapter does that found nothing more to read.
+    // Like an adapter that found nothing more to read.
     to.handle_read(now);
     while to.poll_event().is_some() {}
 }
 
-/// A body that somebody else has, too.
+/// A body that is also held by somebody else.
 fn shared(len: usize) -> Message {
     let body = Bytes::from(vec![b'a'; len]);
     drop(body.clone());
@@ -118,10 +118,10 @@ fn text(len: usize) -> Message {
     Message::text("a".repeat(len))
 }
 
-/// How often the ends ask for memory once they have what they need: for each message, the most.
+/// How often the ends allocate once they have what they need: the most for one message.
 fn steady(role: Role, fragment: usize, message: &Message) -> [usize; 2] {
     let mut pair = Pair::new(role, fragment);
-    // Nothing is counted of the wire itself.
+    // The wire itself is not counted.
     let mut wire = Vec::with_capacity(2 * message.len() + READ);
     for _ in 0..MESSAGES {
         pair.pass(message, &mut wire);
@@ -171,7 +171,8 @@ fn receiving_asks_for_memory_once_at_most() {
     }
 }
 
-/// The memory of one message serves the next one, if the application has dropped it; to share it takes a few words.
+/// The memory of one message is reused for the next one, if the application has dropped it; sharing it takes a few
+/// words.
 #[test]
 fn receiving_in_fragments_asks_for_memory_once_at_most() {
     for role in ROLES {
@@ -202,14 +203,14 @@ fn an_idle_connection_keeps_less_than_a_kib() {
     }
 }
 
-/// A connection that keeps places.
+/// A connection that keeps buffers.
 fn keeping() -> Connection {
     let mut receiver = Connection::client(Config::default(), [1; 32], Instant::ZERO);
     receiver.keep_places(true);
     receiver
 }
 
-/// Reads a message of one frame, at most so much of it at once.
+/// Reads a message of one frame, at most this much of it at once.
 fn read_message(receiver: &mut Connection, len: usize, most: usize) -> Event {
     let wire = [&Header::new(Opcode::Binary, len as u64).encode()[..], &vec![7; len]].concat();
     let mut rest = wire.as_slice();
@@ -258,7 +259,7 @@ fn who_holds_messages_holds_little_beside_them() {
     }
 }
 
-/// What the thread of a connection holds that has had much to read, and then its heartbeat only.
+/// What the thread of a connection holds after reading a lot, and then only its heartbeat.
 #[test]
 fn an_idle_connection_without_a_runtime_has_no_place_to_read_to() {
     const LARGE: usize = 1 << 20;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::{env, thread};
 
 const LONG: Duration = Duration::from_secs(24 * 3600);
-/// More than the longest round trip, and than what all files bring unasked takes at the lowest limit.
+/// More than the longest round trip, and than what all files send unasked takes at the lowest limit.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 fn below(rng: &mut Rng, most: u64) -> u64 {
@@ -42,7 +42,7 @@ fn path(rng: &mut Rng) -> Path {
     }
 }
 
-/// Does to a link one of the things that happen to links.
+/// Does one of the things to a link that happen to links.
 fn disturb(link: &mut Link, rng: &mut Rng, now: Instant) {
     let soon = now + Duration::from_millis(magnitude(rng, 5000));
     match below(rng, 8) {
@@ -61,7 +61,7 @@ fn disturb(link: &mut Link, rng: &mut Rng, now: Instant) {
     }
 }
 
-/// Settings that nobody would choose. What is bounded by others, and does not matter here, stays as it is.
+/// Settings that nobody would choose. What others limit, and does not matter here, stays as it is.
 fn settings(rng: &mut Rng) -> session::Config {
     let mut config = session::Config::default();
     let transfer = &mut config.transfer;
@@ -97,7 +97,7 @@ fn settings(rng: &mut Rng) -> session::Config {
     config
 }
 
-/// A world, and how many links of it are disturbed.
+/// A world, and how many of its links are disturbed.
 fn world(seed: u64, rng: &mut Rng) -> (World, u32) {
     let (client, server) = (settings(rng), settings(rng));
     let mut world = World::with(seed, client, server);
@@ -124,7 +124,7 @@ fn world(seed: u64, rng: &mut Rng) -> (World, u32) {
     (world, disturbed)
 }
 
-/// The length of a file: most of all such that something begins or ends just there.
+/// The length of a file: preferably one at which something begins or ends.
 fn len(rng: &mut Rng) -> usize {
     let len = match below(rng, 4) {
         0 => [0, 1, 3000, 65_535, 65_537, 400_000][below(rng, 6) as usize],
@@ -135,14 +135,15 @@ fn len(rng: &mut Rng) -> usize {
     len as usize
 }
 
-/// What has moved so far: links that have ended, bytes that were received, files that are done.
+/// What has moved so far: ended links, received bytes, complete files.
 fn moved(world: &World) -> (usize, usize, usize) {
     let is_done = |event: &Event| matches!(event, Event::Done { .. });
     let done = world.worker.transfer_events().filter(|(_, event)| is_done(event)).count();
     (world.past.len(), world.client_disk.received() + world.server_disk.received(), done)
 }
 
-/// Runs until all is done. Says whether it came to that, and something moved all the time once nothing was disturbed.
+/// Runs until everything is done. Returns whether it got there, and something moved all the time once nothing was
+/// disturbed.
 fn goes_on(world: &mut World, disturbed: u32) -> bool {
     let end = world.now() + LONG;
     while world.now() < end {
@@ -168,7 +169,7 @@ enum Way {
 
 const WAYS: [Way; 4] = [Way::Upload, Way::Pipe, Way::Download, Way::Download];
 
-/// One run; how many dials it took.
+/// One run; returns how many dials it took.
 fn run(seed: u64) -> u64 {
     let mut rng = rng(seed);
     let (mut world, disturbed) = world(seed, &mut rng);
@@ -209,7 +210,7 @@ fn run(seed: u64) -> u64 {
     world.dials().into()
 }
 
-/// Those of the environment if there are any, as `0..80`: to look for what is rare.
+/// Those of the environment if there are any, as `0..80`: to look for rare cases.
 fn seeds() -> Range<u64> {
     let Ok(seeds) = env::var("CHAOS_SEEDS") else { return 0..80 };
     let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("CHAOS_SEEDS={seeds}"));

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path as File;
 use std::time::Duration;
 
-/// Megabits a second, and milliseconds there and back.
+/// Megabits per second, and the round trip in milliseconds.
 const STEADY: [(u64, u64); 9] =
     [(1, 30), (10, 30), (10, 300), (100, 1), (100, 30), (100, 300), (1000, 1), (1000, 30), (10_000, 1)];
 const STRESS: [(u64, u64); 6] = [(1, 30), (10, 30), (10, 300), (100, 30), (100, 300), (1000, 30)];
@@ -14,7 +14,7 @@ const STRESS: [(u64, u64); 6] = [(1, 30), (10, 30), (10, 300), (100, 30), (100, 
 /// In KiB.
 const FIXED: [usize; 4] = [64, 256, 768, 1024];
 
-/// A path, what fixed sizes make of it, and what ours makes of it.
+/// A path, with the results of fixed sizes and of our controller.
 struct Cell {
     scene: Scene,
     fixed: [Outcome; 4],
@@ -26,7 +26,7 @@ impl Cell {
         self.fixed.iter().map(|outcome| outcome.used).fold(0.0, f64::max)
     }
 
-    /// What the usual advice of 256 KiB costs.
+    /// The cost of the usual advice of 256 KiB.
     fn usual_wait(&self) -> Duration {
         self.fixed[1].worst_wait
     }
@@ -95,8 +95,8 @@ fn assert_used(cells: &[Cell], least: f64) {
     }
 }
 
-/// Neither start-up nor anything later overshoots; only what is sent before anything is known takes half a second at
-/// 1 Mbit/s.
+/// Neither start-up nor anything later overshoots; only what is sent before anything is known takes half a second at 1
+/// Mbit/s.
 fn assert_no_overshoot(cells: &[Cell]) {
     for cell in cells {
         let most = if cell.scene.megabits == 1 { Duration::from_millis(550) } else { cell.scene.calm() };
@@ -140,7 +140,7 @@ fn a_line_that_stalls_is_used_whenever_it_works() {
     check("controller_stalls.txt", title, &cells);
     assert_used(&cells, 0.90);
     for cell in &cells {
-        // The longest stall, and what a steady line costs.
+        // The longest stall, and the cost on a steady line.
         let most = Duration::from_millis(2300);
         assert!(cell.ours.worst_wait <= most, "{}: {:?}", cell.name(), cell.ours.worst_wait);
     }
@@ -153,7 +153,8 @@ fn a_line_that_slows_down_to_a_twentieth_is_not_flooded() {
     check("controller_drop.txt", title, &cells);
     assert_used(&cells, 0.90);
     for cell in &cells {
-        // What is on its way at the drop cannot be called back. When it has passed, the path is measured and filled anew.
+        // What is on its way at the drop cannot be called back. When it has passed, the path is measured and filled
+        // again.
         let (calm, worst) = (cell.ours.calm_since - cell.scene.drop(), cell.ours.worst_wait);
         let Scene { round_trip, .. } = cell.scene;
         let anew = Duration::from_millis(2000 + round_trip + round_trip.min(250));

@@ -1,5 +1,5 @@
-//! Every input in the corpora of the fuzzers, through the same functions, without a fuzzer. Inputs that are made from
-//! what they mean are compared with what they are made from; `BLESS=1` makes them again.
+//! Every input in the corpora of the fuzzers, through the same functions, without a fuzzer. Inputs that are generated
+//! from values are compared with those values; `BLESS=1` generates them again.
 
 use bowline_tests::fuzz::{TARGETS, seeds};
 use bowline_tests::heap;

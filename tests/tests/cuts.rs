@@ -1,4 +1,4 @@
-//! Transfers over links that are cut anywhere: the file arrives whole, and little of it travels twice.
+//! Transfers over links that are cut anywhere: the file arrives whole, and little of it is sent twice.
 
 use bowline_core::{End, Role, session};
 use bowline_tests::sim::{Link, Path, World, contents, other, rng};
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(3600);
 
-/// 20 MB/s at 10 ms: an ordinary path, on which a few hundred kilobytes are on their way. Segments are large, as the
-/// network cards of today make them.
+/// 20 MB/s at 10 ms: an ordinary path, on which a few hundred kilobytes are under way. Segments are large, as with
+/// today's network cards.
 fn path() -> Path {
     Path { segment: 8 << 10, ..Path::new(Duration::from_millis(10), Some(20_000_000)) }
 }
 
-/// Cuts of the first links: after so many bytes of what this role writes, in this way.
+/// Cuts of the first links: after this many bytes of what this role writes, and in which way.
 fn cut(world: &mut World, path: Path, cuts: Vec<(Role, u64, End)>) {
     world.handshake = path.latency * 2;
     world.dialler = Box::new(move |n, now| {
@@ -33,8 +33,7 @@ fn overhead(world: &World, files: &[usize], sender: Role) -> u64 {
     files.len() as u64 * 400 + side(sender, world.sent()) / 100 + 1000 * u64::from(world.dials())
 }
 
-/// What all that the sender puts on the wire may come to: the files, the overhead, and two windows for each link that
-/// was cut.
+/// The most that the sender may put on the wire: the files, the overhead, and two windows for each link that was cut.
 fn bound(world: &World, files: &[usize], sender: Role) -> u64 {
     let total: u64 = files.iter().map(|len| *len as u64).sum();
     let windows = world.past.iter().map(|past| 2 * side(sender, past.window));
@@ -48,7 +47,7 @@ fn run(seed: u64, sender: Role, files: &[usize], cuts: usize) {
     let mut world = World::new(seed);
     let total: u64 = files.iter().map(|len| *len as u64).sum();
     let cuts = (0..cuts).map(|_| {
-        // Acknowledgements are few, so a cut counts what goes the other way only now and then.
+        // Acknowledgements are few, so only now and then does a cut count what goes the other way.
         let role = if rng.next_u32() % 4 == 0 { other(sender) } else { sender };
         let most = if role == sender { total + 2000 } else { 3000 };
         (role, rng.next_u64() % most, if rng.next_u32() % 2 == 0 { End::Eof } else { End::Reset })
@@ -162,7 +161,7 @@ fn an_upload_survives_crashes_of_the_server() {
     }
 }
 
-/// A small exchange cut behind every single byte that `role` writes.
+/// A small exchange, cut after every single byte that `role` writes.
 fn cut_behind_every_byte(sender: Role, role: Role) {
     const LEN: usize = 3 << 10;
     let path = Path::new(Duration::from_millis(1), None);
@@ -183,7 +182,7 @@ fn cut_behind_every_byte(sender: Role, role: Role) {
         let (_, resent) = world.done(id).unwrap_or_else(|| panic!("{case}: not done"));
         assert!(resent <= LEN as u64, "{case}: {resent} bytes resent");
         if world.dials() == 1 {
-            // The exchange is over before so many bytes.
+            // The exchange is over before this many bytes.
             assert!(offset > 150, "{case}: hardly anything was cut");
             return;
         }

@@ -1,4 +1,4 @@
-//! A path that damages bytes wherever they are: in chunks, in other frames, in the headers of WebSocket frames.
+//! A path that damages bytes anywhere: in chunks, in other frames, in the headers of WebSocket frames.
 
 use bowline_core::{Instant, Rng, Role};
 use bowline_tests::sim::{Link, Path, World, contents, rng};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(24 * 3600);
 
-/// A link that damages a byte of what each role writes in so many bytes, on the average.
+/// A link that damages one byte in this many of what each role writes, on average.
 fn damaging(rng: &mut Rng, now: Instant, distance: u64) -> Link {
     let path = Path::new(Duration::from_millis(5), Some(5_000_000));
     let mut link = Link::new(path, now);
@@ -20,7 +20,7 @@ fn damaging(rng: &mut Rng, now: Instant, distance: u64) -> Link {
     link
 }
 
-/// Files of so many bytes in both directions over such links; how many links it took.
+/// Files of this many bytes in both directions over such links; returns how many links it took.
 fn run(seed: u64, len: usize, distance: u64) -> u32 {
     let mut world = World::new(seed);
     let mut dice = rng(seed);

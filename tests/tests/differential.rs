@@ -1,6 +1,6 @@
-//! The same streams through this library and through tungstenite, and what the two say to each other.
+//! The same streams through this library and through tungstenite, and conversations between the two.
 //!
-//! Where they are known to differ is listed and proven in `differential_known.rs`.
+//! Known differences are listed and proven in `differential_known.rs`.
 
 use bowline_tests::fuzz;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..most)
 }
 
-/// What failed is printed, and small: no file keeps it.
+/// A failing case is printed, and small: it is not stored in a file.
 fn config() -> ProptestConfig {
     let usual = ProptestConfig::default();
     ProptestConfig { cases: usual.cases * 4, failure_persistence: None, ..usual }
@@ -32,7 +32,7 @@ proptest! {
 
 #[test]
 fn the_streams_break_every_rule() {
-    // What the comparison is worth depends on what the streams reach.
+    // The value of the comparison depends on what the streams reach.
     let mut rng = bowline_tests::sim::rng(1);
     let mut reached = BTreeMap::new();
     for _ in 0..2000 {

@@ -1,5 +1,5 @@
-//! Where this library and tungstenite 0.30 are known to differ, and who is right. One test for each line, which fails
-//! as soon as tungstenite changes its mind; for everything else, `differential.rs` holds that the two agree.
+//! Known differences between this library and tungstenite 0.30, and who is right. One test for each line, which fails
+//! as soon as tungstenite changes; for everything else, `differential.rs` checks that the two agree.
 //!
 //! | RFC 6455 | what | this library | tungstenite |
 //! |---|---|---|---|
@@ -62,7 +62,7 @@ impl Write for Pipe {
     }
 }
 
-/// tungstenite in this role, to which these bytes have come.
+/// tungstenite in this role, after these bytes have arrived.
 fn theirs(role: Role, bytes: &[u8]) -> WebSocket<Pipe> {
     theirs_with(role, bytes, WebSocketConfig::default().read_buffer_size(256))
 }
@@ -76,12 +76,12 @@ fn theirs_with(role: Role, bytes: &[u8], config: WebSocketConfig) -> WebSocket<P
     WebSocket::from_raw_socket(pipe, role, Some(config))
 }
 
-/// Whether tungstenite wants to see more before it says anything.
+/// Whether tungstenite wants to see more before it returns anything.
 fn waits(result: &Result<tungstenite::Message, Error>) -> bool {
     matches!(result, Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock)
 }
 
-/// This library in this role, to which these bytes have come.
+/// This library in this role, after these bytes have arrived.
 fn ours(role: Role, bytes: &[u8]) -> Connection {
     let mut connection = match role {
         Role::Client => Connection::client(Config::default(), [1; 32], NOW),
@@ -276,7 +276,7 @@ fn pings_that_come_while_nothing_can_be_written_are_all_answered_here() {
     let pongs = sent(Role::Client, &mut ours(Role::Client, pings));
     assert_eq!(pongs, [b"1", b"2", b"3"].map(|payload| (Opcode::Pong, payload.to_vec())));
 
-    // Room for one answer; a second one waits for its place, where the third one takes it.
+    // Room for one answer; a second one waits for its place, and the third one takes that.
     let config = WebSocketConfig::default().write_buffer_size(0).max_write_buffer_size(10);
     let mut theirs = theirs_with(Role::Client, pings, config);
     theirs.get_mut().is_blocked = true;
@@ -308,7 +308,7 @@ fn a_long_ping_is_sent_there_only() {
     let mut theirs = theirs(Role::Server, b"");
     theirs.send(tungstenite::Message::Ping(vec![0; 126].into())).expect("open");
     assert_eq!(theirs.get_ref().written[..4], *b"\x89\x7e\x00\x7e");
-    // Whoever receives it refuses it, tungstenite too.
+    // The receiver refuses it, and tungstenite would, too.
     let written = theirs.get_ref().written.clone();
     assert_eq!(close_code(Role::Client, &mut ours(Role::Client, &written)), Some(CloseCode::PROTOCOL_ERROR));
     assert!(self::theirs(Role::Client, &written).read().is_err());

@@ -1,4 +1,4 @@
-//! What a hostile peer can make the transfers of one link hold, if our own disk and application do nothing at all.
+//! How much a hostile peer can make the transfers of one link hold, if our own disk and application do nothing at all.
 
 use bowline_core::frame::{Decoder, Header, Limits, Opcode};
 use bowline_core::transfer::wire::{Data, Frame, Hello, Mode, Offer, Request};
@@ -10,7 +10,7 @@ use bytes::Bytes;
 #[global_allocator]
 static HEAP: Counting = Counting;
 
-/// Small enough for a debug build to reach the bounds.
+/// Small enough for a debug build to reach the limits.
 fn config() -> Config {
     let mut config = Config::default();
     (config.max_transfers, config.credit, config.link_credit) = (16, 512 << 10, 1 << 20);
@@ -22,12 +22,12 @@ fn bound(config: &Config) -> usize {
     config.link_credit as usize * 5 / 4 + config.max_transfers as usize * (96 << 10) + (4 << 20)
 }
 
-/// The most that a peer makes a server hold with these frames; their own memory is made and given up beside it.
+/// The most that a peer makes a server hold with these frames, not counting the memory for producing them.
 fn most(frames: impl Iterator<Item = Frame>, answer: bool, read: bool) -> usize {
     most_by(frames, answer, read, Bytes::from)
 }
 
-/// The same, where `arrive` makes the message that came of its bytes.
+/// The same, where `arrive` makes the received message from its bytes.
 fn most_by(
     frames: impl Iterator<Item = Frame>,
     answer: bool,
@@ -48,7 +48,7 @@ fn most_by(
                     let prefix = Digest::of(b"");
                     victim.answer(now, offered.id, Answer::Take { from: 0, prefix, epoch: 1, expires: None });
                 }
-                // What is to be written waits for a disk that does not answer.
+                // Writes wait for a disk that does not answer.
                 if matches!(event, Event::Write { .. }) {
                     events.push(event);
                 }
@@ -79,7 +79,7 @@ fn id(n: u32) -> TransferId {
     TransferId::from_bytes(bytes)
 }
 
-/// The longest name there may be.
+/// The longest possible name.
 fn name() -> SafeName {
     let part = "n".repeat(255);
     SafeName::parse(&[part.as_str(); 16].join("/")).expect("4095 bytes")
@@ -116,7 +116,7 @@ fn chunks(len: usize, rounds: u64) -> impl Iterator<Item = Frame> {
     })
 }
 
-/// Reads two frames of a server, and gives the payload of the second.
+/// Reads two frames of a server, and returns the payload of the second.
 fn read_behind(decoder: &mut Decoder, first: &[u8], second: &[u8]) -> Bytes {
     let mut last = Bytes::new();
     for payload in [first, second] {
@@ -184,7 +184,7 @@ fn no_flood_makes_a_link_hold_more_than_its_settings_say() {
     for (what, used) in floods {
         assert!(used <= most_of, "{what}: {used} of {most_of} bytes");
     }
-    // The bound is not there for its own sake: the largest of them comes near it.
+    // The limit is meaningful: the largest of them gets close to it.
     let largest = floods.iter().map(|(_, used)| *used).max().unwrap_or_default();
     assert!(largest > most_of / 4, "{floods:?} of {most_of}");
 }

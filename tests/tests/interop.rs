@@ -1,7 +1,9 @@
-//! Programs of others talk to ours over real sockets: python `websockets` and Node's `ws` in both roles, headless
-//! Chromium as a client. Text, binary, nothing, a mebibyte, fragments, pings both ways, close codes and reasons both ways.
+//! Foreign programs talk to ours over real sockets: python `websockets` and Node's `ws` in both roles, headless
+//! Chromium as a client. Text, binary, empty messages, a mebibyte, fragments, pings in both directions, close codes and
+//! reasons in both directions.
 //!
-//! They are installed, and this is run, by `tests/interop/run`. Both sides tell what they saw: theirs by lines of JSON.
+//! `tests/interop/run` installs them, and runs this. Both sides report what they saw: the foreign ones in lines of
+//! JSON.
 
 mod peer;
 
@@ -28,7 +30,7 @@ const MIB: usize = 1 << 20;
 
 // ----- their clients, our server -----
 
-/// What a client does: it has messages sent back, pings, and closes; is closed by us; and closes in the plainest way.
+/// What a client does: it has messages echoed, pings, and closes; is closed by us; and closes in the simplest way.
 const ECHOES: [&str; 6] = ["text", "binary", "empty text", "empty binary", "large text", "large binary"];
 const FRAGMENTS: [&str; 2] = ["text in fragments", "binary in fragments"];
 const CLOSED_BY_THEM: &str = "/echo: received 4001 (private use) tschüß; then sent 4001 (private use) tschüß";
@@ -69,7 +71,7 @@ async fn chromium_talks_to_our_server() {
     assert_eq!(seen.ours, [CLOSED_BY_THEM, CLOSED_BY_US, CLOSED_WITHOUT_CODE]);
 }
 
-/// What is refused is told by the server, so it was not the browser that refused.
+/// The server reports what is refused, so it was not the browser that refused.
 #[tokio::test]
 #[ignore = "needs Chromium: tests/interop/run installs it"]
 async fn chromium_opens_a_server_of_files_for_pages_that_may() {
@@ -96,7 +98,7 @@ async fn chromium_opens_a_server_of_files_for_pages_that_may() {
         let refused = async {
             loop {
                 match events.recv().await.unwrap() {
-                    // The browser also opens connections that it has no use for.
+                    // The browser also opens connections that it does not use.
                     ServerEvent::Rejected { why, .. } if why.contains("403") => break why,
                     _ => {}
                 }
@@ -136,7 +138,7 @@ async fn hears_our_client(server: Command) {
         });
         assert!(answer.await == message, "{name} came back as something else");
     }
-    // Our heartbeat asks, the server answers.
+    // Our heartbeat pings, and the server answers.
     event(&mut driver, |event| matches!(event, Event::Pong { .. }).then_some(())).await;
     let now = driver.now();
     driver.conn_mut().close(now, Close::new(4001, "tschüß").unwrap()).unwrap();
@@ -146,7 +148,7 @@ async fn hears_our_client(server: Command) {
     );
     assert_eq!(within(server.line()).await.unwrap(), closed(4001, "tschüß"));
 
-    // The server asks, we answer, it closes.
+    // The server pings, we answer, and it closes.
     let mut driver = dial(&format!("{url}/close")).await;
     assert_eq!(
         end(&mut driver).await.to_string(),
@@ -183,7 +185,7 @@ struct Seen {
     pings_received: u64,
 }
 
-/// Lets a client visit our server until it is done.
+/// Serves a client until it has finished.
 async fn visit(mut client: Command) -> Seen {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -222,7 +224,7 @@ async fn serve(stream: TcpStream, ends: mpsc::UnboundedSender<(String, u64)>) {
     let disconnect = loop {
         let now = driver.now();
         match driver.conn_mut().poll_event() {
-            // The next one comes when this one has: there is always room.
+            // The next one arrives when this one has been echoed, so there is always room.
             Some(Event::Message(message)) => driver.conn_mut().send(now, message).unwrap(),
             Some(Event::Pong { .. }) if path == "/close" => {
                 driver.conn_mut().close(now, Close::new(4002, "schöner Gruß").unwrap()).unwrap();

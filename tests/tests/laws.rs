@@ -1,7 +1,7 @@
-//! The laws of the API on two connections, whatever they do, whatever their hosts are like, and whatever happens to
-//! the path between them.
+//! The laws of the API on two connections, whatever they do, whatever their hosts are like, and whatever happens to the
+//! path between them.
 //!
-//! That a deadline lies ahead once it has been handled (law 3) is asserted by every simulated host at every turn.
+//! Every simulated host asserts at every turn that a handled deadline is followed by a later one (law 3).
 
 use bowline_core::connection::{Config, Event};
 use bowline_core::{Close, CloseCode, End, Instant, Message, Role};
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use std::time::Duration;
 
-/// How long a story takes, and how long its hosts may need to understand that it is over.
+/// How long a story takes, and how long its hosts may take to find out that it is over.
 const STORY: u64 = 3000;
 const AFTERWARDS: Duration = Duration::from_secs(10);
 
@@ -43,7 +43,7 @@ enum Fault {
     Idle(u64, Then),
 }
 
-/// What the hosts are like. Nobody must be able to tell, except by its speed.
+/// The properties of the hosts. Nobody must be able to tell, except by their speed.
 #[derive(Clone, Debug)]
 enum Manner {
     Plain,
@@ -112,12 +112,12 @@ fn story() -> impl Strategy<Value = Story> {
     (path(), acts(act()), fault()).prop_map(|(path, acts, fault)| Story { path, acts, fault })
 }
 
-/// Nothing but messages over a path that is only slow.
+/// Nothing but messages over a path that is merely slow.
 fn quiet_story() -> impl Strategy<Value = Story> {
     (path(), acts(message())).prop_map(|(path, acts)| Story { path, acts, fault: Fault::Nothing })
 }
 
-/// Times so short that much happens in a story.
+/// Times so short that a lot happens in a story.
 fn hurried() -> Config {
     let mut config = Config::default();
     config.heartbeat.interval = Duration::from_millis(300);
@@ -132,14 +132,15 @@ fn hurried() -> Config {
     config
 }
 
-/// What became of a story.
+/// The outcome of a story.
 #[derive(Debug)]
 struct Trace {
     client: Seen,
     server: Seen,
 }
 
-/// What one host did to the transport, pieces written at the same time put together, and what its application was told.
+/// What one host did to the transport, with pieces written at the same time joined, and what was reported to its
+/// application.
 #[derive(Debug)]
 struct Seen {
     did: Vec<(Instant, Did)>,
@@ -182,7 +183,7 @@ fn run(story: &Story, config: &Config, manner: &Manner) -> Trace {
         perform(&mut pair, *role, act, accepted);
     }
     run_until(&mut pair, Instant::from_millis(STORY), manner);
-    // All listen at last.
+    // In the end, all of them read.
     for role in [Role::Client, Role::Server] {
         pair.host(role).listens = true;
     }
@@ -254,7 +255,7 @@ fn seen(host: &Host, accepted: Vec<Message>) -> Seen {
     Seen { did, events: host.events.clone(), accepted }
 }
 
-/// Nothing if the traces are the same, and otherwise where they part.
+/// `None` if the traces are the same; otherwise, where they diverge.
 fn difference(a: &Trace, b: &Trace) -> Option<String> {
     fn part<T: std::fmt::Debug + PartialEq>(what: &str, a: &[T], b: &[T]) -> Option<String> {
         let at = a.iter().zip(b).take_while(|(a, b)| a == b).count();
@@ -279,8 +280,8 @@ fn pieces() -> impl Strategy<Value = Pieces> {
     prop_oneof![Just(Pieces::Bytes), any::<u64>().prop_map(Pieces::random)]
 }
 
-/// A story is a hundred calls, so a quarter of the usual cases will do; `PROPTEST_CASES` changes their number. What
-/// failed is printed, and small: no file keeps it.
+/// A story is a hundred calls, so a quarter of the usual cases is enough; `PROPTEST_CASES` changes their number. A
+/// failing case is printed, and small: it is not stored in a file.
 fn config() -> ProptestConfig {
     let usual = ProptestConfig::default();
     ProptestConfig { cases: usual.cases.div_ceil(4), failure_persistence: None, ..usual }
@@ -298,7 +299,7 @@ proptest! {
 
     #[test]
     fn law_2_sloppy_hosts_deliver_the_same_messages(story in quiet_story(), pieces in pieces()) {
-        // Patient enough that the slowest path is only slow.
+        // Patient enough for the slowest path to be merely slow.
         let config = Config::default();
         for manner in [Manner::Plain, Manner::Sloppy(pieces)] {
             let Trace { client, server } = run(&story, &config, &manner);
@@ -333,7 +334,7 @@ proptest! {
 
     #[test]
     fn law_6_it_makes_no_difference_in_what_pieces_bytes_are_read(story in story(), pieces in pieces()) {
-        // At the receive limit, reading stops between two pieces; here it is not reached.
+        // At the receive limit, reading stops between two pieces; it is not reached here.
         let mut config = hurried();
         config.receive_buffer = usize::MAX;
         assert_same(&story, &config, &Manner::Reads(pieces))?;
@@ -362,7 +363,7 @@ proptest! {
 
 #[test]
 fn stories_are_eventful() {
-    // What the laws are worth depends on what the stories reach.
+    // The value of the laws depends on what the stories reach.
     let story = Story {
         path: Path::default(),
         acts: vec![(0, Role::Client, Act::Binary(1000)), (100, Role::Server, Act::Close)],

@@ -1,5 +1,5 @@
-//! What it costs to learn how much silence a path bears: a small model of middleboxes with the figures as a table, and
-//! whole clients behind simulated ones.
+//! The cost of learning how much silence a path allows: a small model of middleboxes with the figures as a table, and
+//! complete clients behind simulated ones.
 
 use bowline_core::adapt::{Adapt, Config, Mode, Path};
 use bowline_core::closing::Kind;
@@ -16,7 +16,7 @@ const THREE_DAYS: u64 = 3 * 24 * 3600;
 /// How long a ping may stay unanswered.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What a middlebox does to a connection that has been silent for too long.
+/// What a middlebox does to a connection that was silent for too long.
 #[derive(Clone, Copy, PartialEq)]
 enum Middlebox {
     /// It ends it.
@@ -25,8 +25,8 @@ enum Middlebox {
     Silent,
 }
 
-/// Connections that are idle but for their heartbeat. Returns how many of them the middlebox has ended in three days,
-/// and the interval at the end.
+/// Connections that are idle except for their heartbeat. Returns how many of them the middlebox has ended in three
+/// days, and the interval at the end.
 fn idle(mode: Mode, start: u64, limit: Option<u64>, kind: Middlebox) -> (u32, Duration) {
     let mut config = Config::default();
     (config.mode, config.interval) = (mode, Duration::from_secs(start));
@@ -83,12 +83,12 @@ fn learning_costs_as_many_connections_as_the_table_says() {
     golden::check(&file, &table).unwrap_or_else(|error| panic!("{error}"));
 }
 
-// Whole clients.
+// Complete clients.
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A client that has nothing to say, and a middlebox on its path. The server never pings.
+/// A client that has nothing to send, and a middlebox on its path. The server never pings.
 fn client(seed: u64, mode: Mode, interval: Duration, middlebox: Option<(Duration, Then)>) -> World {
     let mut config = session::Config::default();
     (config.adapt.mode, config.adapt.interval) = (mode, interval);
@@ -107,7 +107,7 @@ fn client(seed: u64, mode: Mode, interval: Duration, middlebox: Option<(Duration
     world
 }
 
-/// What the client was told of its heartbeat: from, to, why.
+/// What the client was told about its heartbeat: from, to, why.
 fn changes(world: &World) -> Vec<(Duration, Duration, Lesson)> {
     let changes = world.worker.told.iter().filter_map(|(_, event)| match event {
         session::Event::Link(Event::HeartbeatChanged { from, to, why }) => Some((*from, *to, *why)),
@@ -172,7 +172,7 @@ fn a_network_that_was_down_is_not_taken_for_a_limit() {
     world.dialler = Box::new(|n, now| {
         let mut link = Link::new(sim::Path::default(), now);
         if n == 0 {
-            // Nothing comes through after 5 s, and nobody answers for a minute.
+            // Nothing gets through after 5 s, and nobody answers for a minute.
             for role in [Role::Client, Role::Server] {
                 link.swallow(role, Instant::from_secs(5));
             }

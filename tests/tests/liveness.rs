@@ -1,4 +1,4 @@
-//! Who is alive stays connected, who is gone is found gone in time: over whole connections, in virtual time.
+//! A live peer stays connected, and a dead one is found dead in time: with complete connections, in virtual time.
 
 use bowline_core::closing::Kind;
 use bowline_core::connection::{Config, Event};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
-/// What an application that sends in bulk gives away at once.
+/// How much an application that sends in bulk hands over at once.
 const MESSAGE: usize = 256 << 10;
 
 fn heartbeat(interval: Duration, timeout: Duration) -> Config {
@@ -19,7 +19,7 @@ fn heartbeat(interval: Duration, timeout: Duration) -> Config {
     config
 }
 
-/// 500 kB/s, with buffers on the way that swallow so many bytes.
+/// 500 kB/s, with buffers on the path that absorb this many bytes.
 fn slow(buffers: usize) -> Path {
     Path { segment: 8 << 10, send_buffer: buffers, ..Path::new(Duration::from_millis(20), Some(500_000)) }
 }
@@ -28,7 +28,7 @@ fn pair(config: &Config, path: Path, seed: u64) -> Pair {
     Pair::new(config.clone(), config.clone(), Link::new(path, Instant::ZERO), seed)
 }
 
-/// The longest that an answer to a ping took.
+/// The longest time for the answer to a ping.
 fn slowest_pong(host: &Host) -> Option<Duration> {
     let rtts = host.events.iter().filter_map(|(_, event)| match event {
         Event::Pong { rtt } => Some(*rtt),
@@ -71,7 +71,7 @@ fn a_busy_upload_does_not_kill_the_connection() {
 
 #[test]
 fn a_busy_upload_lives_by_nothing_but_its_own_progress() {
-    // The server says nothing but Pongs, and each of them is eight seconds late.
+    // The server sends nothing but Pongs, and each of them is eight seconds late.
     let config = heartbeat(SECOND, SECOND);
     let mut silent = config.clone();
     silent.heartbeat.mode = Mode::Off;
@@ -117,7 +117,7 @@ fn outages_shorter_than_the_timeout_do_not_kill_a_busy_connection() {
 
 #[test]
 fn a_transfer_lives_through_buffers_that_are_never_full() {
-    // Such buffers take everything and say nothing. Only what the transfer holds back keeps a ping's way short.
+    // Such buffers accept everything silently. Only because the transfer holds data back does a ping have a short way.
     let mut world = World::new(5);
     world.connection = heartbeat(SECOND, SECOND);
     world.handshake = Duration::from_millis(40);
@@ -127,7 +127,7 @@ fn a_transfer_lives_through_buffers_that_are_never_full() {
     assert!(world.run(2 * MINUTE), "{:?}", world.past);
     assert!(world.server_disk.file("file") == data);
     assert_eq!(world.dials(), 1, "{:?}", world.past);
-    // At 500 kB/s it takes 40 s; the window must not cost more than a few percent of that.
+    // At 500 kB/s it takes 40 s; the window must not cost more than a few per cent of that.
     assert!(world.now() < Instant::from_secs(43), "took until {}", world.now());
 }
 
@@ -176,7 +176,7 @@ fn a_path_that_is_dead_in_one_direction_is_found_by_both_ends() {
     for seed in 0..5 {
         let mut pair = pair(&Config::default(), Path::default(), seed);
         let hole = Instant::from_secs(100);
-        // The server hears nothing. Its last word, the Close of its own heartbeat, still gets through.
+        // Nothing arrives at the server. Its last message, the Close of its own heartbeat, still gets through.
         pair.link.swallow(Role::Client, hole);
         pair.run_until(hole);
         assert!(pair.run_until_closed(41 * SECOND), "{pair:#?}");
@@ -243,7 +243,7 @@ fn a_host_whose_timers_are_a_little_late_stays_connected() {
 
 #[test]
 fn a_host_that_did_not_run_asks_before_it_judges() {
-    // A peer that neither asks nor judges, so that only our own mistake could end this.
+    // A peer that neither pings nor judges, so that only our own mistake could end this.
     let mut patient = Config::default();
     patient.heartbeat.mode = Mode::Off;
     let mut pair = Pair::new(Config::default(), patient, Link::new(Path::default(), Instant::ZERO), 9);

@@ -16,7 +16,7 @@ fn quoted(page: &str) -> Vec<String> {
     quotes
 }
 
-/// Everything that the golden files say, each file as one line, with the wrapping of the transcripts undone.
+/// Everything in the golden files, each file as one line, with the line breaks of the transcripts undone.
 fn seen() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = [root.join("transcripts"), root.join("../crates/core/src/closing/tests")];

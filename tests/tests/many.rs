@@ -46,7 +46,7 @@ fn a_tree_of_ten_thousand_small_files_crosses_a_long_path_in_a_few_seconds() {
         }
     }
     let mut most = 0;
-    // A folder is offered when all that it holds has arrived.
+    // A folder is offered when everything in it has arrived.
     while !left.is_empty() || !world.session.transfers().is_empty() {
         assert!(world.now() < Instant::from_secs(20), "{} are left", world.session.transfers().len());
         world.run_until(world.now() + Duration::from_millis(10));
@@ -62,7 +62,7 @@ fn a_tree_of_ten_thousand_small_files_crosses_a_long_path_in_a_few_seconds() {
             !ids.is_empty()
         });
     }
-    // As many as the peer takes at once, 256, and no more: that bounds what either end holds.
+    // As many as the peer accepts at once, 256, and no more: that limits what either end holds.
     assert!(most <= 256 * 1024, "{most} bytes are under way");
     assert_eq!(world.server_disk.folders.len(), FOLDERS);
     for n in 0..FOLDERS * FILES {

@@ -1,7 +1,8 @@
-//! A client and a server talk over connections that are cut anywhere: each message arrives once, and in order.
+//! A client and a server exchange messages over connections that are cut anywhere: each message arrives once, and in
+//! order.
 //!
-//! Bytes cross at once, in small pieces; only where a connection is cut they are lost. The two ends are whole: sessions,
-//! connections, and the server's message sessions behind its links.
+//! Bytes cross at once, in small pieces, and are lost only where a connection is cut. The two ends are complete:
+//! sessions, connections, and the server's message sessions behind its links.
 
 use bowline_core::messages::{self, LinkId, Messages, Received, Sessions, SessionsConfig, SessionsEvent};
 use bowline_core::replay::AckOn;
@@ -12,15 +13,15 @@ use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// So many bytes cross at once.
+/// This many bytes cross at once.
 const PIECE: usize = 97;
 
-/// A link ends when this role has written so many bytes; what it writes beyond them is lost.
+/// A link ends when this role has written this many bytes; what it writes beyond them is lost.
 #[derive(Clone, Copy, Debug)]
 struct Cut {
     by: Role,
     after: u64,
-    /// The server finds out only when its client is back.
+    /// The server notices only when its client is back.
     unnoticed: bool,
 }
 
@@ -103,7 +104,7 @@ impl World {
         self.links.push(Served { link: LinkId(n), connection, session });
     }
 
-    /// Each application says one thing, as far as it may, and takes what has come.
+    /// Each application sends one message, if it may, and takes what has arrived.
     fn talk(&mut self) {
         let now = self.now;
         let session = self.messages().session();
@@ -147,7 +148,7 @@ impl World {
         assert!(self.sessions.len() <= 1 && self.sessions.detached_bytes() < 20_000);
     }
 
-    /// Everything moves that can move at once. False if the link was cut.
+    /// Everything moves that can move at once. Returns false if the link was cut.
     fn settle(&mut self) -> bool {
         loop {
             let mut moved = false;
@@ -175,7 +176,7 @@ impl World {
         }
     }
 
-    /// Carries a piece of what this role has written. `None` where the link is cut.
+    /// Carries a piece of what this role has written. `None` if the link is cut.
     fn carry(&mut self, role: Role) -> Option<usize> {
         let now = self.now;
         let Some(served) = self.links.last_mut() else { return Some(0) };
@@ -195,7 +196,7 @@ impl World {
         cut.is_none().then_some(n)
     }
 
-    /// The link is gone, for the client at once. What has crossed is looked at before that.
+    /// The link is lost, for the client at once. What has crossed is processed first.
     fn link_down(&mut self) {
         let now = self.now;
         let (connection, session) = &mut self.client;
@@ -229,7 +230,7 @@ impl World {
             && self.sessions.unacknowledged(session) == 0
     }
 
-    /// Runs until all is said and acknowledged, or the link is cut.
+    /// Runs until everything is sent and acknowledged, or the link is cut.
     fn run(&mut self) -> bool {
         for _ in 0..2000 {
             if !self.settle() {
@@ -259,8 +260,8 @@ fn settings(config: messages::Config) -> session::Config {
     settings
 }
 
-/// Small enough that everything happens in a short talk: buffers that fill, windows that close, acknowledgements that
-/// are due.
+/// Small enough that everything happens in a short conversation: buffers that fill, windows that close,
+/// acknowledgements that are due.
 fn small(ack_on: AckOn) -> messages::Config {
     let mut config = messages::Config::default();
     config.replay.max_messages = 8;
@@ -271,7 +272,7 @@ fn small(ack_on: AckOn) -> messages::Config {
     config
 }
 
-/// One talk over links that are cut like this, and a last one that is not.
+/// One conversation over links that are cut like this, and a last one that is not.
 fn talk(config: messages::Config, counts: [usize; 2], cuts: &[Cut]) -> World {
     let mut world = World::new(config, counts);
     for cut in cuts {
@@ -293,7 +294,7 @@ fn bytes(config: messages::Config, counts: [usize; 2]) -> [u64; 2] {
     talk(config, counts, &[]).written
 }
 
-/// Every place of a talk of so many messages each way.
+/// Every point of a conversation with this many messages in each direction.
 fn cut_everywhere(ack_on: AckOn, unnoticed: bool) {
     let (config, counts) = (small(ack_on), [24, 24]);
     let bytes = bytes(config, counts);
@@ -315,7 +316,7 @@ fn a_talk_survives_a_cut_at_every_byte_that_the_server_has_not_noticed() {
     cut_everywhere(AckOn::Confirmation, true);
 }
 
-/// What is said to begin or to resume takes less than this.
+/// Beginning or resuming takes fewer bytes than this.
 const GREETING: u64 = 260;
 
 #[test]
@@ -336,7 +337,7 @@ fn a_resume_survives_a_cut_at_every_byte() {
 #[test]
 fn answers_that_are_lost_again_and_again_do_not_cost_the_session() {
     let (config, counts) = (small(AckOn::Delivery), [12, 12]);
-    // The server's HELLO goes through, the answer behind it does not, or just so.
+    // The server's HELLO gets through; the answer after it does not, or only just.
     for after in [100, 120, 140, 150, 160, 170, 180] {
         let cut = Cut { by: Role::Server, after, unnoticed: after % 20 == 0 };
         let world = talk(config, counts, &[cut; 6]);

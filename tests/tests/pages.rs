@@ -1,4 +1,4 @@
-//! Every page that shows a program in Rust has it compiled.
+//! The Rust programs on every page are compiled.
 
 use std::fs;
 use std::path::{Path, PathBuf};

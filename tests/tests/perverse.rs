@@ -1,6 +1,6 @@
-//! A driver that does everything wrong that the laws allow. It polls late, moves single bytes, reports the time early and
-//! again and again, wakes up for nothing, says that it was blocked when it was not, lets its clock step back, in an
-//! order that dice decide; files arrive intact all the same.
+//! A driver that does everything wrong that the laws allow. It polls late, moves single bytes, reports the time early
+//! and repeatedly, wakes up for nothing, reports that it was blocked when it was not, lets its clock step back, all in
+//! random order. Files arrive intact all the same.
 
 use bowline_core::connection::Config;
 use bowline_core::transfer::{Event, Offer, SafeName, TransferId};
@@ -9,7 +9,7 @@ use bowline_tests::sim::{Disk, Worker, contents, rng};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// So many throws of the dice are enough for any of these files.
+/// This many random steps are enough for any of these files.
 const THROWS: u64 = 20_000_000;
 
 /// One end, and the bytes that are on their way to it.
@@ -29,13 +29,13 @@ impl Side {
         side
     }
 
-    /// One thing that a driver may do, right or not.
+    /// One thing that a driver may do, right or wrong.
     fn act(&mut self, now: Instant, dice: &mut Rng, peer: &mut VecDeque<u8>) {
         // Its clock steps back now and then.
         let back = if dice.next_u32() % 8 == 0 { dice.next_u32() % 200 } else { 0 };
         let now = now - Duration::from_millis(u64::from(back));
         match dice.next_u32() % 16 {
-            // Writes a byte, of which the transport may say that it was all.
+            // Writes a byte, and may report that the transport accepts no more.
             0..=4 => {
                 if let Some(byte) = self.connection.output().first() {
                     peer.push_back(*byte);
@@ -50,7 +50,7 @@ impl Side {
                 self.connection.handle_input(now, wanted.as_slice());
             }
             12 => self.connection.handle_read(now),
-            // Tells the time, whether it has come or not.
+            // Reports the time, whether or not a deadline has come.
             13 => self.connection.handle_timeout(now),
             14 => self.session.handle_timeout(now),
             _ => pump(now, &mut self.connection, &mut self.session),
@@ -63,7 +63,8 @@ impl Side {
     }
 }
 
-/// A client that sends a file and fetches another, and its server, in the hands of this driver. Returns what both have got.
+/// A client that sends one file and fetches another, and its server, in the hands of this driver. Returns what both
+/// have received.
 fn files_cross(seed: u64, len: usize) -> (Side, Side) {
     let mut dice = rng(seed);
     let start = Instant::ZERO;
@@ -85,7 +86,7 @@ fn files_cross(seed: u64, len: usize) -> (Side, Side) {
     for _ in 0..THROWS {
         now += Duration::from_micros(u64::from(dice.next_u32() % 50));
         match dice.next_u32() % 10_000 {
-            // Nobody comes for a while, whatever was due; but not so long that the peer has to take it for dead.
+            // Nobody calls for a while, whatever was due; but not for so long that the peer must take it for dead.
             0 => now += Duration::from_millis(u64::from(dice.next_u32() % 3000)),
             1..=500 => drop(client.worker.work(now, &mut client.session, &mut client.disk)),
             501..=1000 => drop(server.worker.work(now, &mut server.session, &mut server.disk)),

@@ -1,4 +1,4 @@
-//! Folders over links that each carry little before they break: something of them stays of each link.
+//! Folders over links that each carry little before they break: something of each link remains.
 
 use bowline_core::{End, Instant, Role};
 use bowline_tests::sim::{Link, Path, World, contents};
@@ -9,7 +9,7 @@ const LENGTH: usize = 100;
 /// What leaves for a file where no link breaks: its offer, which has a long name, its bytes and its FIN.
 const COST: u64 = 360;
 
-/// A world whose links break when so many bytes have come through in one of the two directions.
+/// A world whose links break when this many bytes have arrived in one of the two directions.
 fn world(carried: u64) -> World {
     let mut world = World::new(1);
     let path = Path::new(Duration::from_millis(10), None);
@@ -28,7 +28,7 @@ fn name(n: usize) -> String {
     format!("folder/a file with a name of some length, number {n:03}")
 }
 
-/// How many links it takes until a folder has arrived, and when that is.
+/// How many links it takes until a folder has arrived, and how long.
 fn arrival(sender: Role, carried: u64) -> (u64, Instant) {
     let mut world = world(carried);
     let data = contents(1, FILES + LENGTH);
@@ -67,7 +67,7 @@ fn of_what_links_of_a_few_kib_carry_a_fifth_counts() {
     }
 }
 
-/// Files that lack nothing but their FIN bring no bytes, and who brings none is dialled later and later.
+/// Files that lack nothing but their FIN bring no bytes, and a client that brings none dials later and later.
 #[test]
 fn a_link_over_which_a_file_was_completed_was_of_use() {
     let (links, at) = arrival(Role::Client, 2 << 10);

@@ -85,7 +85,7 @@ fn after_a_minute_or_more_the_busiest_second_sees_less_than_seven_hundred() {
             assert!(seconds <= 30, "{seconds} s after {outage} s");
             peak
         });
-        // Two clients for each second of the widest window come to 667; chance adds or takes some dozens.
+        // Two clients for each second of the widest window amount to 667; chance adds or removes some dozens.
         let peaks: Vec<u32> = storms.collect();
         assert!(peaks.iter().sum::<u32>() <= 700 * 4 && peaks.iter().all(|peak| *peak <= 750), "{peaks:?}");
     }

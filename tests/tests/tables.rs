@@ -1,4 +1,4 @@
-//! How long an upload takes over different paths, as a table: a number that changes is a difference in a review.
+//! How long an upload takes over different paths, as a table: a changed number is a difference in a review.
 
 use bowline_core::{End, Role};
 use bowline_tests::golden;
@@ -10,12 +10,12 @@ use std::time::Duration;
 /// Megabits per second, and the round trip in milliseconds.
 const PATHS: [(u64, u64); 6] = [(1, 30), (10, 30), (10, 300), (100, 2), (100, 30), (100, 300)];
 
-/// What buffers on the path hold at most.
+/// The most that buffers on the path hold.
 #[derive(Clone, Copy)]
 enum Buffers {
-    /// Those of a kernel, which grow with what is on the way.
+    /// A kernel's, which grow with what is under way.
     Direct,
-    /// Those of a proxy besides, which swallows what it can get.
+    /// Also a proxy's, which absorbs what it can get.
     Proxy,
 }
 
@@ -32,7 +32,7 @@ impl Buffers {
 
 struct Outcome {
     took: Duration,
-    /// Against the time that the bytes take on the line alone.
+    /// Compared with the time that the bytes take on the line alone.
     used: f64,
     longest_wait: Duration,
     sent: u64,

@@ -1,4 +1,4 @@
-//! Every transcript happens as it is written. See `bowline_tests::transcript` for what they are made of.
+//! Every transcript happens as it is written. See `bowline_tests::transcript` for their format.
 
 use bowline_tests::transcript;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
-//! Connections that carry as much as they can, or more. None of them may be taken for dead.
+//! Connections that carry as much as they can, or are asked to carry more. None of them may be taken for dead.
 //!
-//! Four programs, each with both ends of ours, and with a receiver by python websockets. The last test puts python
-//! websockets in place of our sender too, and only tells what happens.
+//! Four programs, each with both ends of ours, and with a receiver by python websockets. The last test replaces our
+//! sender by python websockets, too, and only reports what happens.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ struct Program {
     /// Heartbeats in seconds: interval and timeout.
     sender: Option<(u64, u64)>,
     receiver: Option<(u64, u64)>,
-    /// What the receiver takes over each message.
+    /// How long the receiver takes for each message.
     each: Duration,
     size: usize,
     time: Duration,
@@ -103,7 +103,7 @@ async fn lives(adapter: Adapter, program: Program) {
     let sent = adapter.send(&url, settings(program.sender), program.time, program.size).await;
     drop(relay);
     check(adapter, program, &sent);
-    // The sender is gone without a word: that is how it ends, and not earlier.
+    // The sender disappears without a word: that is how it ends, and not earlier.
     let received = crate::peer::within(received).await.unwrap();
     println!("{adapter:?}: {}: {} MB received", program.name, received.bytes / 1_000_000);
     // The clocks of the two ends start at different moments.
@@ -146,7 +146,7 @@ async fn lives_for_python(adapter: Adapter, program: Program) {
 
 // ----- both ends are python websockets -----
 
-/// Nothing to pass or fail: this is what others do in the same place.
+/// Nothing to pass or fail: this shows what others do in the same situation.
 #[tokio::test]
 #[ignore = "takes two minutes, and needs python websockets: tests/interop/field runs it"]
 async fn python_websockets_in_the_same_places() {
@@ -218,7 +218,7 @@ fn check(adapter: Adapter, program: Program, sent: &Fate) {
     if let Some(end) = &sent.end {
         panic!("{}: died after {:.1} s: {end}", program.name, sent.lived.as_secs_f64());
     }
-    // Whatever lives without carrying anything is of no use. Half of what the link can do is a generous bound.
+    // A connection that lives without carrying anything is useless. Half of what the link can do is a generous bound.
     let carried = program.rate.map_or(1_000_000, |rate| u64::from(rate) * program.time.as_secs() / 2);
     assert!(sent.bytes >= carried, "only {} bytes were carried", sent.bytes);
 }

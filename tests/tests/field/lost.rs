@@ -1,7 +1,7 @@
 //! Paths that fall silent without a word: both ends notice, within interval, timeout and a second.
 //!
-//! A relay that goes on taking what it loses is not among them while we upload: it takes bytes whenever it has been full,
-//! and so it lives as far as can be seen from here.
+//! A relay that keeps accepting what it loses is not among them while we upload: it accepts bytes whenever it was full,
+//! and so appears to be alive.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::ends::{Adapter, heartbeat, listen};
 use crate::relay::{Path, Relay};
 
-/// What crosses until the path falls silent.
+/// The traffic until the path falls silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Traffic {
     None,
@@ -58,7 +58,7 @@ async fn is_noticed(adapter: Adapter, path: Path, traffic: Traffic) {
     let client = client.end(traffic == Traffic::Upload);
     let server = server.end(traffic == Traffic::Download);
 
-    // Longer than an interval: both have pinged and been answered, or carried something instead.
+    // Longer than an interval: both have pinged and been answered, or have carried something instead.
     sleep(Duration::from_secs(4)).await;
     relay.set_path(path);
     let silent = Instant::now();

@@ -1,8 +1,8 @@
-//! Programs as they run in the field, on real sockets of this machine: slow links, slow receivers, busy senders, a proxy
-//! that cuts what is idle, paths that fall silent, processes that stand still.
+//! Programs as they run in the field, on real sockets of this machine: slow links, slow receivers, busy senders, a
+//! proxy that cuts idle connections, paths that fall silent, processes that are stopped.
 //!
-//! They take up to two minutes each, are run over each adapter, and are ignored. `tests/interop/field` installs the
-//! foreign programs that some of them talk to, and runs all of them side by side.
+//! They take up to two minutes each, run with each adapter, and are ignored by default. `tests/interop/field` installs
+//! the foreign programs that some of them talk to, and runs all of them in parallel.
 
 #![allow(clippy::print_stdout)]
 
@@ -31,7 +31,7 @@ mod relay;
 mod stopped;
 mod storm;
 
-// Whom the tests of transfers talk of, too: this program uses its part of them.
+// Also used by the tests of transfers; this program uses a part of it.
 #[allow(dead_code)]
 #[path = "../transfers/ends/mod.rs"]
 mod files;

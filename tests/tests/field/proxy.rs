@@ -1,4 +1,5 @@
-//! Behind nginx, which cuts what is silent: the end says after how long, and the next connection has learned from it.
+//! Behind nginx, which cuts silent connections: the end says after how long, and the next connection has learned from
+//! it.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -33,7 +34,7 @@ fn cuts_once(adapter: Adapter) {
     config.connection.heartbeat.interval = Duration::from_secs(10);
     let mut client = adapter.client(&format!("ws://127.0.0.1:{port}"), config);
 
-    // The first connection bears what it was told, and is cut.
+    // The first connection keeps its configured interval, and is cut.
     let mut before = None;
     let disconnect = loop {
         match client.event() {
@@ -48,7 +49,7 @@ fn cuts_once(adapter: Adapter) {
     assert!((2.9..4.0).contains(&idle), "{disconnect}");
     assert!(disconnect.to_string().contains(&format!("after {idle:.1} s of silence")), "{disconnect}");
 
-    // The second one lives.
+    // The second connection lives.
     while !matches!(client.event(), LinkEvent::Up { link: 2 }) {}
     sleep(Duration::from_secs(30));
     while let Some(event) = client.try_event() {
@@ -57,18 +58,18 @@ fn cuts_once(adapter: Adapter) {
     client.close();
 }
 
-/// Ends with this.
+/// Ends this process.
 struct Nginx(Child);
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // Ended already is as good.
+        // If it has already ended, that is just as good.
         let _ = (self.0.kill(), self.0.wait());
     }
 }
 
-/// A proxy in front of a port of this machine, which cuts after 3 s without a byte from there. It runs in the foreground as
-/// whoever we are, and keeps all its files in this folder.
+/// A proxy in front of a port of this machine, which cuts after 3 s without a byte from there. It runs in the
+/// foreground as the current user, and keeps all its files in this folder.
 fn nginx(folder: &Path, backend: u16) -> (Nginx, u16) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let configuration = format!(

@@ -22,14 +22,14 @@ pub(crate) struct Relay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Path {
     Open,
-    /// They are taken and lost.
+    /// They are accepted and lost.
     Lossy,
-    /// They are not taken; those on the way are lost.
+    /// They are not accepted; those on the way are lost.
     Stuck,
 }
 
 impl Relay {
-    /// Starts a relay to the server at a `ws://` URL that carries so many bytes per second and direction.
+    /// Starts a relay to the server at a `ws://` URL that carries this many bytes per second and direction.
     pub(crate) async fn start(server: &str, rate: Option<u32>) -> Self {
         let server: SocketAddr = server.trim_start_matches("ws://").parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -53,7 +53,7 @@ impl Relay {
         format!("ws://{}", self.address)
     }
 
-    /// From now on the bytes fare like this. No connection is closed.
+    /// From now on, this happens to the bytes. No connection is closed.
     pub(crate) fn set_path(&self, path: Path) {
         self.path.send_replace(path);
     }
@@ -72,7 +72,7 @@ async fn pump(
     rate: Option<u32>,
     mut path: watch::Receiver<Path>,
 ) {
-    // A fiftieth of a second at a time, so that the flow is even.
+    // A fiftieth of a second's worth at a time, so that the flow is even.
     let size = rate.map_or(64 << 10, |rate| (rate as usize / 50).max(1));
     let mut bytes = vec![0; size];
     let mut free = Instant::now();
@@ -89,7 +89,7 @@ async fn pump(
             },
         };
         let Ok(n @ 1..) = read else {
-            // An end gets lost like anything else.
+            // An end can get lost like anything else.
             let _ = path.wait_for(|path| *path == Path::Open).await;
             return;
         };

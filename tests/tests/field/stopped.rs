@@ -1,5 +1,5 @@
-//! A process that stands still for a minute: whoever stood still blames nobody, and says that it did; whoever waited
-//! goes on, if its timeout is longer.
+//! A process that is stopped for a minute: it blames nobody, and reports that it did not run; the other side continues,
+//! if its timeout is longer.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::peer::{Peer, python, within};
 
 const STILL: Duration = Duration::from_secs(60);
 
-/// What the other process is to do, and by which adapter: `Tokio client URL`, `Blocking server`.
+/// What the other process should do, and with which adapter: `Tokio client URL`, `Blocking server`.
 const TASK: &str = "BOWLINE_FIELD_TASK";
 
 over! {
@@ -82,7 +82,7 @@ async fn a_server_of_python_may_stand_still(adapter: Adapter) {
     client.lives().await;
 }
 
-/// Asks every 5 s, and waits longer for an answer than anything here stands still.
+/// Pings every 5 s, and waits longer for an answer than any process here is stopped.
 fn patient() -> Config {
     heartbeat(5, 70)
 }
@@ -99,7 +99,7 @@ async fn signal(peer: &Peer, name: &str) {
     assert!(status.success(), "{status}");
 }
 
-/// It says that it stood still, and then, for five of its heartbeats, nothing that is an end.
+/// It reports that it was stopped, and then, for five of its heartbeats, nothing that is an end.
 async fn blames_nobody(peer: &mut Peer) {
     let told = within(peer.line()).await.expect("the process has ended");
     println!("the process that stood still: {told}");
@@ -116,7 +116,7 @@ async fn blames_nobody(peer: &mut Peer) {
     assert!(more.await.is_err());
 }
 
-/// Our end in this process, driven meanwhile.
+/// Our end in this process, which is driven in the meantime.
 struct Driving {
     ask: UnboundedSender<()>,
     told: UnboundedReceiver<Event>,
@@ -149,7 +149,7 @@ impl Driving {
         assert_eq!(told, Event::Message(Message::text("are you there")));
     }
 
-    /// Nothing has ended, and nothing does for a few heartbeats.
+    /// Nothing has ended, and nothing ends for a few heartbeats.
     async fn lives(&mut self) {
         let end = timeout(Duration::from_secs(12), self.told.recv()).await;
         assert!(end.is_err(), "{end:?}");
@@ -158,7 +158,7 @@ impl Driving {
 
 // ----- the other process -----
 
-/// This very program, told to be one end and nothing else.
+/// This same program, told to be one end and nothing else.
 fn ourself(adapter: Adapter, task: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "stopped::the_other_process", "--nocapture", "--test-threads=1"]);
@@ -166,7 +166,8 @@ fn ourself(adapter: Adapter, task: &str) -> Command {
     command
 }
 
-/// Not a test, but the process that the tests above stop: it echoes, with an impatient heartbeat, and tells what happens.
+/// Not a test, but the process that the tests above stop: it echoes, with an impatient heartbeat, and reports what
+/// happens.
 #[tokio::test]
 async fn the_other_process() {
     let Ok(task) = std::env::var(TASK) else { return };

@@ -1,4 +1,4 @@
-//! A server that lets everybody in and shows them the door at once: a client of ours does not make it worse.
+//! A server that accepts every client and drops it at once: our client does not make it worse.
 
 use std::sync::mpsc;
 use std::thread;
@@ -17,14 +17,14 @@ use crate::ends::{Adapter, aside};
 const WATCHED: Duration = Duration::from_secs(30);
 const MOST: usize = 12;
 
-/// What the server does to whoever comes.
+/// What the server does to each client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Door {
     /// The TCP connection ends.
     Slammed,
     /// The handshake is done, then TCP ends.
     ShutAfterHandshake,
-    /// The handshake is done, and a Close says that the server goes away.
+    /// The handshake is completed, and a Close says that the server is going away.
     ClosedWithCode(u16),
 }
 
@@ -57,7 +57,7 @@ async fn is_not_stormed(adapter: Adapter, door: Door) {
     let (enough, watching) = mpsc::channel::<()>();
     let client = thread::spawn(move || {
         let _client = adapter.client(&url, ClientConfig::default());
-        // It lives for as long as somebody may say something.
+        // It lives for as long as somebody may send something.
         let _ = watching.recv();
     });
     let until = Instant::now() + WATCHED;
@@ -69,7 +69,7 @@ async fn is_not_stormed(adapter: Adapter, door: Door) {
     drop(enough);
     aside(|| client.join()).await.unwrap();
     println!("{adapter:?}: {door:?}: {connections} connections in {} s", WATCHED.as_secs());
-    // Fewer than two would be no attempt to come back.
+    // Fewer than two would not be an attempt to reconnect.
     assert!((2..=MOST).contains(&connections), "{door:?}: {connections} connections");
 }
 

@@ -1,6 +1,6 @@
-//! Programs of others as child processes: they tell what they see by lines of JSON.
+//! Foreign programs as child processes: they report what they see in lines of JSON.
 
-// Each test program uses its part of this.
+// Each test program uses a part of this.
 #![allow(dead_code)]
 
 use std::future::Future;
@@ -31,7 +31,7 @@ impl Peer {
         Self { child, lines }
     }
 
-    /// The next thing it tells, until it ends. Other lines are passed over.
+    /// The next report, until the program ends. Other lines are skipped.
     pub(crate) async fn line(&mut self) -> Option<Value> {
         loop {
             let line = self.lines.next_line().await.unwrap()?;
@@ -41,7 +41,7 @@ impl Peer {
         }
     }
 
-    /// The URL of a server that tells its port first.
+    /// The URL of a server that first reports its port.
     pub(crate) async fn url(&mut self) -> String {
         let told = within(self.line()).await.expect("the server does not start");
         format!("ws://127.0.0.1:{}", told["port"])

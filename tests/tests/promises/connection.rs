@@ -20,7 +20,7 @@ fn any_instant() -> impl Strategy<Value = Instant> {
     ]
 }
 
-/// Half the usual cases will do, for each is a whole life; `PROPTEST_CASES` changes their number.
+/// Half the usual cases are enough, because each is a whole life; `PROPTEST_CASES` changes their number.
 fn config() -> ProptestConfig {
     let usual = ProptestConfig::default();
     ProptestConfig { cases: usual.cases.div_ceil(2), failure_persistence: None, ..usual }
@@ -59,7 +59,7 @@ proptest! {
                 player.apply(&Op::Send(10));
             }
         }
-        // A tenth of a second is how exactly this host looks.
+        // This host's accuracy is a tenth of a second.
         prop_assert!(pings.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(17_900)), "{pings:?}");
     }
 
@@ -82,7 +82,7 @@ proptest! {
         let mut asked = Vec::new();
         for op in ops {
             match op {
-                // No more than can wait, so that each has its answer.
+                // No more than may wait at once, so that each gets its answer.
                 Op::Frames(_) if asked.len() < 16 => {
                     asked.push(player.written().len());
                     player.apply(&Op::Frames(vec![(0x89, vec![asked.len() as u8])]));
@@ -141,7 +141,7 @@ proptest! {
         for (opcode, payload) in behind {
             prop_assert!(opcode == Opcode::Pong && asked.contains(&payload), "{opcode:?}");
         }
-        // Not even a part of another frame: only a Pong may be cut off, and only where the connection has ended.
+        // Not even a part of another frame: only a Pong may be cut off, and only if the connection has ended.
         let whole = frames.last().map_or(0, |(at, header, payload)| at + header.encode().len() + payload.len());
         let closed = frames.iter().any(|(_, header, _)| header.opcode == Opcode::Close);
         let ended = player.events().iter().any(|event| matches!(event, Event::Closed(_)));
@@ -154,7 +154,7 @@ proptest! {
         let mut player = play(role, hurried(), &script, Instant::ZERO);
         player.apply(&Op::End(End::Eof));
         player.take_events();
-        // A second report, and whatever else, changes nothing.
+        // A second report changes nothing, and neither does anything else.
         player.apply(&Op::End(End::Reset));
         player.apply(&Op::Frames(vec![(0x81, b"late".to_vec())]));
         player.take_events();
@@ -184,7 +184,7 @@ proptest! {
         messages in prop::collection::vec(prop::collection::vec(0..300_usize, 1..4), 1..6),
         cut in any::<prop::sample::Index>(),
     ) {
-        // Messages in fragments of these lengths, cut anywhere, and what a reader with a ruler makes of it.
+        // Messages in fragments of these lengths, cut anywhere, as understood by a reader with a ruler.
         let (mut bytes, mut expected) = (Vec::new(), vec![(Cut::Boundary, 0)]);
         for fragments in &messages {
             let mut before = 0;

@@ -1,4 +1,5 @@
-//! What a connection takes of memory, and how much it works, whatever comes from the network: counted by the allocator.
+//! How much memory a connection takes, and how much it works, whatever comes from the network: counted by the
+//! allocator.
 
 use crate::player::{Op, Player, frame, role};
 use bowline_core::connection::Config;
@@ -9,7 +10,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 thread_local! {
-    /// Bytes in use by this thread, and bytes ever given to it.
+    /// Bytes in use by this thread, and bytes ever allocated by it.
     static USED: Cell<isize> = const { Cell::new(0) };
     static GIVEN: Cell<usize> = const { Cell::new(0) };
 }
@@ -19,7 +20,7 @@ struct Counting;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: every call is passed on to the system's allocator as it came; the counts are beside it.
+// SAFETY: every call is passed on to the system's allocator unchanged; counting does not affect it.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -38,10 +39,10 @@ unsafe impl GlobalAlloc for Counting {
 
 const KIB: usize = 1 << 10;
 
-/// Some `n` bytes as the peer of this role sends them.
+/// `n` bytes as the peer of this role sends them.
 type Shape = fn(Role, usize) -> Vec<u8>;
 
-/// Limits low enough to be reached, and what they come to.
+/// Limits low enough to be reached, and what they amount to.
 fn limited() -> (Config, usize) {
     let mut config = Config::default();
     config.limits.frame = Some(50 * KIB as u64);
@@ -50,23 +51,22 @@ fn limited() -> (Config, usize) {
     config.receive_buffer = 60 * KIB;
     config.send_buffer = 40 * KIB;
     config.fragment = Some(16 * KIB);
-    // A message that is put together, in a buffer that doubles as it grows; messages that wait, and one that did not fit
-    // any more; the same on the way out. And what depends on no limit: what is lent for reading, and made ready for
-    // writing.
+    // A message that is being joined, in a buffer that doubles as it grows; queued messages, and one that no longer
+    // fitted; the same for sending. And what depends on no limit: what is lent for reading, and prepared for writing.
     let sum = (2 * 100 + (60 + 50) + (40 + 50)) * KIB;
     (config, sum + 128 * KIB)
 }
 
-/// What a peer can do to take up room.
+/// What a peer can do to use up memory.
 #[derive(Clone, Debug)]
 enum Attack {
-    /// A frame is announced, and this much of it comes.
+    /// A frame is announced, and this much of it arrives.
     Announce(u64, usize),
-    /// So many frames of this kind and length.
+    /// This many frames of this kind and length.
     Flood(u8, usize, usize),
-    /// A message that never ends, in so many fragments.
+    /// A message that never ends, in this many fragments.
     Fragments(usize, usize),
-    /// So many pings, whose answers are not written.
+    /// This many pings, whose answers are not written.
     Pings(usize),
     Bytes(Vec<u8>),
     /// Our own application sends until there is no room.
@@ -89,7 +89,7 @@ fn attack() -> impl Strategy<Value = Attack> {
     ]
 }
 
-/// What comes in is handed on in pieces of 4 KiB as long as it is wanted, through the place that is lent.
+/// Input is passed on in pieces of 4 KiB as long as it is wanted, through the buffer that is lent.
 fn feed(player: &mut Player, bytes: &[u8]) {
     for piece in bytes.chunks(4 * KIB) {
         if !player.connection.wants_input() {
@@ -128,7 +128,7 @@ fn suffer(player: &mut Player, attack: &Attack) {
     }
 }
 
-/// How many bytes are given by the allocator while this runs.
+/// How many bytes are allocated while this runs.
 fn given(work: impl FnOnce()) -> usize {
     let before = GIVEN.get();
     work();
@@ -142,7 +142,7 @@ fn connection(role: Role) -> Connection {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Law 8: neither a peer nor an application that leaves everything lying makes it take more than its limits say.
+    /// Law 8: neither a peer, nor an application that processes nothing, makes it take more than its limits say.
     #[test]
     fn law_8_memory_stays_within_the_limits(role in role(), attacks in prop::collection::vec(attack(), 1..12)) {
         let (config, most) = limited();
@@ -155,7 +155,7 @@ proptest! {
         }
     }
 
-    /// Law 10: what comes of a call is no more than what went into it.
+    /// Law 10: a call produces no more than what went into it.
     #[test]
     fn law_10_an_input_leads_to_no_more_than_it_holds(
         role in role(),
@@ -177,17 +177,17 @@ proptest! {
             let told = player.events().len();
             player.apply(&op);
             player.take_events();
-            // A header has two bytes, and three things may be said of the end.
+            // A header has two bytes, and the end may be reported in three events.
             prop_assert!(player.events().len() - told <= bytes / 2 + 3);
-            // An answer is as long as its question, but for the mask; one Close may explain itself.
+            // An answer is as long as its ping, except for the mask; one Close may explain itself.
             let answer: usize = player.connection.outputs().map(<[u8]>::len).sum();
             prop_assert!(answer <= 3 * bytes + 14 + 125, "{answer} bytes for {bytes}");
         }
     }
 }
 
-/// Law 10: twice the input, however it comes, is twice the work. The bytes that are asked of the allocator stand for
-/// work here, since whatever copies what it has copied before asks for them again and again.
+/// Law 10: twice the input, however it arrives, is twice the work. Allocated bytes stand for work here, because copying
+/// what was already copied allocates them again and again.
 #[test]
 fn law_10_work_grows_with_the_input_and_no_faster() {
     let shapes: [(&str, Shape); 4] = [
@@ -226,7 +226,7 @@ fn law_10_work_grows_with_the_input_and_no_faster() {
     }
 }
 
-/// Law 10: so it is for what is sent, however the transport takes it.
+/// Law 10: the same for what is sent, however the transport accepts it.
 #[test]
 fn law_10_work_grows_with_the_output_and_no_faster() {
     for role in [Role::Client, Role::Server] {
@@ -258,7 +258,8 @@ fn the_allocator_counts() {
     assert_eq!(USED.get(), before);
 }
 
-/// Between two fragments of a message a peer may say as much as it likes, and a host may append more than there is room for.
+/// Between two fragments of a message, a peer may send as much as it likes, and a host may append more than there is
+/// room for.
 #[test]
 fn pings_inside_a_message_take_no_room_for_good() {
     for role in [Role::Client, Role::Server] {

@@ -1,4 +1,4 @@
-//! A host that does anything in any order, and keeps what it saw.
+//! A host that does anything in any order, and records what it saw.
 
 use bowline_core::closing::Disconnect;
 use bowline_core::connection::{Config, Event};
@@ -10,11 +10,11 @@ use std::time::Duration;
 /// What can happen to a connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
-    /// These frames come, as their first bytes and payloads.
+    /// These frames arrive, as their first bytes and payloads.
     Frames(Vec<(u8, Vec<u8>)>),
-    /// These bytes come, whatever they are.
+    /// These bytes arrive, whatever they are.
     Bytes(Vec<u8>),
-    /// The transport takes this share of what there is.
+    /// The transport accepts this share of the output.
     Write(prop::sample::Index),
     WriteAll,
     Blocked,
@@ -35,7 +35,7 @@ pub(crate) enum Saw {
     Told(Event),
 }
 
-/// One connection and all that it said, with the times since its start.
+/// One connection and everything that it wrote, with the times since its start.
 pub(crate) struct Player {
     pub(crate) role: Role,
     pub(crate) connection: Connection,
@@ -86,7 +86,7 @@ impl Player {
         }
     }
 
-    /// Writes the first `n` bytes of what there is.
+    /// Writes the first `n` bytes of the output.
     pub(crate) fn write(&mut self, n: usize) {
         let mut bytes: Vec<u8> = self.connection.outputs().collect::<Vec<_>>().concat();
         bytes.truncate(n);
@@ -146,7 +146,7 @@ impl Player {
         frames
     }
 
-    /// The end, if it was told.
+    /// The end, if it was reported.
     pub(crate) fn disconnect(&self) -> Option<&Disconnect> {
         self.events()
             .into_iter()
@@ -221,7 +221,7 @@ pub(crate) fn script() -> impl Strategy<Value = Vec<(u64, Op)>> {
     prop::collection::vec((pause, op()), 0..40)
 }
 
-/// Times so short that much happens in a script.
+/// Times so short that a lot happens in a script.
 pub(crate) fn hurried() -> Config {
     let mut config = Config::default();
     config.heartbeat.interval = Duration::from_millis(100);
@@ -233,7 +233,7 @@ pub(crate) fn hurried() -> Config {
     config
 }
 
-/// Plays a script, sleeping as long as it may between the operations, and takes all that is left to take at its end.
+/// Plays a script, sleeping as long as it may between the operations, and takes everything that is left at its end.
 pub(crate) fn play(role: Role, config: Config, script: &[(u64, Op)], start: Instant) -> Player {
     let mut player = Player::new(role, config, [7; 32], start);
     for (pause, op) in script {

@@ -1,4 +1,4 @@
-//! Heads of HTTP written and read by hand, and short ways through an opening handshake.
+//! HTTP heads written and read by hand, and short ways through an opening handshake.
 
 use bowline_core::Instant;
 use bowline_handshake::client::{self, Request};
@@ -10,7 +10,7 @@ pub(crate) const NONCE: [u8; 16] = *b"the sample nonce";
 pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// A request that may be accepted, without its blank line.
+/// A request that is acceptable, without its blank line.
 pub(crate) const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
 /// An answer that accepts it, without its blank line.
@@ -49,7 +49,7 @@ pub(crate) fn asked(request: &Request) -> Vec<String> {
     lines(client::Handshake::new(request, NONCE, Config::default(), NOW).output())
 }
 
-/// What a client with this request makes of an answer.
+/// The result of an answer for a client with this request.
 pub(crate) fn answered_to(request: &Request, answer: &str) -> Result<client::Upgraded, client::Error> {
     let mut client = client::Handshake::new(request, NONCE, Config::default(), NOW);
     client.handle_written(NOW, client.output().len());
@@ -57,7 +57,7 @@ pub(crate) fn answered_to(request: &Request, answer: &str) -> Result<client::Upg
     client.poll_result().expect("the answer is complete")
 }
 
-/// What a client makes of an answer.
+/// The result of an answer for a client.
 pub(crate) fn answered(answer: &str) -> Result<client::Upgraded, client::Error> {
     answered_to(&request(), answer)
 }
@@ -69,7 +69,7 @@ pub(crate) fn served(request: impl AsRef<[u8]>) -> server::Handshake {
     server
 }
 
-/// Whether a server hands this request to its application.
+/// Whether a server passes this request to its application.
 pub(crate) fn is_welcome(request: impl AsRef<[u8]>) -> bool {
     served(request).request().is_some()
 }
@@ -81,12 +81,12 @@ pub(crate) fn accepted(request: &str, accept: &server::Accept) -> Vec<String> {
     lines(server.output())
 }
 
-/// The error that a server makes of this request, and the lines of its answer.
+/// The error of a server about this request, and the lines of its answer.
 pub(crate) fn refused(request: impl AsRef<[u8]>) -> (server::Error, Vec<String>) {
     refusal(served(request))
 }
 
-/// The lines of the answer by which a server refuses, and the error once they have left.
+/// The lines of the answer with which a server refuses, and the error once they have left.
 pub(crate) fn refusal(mut server: server::Handshake) -> (server::Error, Vec<String>) {
     assert!(server.request().is_none(), "it is not refused");
     let answer = lines(server.output());

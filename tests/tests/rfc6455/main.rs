@@ -1,8 +1,9 @@
-//! RFC 6455, section by section: each MUST and SHOULD that binds an endpoint is a test, and its name says the rule.
+//! RFC 6455, section by section: each MUST and SHOULD that binds an endpoint is a test, whose name states the rule.
 //!
-//! Frames are built and read by hand ([`wire`]), heads of HTTP too ([`http`]), so that our codec is not its own
-//! witness. Each module begins with what its section asks of others than us, and why we have no part in it. Sections 1,
-//! 2, 12 and 13 ask nothing of an endpoint that another one does not say again, and §4.3 is the grammar of §4.1 and §4.2.
+//! Frames are built and read by hand ([`wire`]), and so are HTTP heads ([`http`]), so that our codec is not its own
+//! witness. Each module begins with what its section requires of others than us, and why it does not concern us.
+//! Sections 1, 2, 12 and 13 require nothing of an endpoint that another section does not repeat, and §4.3 is the
+//! grammar of §4.1 and §4.2.
 
 mod http;
 mod wire;

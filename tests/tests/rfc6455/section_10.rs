@@ -1,11 +1,11 @@
 //! §10, security.
 //!
 //! Binds no endpoint of ours, or not these machines:
-//! - §10.1: not to trust that a client is a browser is for the server's application.
+//! - §10.1: that the server must not assume that a client is a browser is for its application.
 //! - §10.2: which origins are expected is for the application to say; it sees `Origin`, and can answer 403.
 //! - §10.5: nothing is asked; credentials travel in headers (§4.1, §4.2).
 //! - §10.6: TLS. The adapters take any stream, so it is put below them; the core has no part in it.
-//! - §10.8: nothing is asked.
+//! - §10.8: nothing is required.
 
 use crate::http::{NOW, REQUEST, and, refusal, served, status};
 use crate::wire::{BINARY, CONTINUATION, Endpoint, FIN, TEXT, fails, frame, header, peer_of};
@@ -30,7 +30,7 @@ fn an_origin_that_is_not_expected_can_be_answered_403() {
 
 #[test]
 fn the_application_cannot_choose_what_stands_on_the_wire() {
-    // The same message again and again never looks the same.
+    // The same message, again and again, never looks the same.
     let mut client = Endpoint::client();
     let wires: BTreeSet<Vec<u8>> = (0..100)
         .map(|_| {
@@ -51,7 +51,7 @@ fn a_frame_that_has_begun_to_leave_cannot_be_changed() {
         while !client.connection.output().is_empty() {
             left.push(client.connection.output()[0]);
             client.connection.handle_written(client.now, 1);
-            // What else is sent, and asked, does not touch it.
+            // What else is sent and received does not affect it.
             if left.len() == 50 {
                 client.sends(Message::binary(vec![0xff; 10]));
                 client.hears(FIN | crate::wire::PING, b"ping");
@@ -172,7 +172,7 @@ fn an_invalid_handshake_is_answered_by_a_status_of_http() {
 
 #[test]
 fn no_bytes_whatever_make_an_endpoint_panic() {
-    // All headers with a length of each form, with something behind them.
+    // All headers with a length of each form, with something after them.
     for first in 0..=255 {
         for second in [0, 1, 2, 0x7d, 0x7e, 0x7f, 0x80, 0x81, 0x82, 0xfd, 0xfe, 0xff] {
             for mut us in Endpoint::both() {

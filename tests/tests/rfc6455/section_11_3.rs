@@ -1,4 +1,4 @@
-//! §11.3, headers of HTTP: how often each may stand.
+//! §11.3, HTTP headers: how often each may occur.
 //!
 //! Binds no endpoint of ours: nothing; the rest of §11 is for the registrar.
 

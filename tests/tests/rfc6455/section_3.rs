@@ -1,4 +1,4 @@
-//! §3, URIs of WebSockets.
+//! §3, WebSocket URIs.
 //!
 //! Binds no endpoint of ours: nothing.
 

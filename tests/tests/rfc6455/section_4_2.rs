@@ -2,8 +2,8 @@
 //!
 //! Binds no endpoint of ours, or not these machines:
 //! - To shake hands for TLS first, if the port is one for `wss`: the host's part. The handshake takes any transport.
-//! - Which origins, credentials, resources and versions of a service are accepted is for the application to decide, from
-//!   the request it is given; what it can answer is below.
+//! - Which origins, credentials, resources and versions of a service are accepted is for the application to decide,
+//!   from the request it is given; what it can answer is below.
 
 use crate::http::{
     ACCEPT, KEY, NOW, REQUEST, accepted, and, is_welcome, refusal, refused, served, status, values, with,
@@ -15,7 +15,7 @@ use http::{Response, StatusCode};
 fn flawed(part: &str, replacement: &str, error: &Error, code: u16) {
     let (found, answer) = refused(with(REQUEST, part, replacement));
     assert_eq!((&found, status(&answer)), (error, code), "{replacement:?}");
-    // Who has been refused may not take what follows for frames.
+    // A client that was refused must not take what follows for frames.
     assert!(values(&answer, "connection")[0].starts_with("close"), "{answer:?}");
 }
 
@@ -235,7 +235,7 @@ fn the_answer_upgrades_to_websocket() {
 fn the_answer_carries_the_digest_of_the_key() {
     let answer = accepted(&and(REQUEST, ""), &Accept::new());
     assert_eq!(values(&answer, "sec-websocket-accept"), [ACCEPT]);
-    // The key counts as it was written, not by the bytes it stands for.
+    // The key counts as written, not by the bytes that it stands for.
     let other = with(REQUEST, KEY, "dGhlIHNhbXBsZSBub25jZR==");
     assert_ne!(values(&accepted(&other, &Accept::new()), "sec-websocket-accept"), [ACCEPT]);
 }

@@ -12,7 +12,7 @@ fn a_control_frame_of_more_than_125_bytes_is_refused_with_1002() {
     for opcode in [CLOSE, PING, PONG] {
         for length in [126, 127, 65_536] {
             for us in Endpoint::both() {
-                // The length in its short form says enough.
+                // The short form of the length is enough to tell.
                 let bytes = header(peer_of(us.role), FIN | opcode, length);
                 fails(us, &bytes[..2], 1002);
             }

@@ -1,4 +1,4 @@
-//! §5.5.1, the Close frame. Which codes may stand in it is told with §7.4, and how an endpoint fails with §7.1.7.
+//! §5.5.1, the Close frame. Which codes are allowed in it is tested with §7.4, and how an endpoint fails with §7.1.7.
 //!
 //! Binds no endpoint of ours: that end users must not be shown the reason is for the application to keep; what we print
 //! of it is one line without control characters, see below.

@@ -1,4 +1,4 @@
-//! §6.1, sending data. That frames are formed as §5 says is told there.
+//! §6.1, sending data. That frames are formed as §5 says is tested there.
 //!
 //! Binds no endpoint of ours: what extensions add to it (step 6).
 

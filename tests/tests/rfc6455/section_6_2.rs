@@ -1,4 +1,4 @@
-//! §6.2, receiving data. How frames are parsed, unmasked and put together is told with §5.
+//! §6.2, receiving data. How frames are parsed, unmasked and joined is tested with §5.
 //!
 //! Binds no endpoint of ours: what extensions may change about it.
 

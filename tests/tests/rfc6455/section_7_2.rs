@@ -1,6 +1,6 @@
 //! §7.2, abnormal closures, and what a client does after one.
 //!
-//! How the opening handshake is aborted (§7.2.1, §7.2.2) is told with §4.
+//! How the opening handshake is aborted (§7.2.1, §7.2.2) is tested with §4.
 //!
 //! Binds no endpoint of ours: nothing.
 
@@ -11,7 +11,7 @@ use bowline_core::reconnect::{Config, Next};
 use bowline_core::{End, Instant, Reconnect, Retry, Rng};
 use core::time::Duration;
 
-/// A client with these dice whose link has been lost after an hour, and the time at which it is going to dial.
+/// A client with this seed whose link was lost after an hour, and the time at which it will dial.
 fn lost(seed: u8) -> (Reconnect, Instant, Duration) {
     let mut client = Reconnect::new(Config::default(), &mut Rng::from_seed([seed; 32]), Instant::ZERO);
     client.handle_timeout(Instant::ZERO);
@@ -52,7 +52,7 @@ fn a_transport_that_is_lost_fails_the_connection() {
 
 #[test]
 fn an_endpoint_does_not_close_unless_it_has_to() {
-    // A day with a peer that has nothing to say, but answers.
+    // A day with a peer that sends nothing except answers.
     for mut us in Endpoint::both() {
         for _ in 0..24 * 60 * 6 {
             us.waits(Duration::from_secs(10));

@@ -1,4 +1,4 @@
-//! §8.1, errors in UTF-8. The same rule for the opening handshake is told with §4.2, for the reason of a Close with
+//! §8.1, errors in UTF-8. The same rule for the opening handshake is tested with §4.2, for the reason of a Close with
 //! §5.5.1.
 //!
 //! Binds no endpoint of ours: nothing.
@@ -6,7 +6,7 @@
 use crate::wire::{BINARY, CONTINUATION, Endpoint, FIN, PING, TEXT, fails, frame, masked, peer_of};
 use bowline_core::Message;
 
-/// Bytes that are no UTF-8, and the first of them that no UTF-8 could have there.
+/// Bytes that are not UTF-8, and the first of them that no UTF-8 could have there.
 const INVALID: [(&[u8], usize); 19] = [
     (b"\xff", 0),
     (b"\xfe", 0),
@@ -51,7 +51,7 @@ fn text_that_is_not_utf_8_is_refused_with_1007() {
 fn it_is_refused_at_the_first_byte_that_cannot_stand_there() {
     for (bytes, at) in invalid() {
         for us in Endpoint::both() {
-            // The frame is far from whole: more is announced than ever comes.
+            // The frame is far from complete: more is announced than ever arrives.
             let whole = frame(peer_of(us.role), FIN | TEXT, &[&bytes[..], &[b' '; 1000]].concat());
             let header = whole.len() - bytes.len() - 1000;
             fails(us, &whole[..=header + at], 1007);

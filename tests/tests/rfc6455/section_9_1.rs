@@ -1,4 +1,4 @@
-//! §9, extensions, and §9.1, how they are negotiated. We speak none.
+//! §9, extensions, and §9.1, how they are negotiated. We support none.
 //!
 //! Binds no endpoint of ours: the choice of parameters, and the order in which extensions apply; that only registered
 //! names are used. That nothing is used that was not negotiated is told with §5.8.
@@ -75,7 +75,7 @@ fn a_server_answers_a_malformed_list_with_400() {
 
 #[test]
 fn a_client_fails_over_any_list() {
-    // A well-formed one names what was not asked for.
+    // A well-formed one names an extension that was not requested.
     for extensions in WELL_FORMED.into_iter().chain(MALFORMED) {
         let error =
             answered(&and(ANSWER, &format!("Sec-WebSocket-Extensions: {extensions}\r\n"))).unwrap_err();

@@ -1,4 +1,5 @@
-//! Frames written and read by hand, so that no codec of ours vouches for itself, and an endpoint of ours between them.
+//! Frames written and read by hand, so that none of our codecs vouches for itself, and one of our endpoints between
+//! them.
 
 use bowline_core::closing::{Disconnect, Kind, Transport};
 use bowline_core::connection::{Config, Event};
@@ -13,7 +14,7 @@ pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
 pub(crate) const PONG: u8 = 10;
 
-/// A key whose bytes all differ, so that a wrong rotation is seen.
+/// A key whose bytes all differ, so that a wrong rotation shows.
 pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// A frame as it was found on the wire.
@@ -74,7 +75,7 @@ pub(crate) fn header(role: Role, first: u8, len: u64) -> Vec<u8> {
     bytes
 }
 
-/// A whole frame as a sender in `role` has to write it.
+/// A complete frame as a sender in `role` must write it.
 pub(crate) fn frame(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = header(role, first, payload.len() as u64);
     match role {
@@ -94,7 +95,7 @@ pub(crate) fn body(code: u16, reason: &str) -> Vec<u8> {
     [&code.to_be_bytes(), reason.as_bytes()].concat()
 }
 
-/// The frames in these bytes, which have to end with one.
+/// The frames in these bytes, which must end with one.
 pub(crate) fn parse(mut bytes: &[u8]) -> Vec<Frame> {
     fn take<'a>(bytes: &mut &'a [u8], n: usize) -> &'a [u8] {
         let (taken, rest) = bytes.split_at(n);
@@ -118,7 +119,7 @@ pub(crate) fn parse(mut bytes: &[u8]) -> Vec<Frame> {
     frames
 }
 
-/// An endpoint of ours, its application, which takes each event at once, and a transport that takes every byte.
+/// One of our endpoints, its application, which takes each event at once, and a transport that accepts every byte.
 pub(crate) struct Endpoint {
     pub(crate) role: Role,
     pub(crate) connection: Connection,
@@ -132,7 +133,7 @@ impl Endpoint {
     }
 
     pub(crate) fn seeded(role: Role, mut config: Config, seed: [u8; 32]) -> Self {
-        // So that it pings after 20 s to the millisecond.
+        // So that it pings after exactly 20 s.
         config.heartbeat.jitter_percent = 0;
         let connection = match role {
             Role::Client => Connection::client(config, seed, Instant::ZERO),
@@ -159,13 +160,13 @@ impl Endpoint {
         [Self::with(Role::Client, config.clone()), Self::with(Role::Server, config.clone())]
     }
 
-    /// A frame comes from the peer, in the way a peer of its role has to write it.
+    /// A frame arrives from the peer, as a peer of its role must write it.
     pub(crate) fn hears(&mut self, first: u8, payload: &[u8]) {
         let bytes = frame(peer_of(self.role), first, payload);
         self.hears_bytes(&bytes);
     }
 
-    /// These bytes come from the peer.
+    /// These bytes arrive from the peer.
     pub(crate) fn hears_bytes(&mut self, bytes: &[u8]) {
         self.connection.handle_input(self.now, bytes);
         self.take_events();
@@ -191,7 +192,7 @@ impl Endpoint {
         self.connection.close(self.now, close).expect("a connection that is open");
     }
 
-    /// The bytes that it writes, all of them.
+    /// All the bytes that it writes.
     pub(crate) fn writes(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         while !self.connection.output().is_empty() {
@@ -203,7 +204,7 @@ impl Endpoint {
         bytes
     }
 
-    /// The frames that it writes, all of them.
+    /// All the frames that it writes.
     pub(crate) fn says(&mut self) -> Vec<Frame> {
         parse(&self.writes())
     }
@@ -214,7 +215,7 @@ impl Endpoint {
         frame
     }
 
-    /// The messages that have come since this was last asked.
+    /// The messages that have arrived since the last call.
     pub(crate) fn messages(&mut self) -> Vec<Message> {
         let events = core::mem::take(&mut self.events).into_iter();
         let messages =
@@ -222,14 +223,14 @@ impl Endpoint {
         messages.collect()
     }
 
-    /// The peer ends the transport. What there is to tell about the connection.
+    /// The peer ends the transport. Returns what is reported about the connection.
     pub(crate) fn ends(&mut self) -> Disconnect {
         self.connection.handle_end(self.now, End::Eof);
         self.take_events();
         self.told()
     }
 
-    /// The last event, which has to be the end.
+    /// The last event, which must be the end.
     pub(crate) fn told(&self) -> Disconnect {
         match self.events.last() {
             Some(Event::Closed(disconnect)) => disconnect.clone(),
@@ -243,7 +244,7 @@ impl Endpoint {
 }
 
 /// Checks that an endpoint fails the connection over these bytes, at the last one and not before: it sends a Close with
-/// this code and nothing after it, does not look at what else comes, and ends the transport as its role has to.
+/// this code and nothing after it, ignores what else arrives, and ends the transport as its role must.
 pub(crate) fn fails(mut us: Endpoint, bytes: &[u8], code: u16) {
     let context = format!("{:?} over {bytes:02x?}", us.role);
     let (last, before) = bytes.split_last().expect("something to fail over");
@@ -264,7 +265,8 @@ pub(crate) fn fails(mut us: Endpoint, bytes: &[u8], code: u16) {
     assert_ends_as_its_role_has_to(us, &context);
 }
 
-/// Checks that an endpoint whose Close has left the server ends TCP, and the client waits for that, both for a while.
+/// Checks the end of a connection whose Close has left: the server ends TCP, and the client waits for that, both for a
+/// limited time.
 fn assert_ends_as_its_role_has_to(mut us: Endpoint, context: &str) {
     let transport = us.connection.transport();
     let expected = if us.role == Role::Server { Transport::FinishWriting } else { Transport::Keep };
@@ -277,7 +279,7 @@ fn assert_ends_as_its_role_has_to(mut us: Endpoint, context: &str) {
     assert_eq!(us.connection.transport(), Transport::Drop, "{context}");
 }
 
-/// The codes that may stand in a Close, at the edges of their ranges, and those that may not.
+/// The codes that are allowed in a Close, at the edges of their ranges, and those that are not.
 pub(crate) const VALID_CODES: [u16; 14] =
     [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1014, 3000, 3999, 4000];
 pub(crate) const INVALID_CODES: [u16; 15] =

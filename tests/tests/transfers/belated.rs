@@ -1,4 +1,5 @@
-//! What a client said on a connection that it has given up, and arrives when another one carries its file or its session.
+//! What a client sent on a connection that it has given up, and which arrives when another one carries its file or its
+//! session.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,15 +17,15 @@ use bowline_host::server::{ServerConfig, ServerEvent};
 use crate::ends::{LIMIT, Pair};
 use crate::rig::{Serving, anywhere, contents, folder, id, name, quick, slow, source, through, until};
 
-/// Passes on what the first client says up to a point, ends its connection, and keeps what came behind that until it is
-/// told to deliver it. Others are carried through.
+/// Passes on what the first client sends up to a point, ends its connection, and keeps what came after that until it is
+/// told to deliver it. Other connections are relayed.
 struct Withheld {
     address: SocketAddr,
     deliver: Sender<()>,
     answered: Receiver<()>,
 }
 
-/// What of the first connection is passed on.
+/// What is passed on of the first connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Upto {
     Request,
@@ -49,7 +50,7 @@ impl Withheld {
             if delivered.recv().is_ok() {
                 (&far).write_all(&kept).expect("the server has not noticed anything");
                 let _ = (next(&far), answer.send(()));
-                // It stays for as long as the test.
+                // It remains for the duration of the test.
                 let _ = delivered.recv();
             }
         });
@@ -61,7 +62,7 @@ impl Withheld {
     }
 }
 
-/// The first connection until it is given up; what did not go through.
+/// The first connection until it is given up; returns what did not get through.
 fn withhold(mut near: &TcpStream, to: SocketAddr, upto: Upto) -> (TcpStream, Vec<u8>) {
     let far = TcpStream::connect(to).expect("a server");
     (&far).write_all(&next(near)).expect("passed on");
@@ -78,7 +79,7 @@ fn withhold(mut near: &TcpStream, to: SocketAddr, upto: Upto) -> (TcpStream, Vec
     (far, kept)
 }
 
-/// So many frames of WebSocket that a client sends.
+/// The first frames, this many, that a client sends.
 fn frames(from: &TcpStream, count: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while std::iter::successors(Some(&bytes[..]), |bytes| behind_frame(bytes)).count() <= count {
@@ -87,7 +88,7 @@ fn frames(from: &TcpStream, count: usize) -> Vec<u8> {
     bytes
 }
 
-/// What comes behind the first frame, if that is whole. It is not long, and masked.
+/// What follows the first frame, if that is complete. It is not long, and masked.
 fn behind_frame(bytes: &[u8]) -> Option<&[u8]> {
     match bytes.get(1)? & 0x7f {
         126 => bytes.get(8 + usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]))..),

@@ -129,7 +129,8 @@ pub(crate) fn links_that_carry_a_few_kib_carry_a_file(pair: Pair) {
 pub(crate) fn a_server_that_comes_back_goes_on_with_the_file(pair: Pair) {
     let mut serving = Serving::start(pair, ServerConfig::default());
     let dir = folder();
-    // A server that says that it goes is given seconds to come back; so the link breaks before. Nobody dials meanwhile.
+    // A server that announces its end is given seconds to return, so the link breaks before that. Nobody dials
+    // meanwhile.
     let proxy = once_cutting_proxy(serving.server.address(), 3_000_000);
     let mut config = slow(4_000_000);
     config.reconnect.floor = 5 * LIMIT;
@@ -212,7 +213,7 @@ pub(crate) fn a_server_whose_listener_breaks_sends_its_clients_away_and_says_why
     assert_eq!(TcpStream::connect(address).expect_err("closed").kind(), ErrorKind::ConnectionRefused);
 }
 
-/// The client is told to come back, and what has come is kept.
+/// The client is told to come back, and what has arrived is kept.
 fn ends_while_a_file_comes(serving: &mut Serving, end: impl FnOnce(&mut Serving)) {
     let dir = folder();
     let mut client = serving.client(slow(2_000_000));
@@ -247,7 +248,7 @@ pub(crate) fn nobody_there_is_told_when_the_time_is_over(pair: Pair) {
     });
 }
 
-/// One of a few attempts names its cause: one that did not run for a while knows only that the time was over.
+/// One of a few attempts names its cause: an attempt that did not run for a while knows only that the time was over.
 pub(crate) fn named_in_time(words: &str, attempt: impl Fn() -> Result<Finished, TransferError>) {
     let mut ends = Vec::new();
     for _ in 0..10 {

@@ -1,4 +1,4 @@
-//! Processes that are killed in the middle of a file, and others that go on.
+//! Processes that are killed in the middle of a file, and others that continue.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,13 +13,13 @@ use crate::rig::{
 };
 
 const LEN: usize = 6_000_000;
-/// So that a test that does not run for some seconds still comes to the middle.
+/// So that a test that does not run for some seconds still gets to the middle.
 const RATE: u64 = 1_000_000;
 
-/// What tells this test binary that it is one of those processes.
+/// Tells this test binary that it is one of those processes.
 const PART: &str = "BOWLINE_TEST_PART";
 
-/// Runs this test binary as the other process; dropped, it is killed.
+/// Runs this test binary as the other process, which is killed when this is dropped.
 struct Process(Child);
 
 impl Process {
@@ -53,7 +53,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Ended already is as good.
+        // If it has already ended, that is just as good.
         let _ = (self.0.kill(), self.0.wait());
     }
 }

@@ -1,4 +1,4 @@
-//! What a server says of what it holds, and to whom.
+//! What a server lists, and for whom.
 
 use bowline_core::transfer::{Code, SafeName};
 use bowline_host::client::{ClientConfig, Download};
@@ -14,7 +14,7 @@ fn with_token(token: &str) -> ClientConfig {
     config
 }
 
-/// What a client is told that there is, or why it is not.
+/// What a client learns about the contents, or why it does not.
 fn listed(client: &dyn Client, wanted: Option<SafeName>) -> Result<Vec<String>, (Code, String)> {
     let dir = folder();
     let got = match end(client.fetch(&store(dir.path()), Download::listing(id(1), wanted))) {

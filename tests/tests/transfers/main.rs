@@ -1,5 +1,5 @@
-//! Files and messages over real sockets, by every adapter, and by one at each end. A test is written once; here it is
-//! run over them.
+//! Files and messages over real sockets, with every adapter, and with a different one at each end. A test is written
+//! once; here it is run over them.
 
 mod belated;
 mod ends;
@@ -128,7 +128,7 @@ over! {
     }
 }
 
-// What one adapter says to another.
+// Between two adapters.
 over! {
     tokio_to_blocking: Tokio to Blocking over Tcp,
     blocking_to_tokio: Blocking to Tokio over Tcp,
@@ -151,7 +151,7 @@ over! {
     }
 }
 
-// Over TLS what may depend on it: how bytes and ends come.
+// What may depend on TLS: how bytes and ends arrive.
 over! {
     tokio_tls: Tokio to Tokio over Tls,
     blocking_tls: Blocking to Blocking over Tls,

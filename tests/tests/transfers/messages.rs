@@ -16,14 +16,14 @@ use crate::ends::{Client, LIMIT, Pair, Talk, Talks};
 use crate::papers::Over;
 use crate::rig::{Serving, folder, id, lone_proxy, name, reserved, source, uneven_proxy, until};
 
-/// A server that speaks of messages.
+/// A server that supports messages.
 fn serve(pair: Pair, sessions: SessionsConfig) -> Serving {
     let mut config = ServerConfig::default();
     config.messages = Some(sessions);
     Serving::start(pair, config)
 }
 
-/// Settings of a client that does, and dials again after milliseconds.
+/// Settings of a client that supports messages, and dials again after milliseconds.
 fn speaking() -> ClientConfig {
     let mut config = ClientConfig::default();
     config.messages = Some(Config::default());
@@ -47,13 +47,13 @@ impl Rig {
         Self::over(serve(pair, sessions), |address| address)
     }
 
-    /// The client comes by another way.
+    /// The client connects through another address.
     fn over(serving: Serving, way: impl FnOnce(SocketAddr) -> SocketAddr) -> Self {
         let client = serving.client_at(way(serving.server.address()), speaking());
         Self { here: client.talk(), client, there: serving.server.talks(), serving }
     }
 
-    /// The next message here.
+    /// The next message at this end.
     fn message(&self) -> Message {
         loop {
             if let Heard::Message(received) = self.here.receive().expect("it lives") {
@@ -62,7 +62,7 @@ impl Rig {
         }
     }
 
-    /// The next message at the server, and from whom.
+    /// The next message at the server, and its sender.
     fn message_there(&self) -> (SessionId, Message) {
         message(&*self.there)
     }
@@ -88,7 +88,7 @@ fn numbered(n: usize) -> Message {
 
 pub(crate) fn messages_cross_links_that_are_cut_once_and_in_order(pair: Pair) {
     const COUNT: usize = 600;
-    // A handshake of TLS takes some of it.
+    // A TLS handshake takes some of it.
     let (least, most) = if pair.over == Over::Tls { (6000, 9000) } else { (600, 3600) };
     let rig = Rig::over(serve(pair, SessionsConfig::default()), |server| uneven_proxy(server, least, most));
     let (mut resumed, mut came) = (0, 0);
@@ -151,7 +151,7 @@ pub(crate) fn what_is_said_without_a_link_waits_for_one(pair: Pair) {
 
 pub(crate) fn who_does_not_listen_stops_the_other_end_before_memory_grows(pair: Pair) {
     let rig = Rig::new(pair, SessionsConfig::default());
-    // Nobody has less, however long it takes to say so.
+    // Nobody gets less, however long it takes to say so.
     let while_there_is_room = |sent| if sent < 10 { LIMIT } else { Duration::from_millis(500) };
     let big = || Message::binary(vec![0; 100_000]);
     let mut sent = 0;
@@ -196,7 +196,7 @@ pub(crate) fn a_session_that_the_server_ends_is_handed_back_and_followed_by_anot
     let here = Arc::clone(&rig.here);
     let flush = thread::spawn(move || here.flush());
     assert_eq!(rig.there.end_session(session), []);
-    // If it came too late, there was nothing to wait for any more.
+    // If it came too late, there was nothing left to wait for.
     assert!(matches!(flush.join().expect("no panic"), Err(FlushError::Lost) | Ok(())));
     let (why, messages) = loop {
         if let Heard::Session(Event::Lost { why, messages }) = rig.here.receive().expect("it lives") {
@@ -223,7 +223,7 @@ pub(crate) fn what_is_confirmed_is_acknowledged(pair: Pair) {
     rig.here.flush().expect("arrived");
 }
 
-/// The server hears of what a client has confirmed by its room for more.
+/// The server learns what a client has confirmed through its room for more.
 pub(crate) fn a_client_confirms_what_it_has_taken_care_of(pair: Pair) {
     let serving = serve(pair, SessionsConfig::default());
     let mut config = speaking();
@@ -304,7 +304,7 @@ pub(crate) fn a_session_whose_client_is_gone_expires(pair: Pair) {
     assert_eq!((of, why, messages.len(), messages[0].maybe_delivered), (session, Why::Expired, 1, true));
 }
 
-/// Nobody hears what happens; whoever waits for room does so himself.
+/// Nobody receives events; a sender that waits for room does so itself.
 pub(crate) fn who_waits_for_room_in_a_session_that_expires_is_told(pair: Pair) {
     let mut sessions = SessionsConfig::default();
     sessions.keep = Duration::from_millis(300);
@@ -337,7 +337,7 @@ pub(crate) fn a_client_that_gives_up_hands_back_what_it_has(pair: Pair) {
     let mut config = ClientConfig::default();
     config.messages = Some(Config::default());
     config.reconnect.max_attempts = Some(1);
-    // Nobody is given this port, as one that has just been free may be.
+    // Nobody else is given this port, unlike one that was only just free.
     let client = pair.client.client("ws://127.0.0.1:1", config);
     let here = client.talk();
     // It may have given up already.

@@ -1,4 +1,4 @@
-//! What lies under a WebSocket, and who a server is that speaks TLS there.
+//! What is below a WebSocket, and how a server identifies itself if that is TLS.
 
 use std::net::SocketAddr;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use bowline_host::server::ServerConfig;
 use bowline_host::tls::{ClientTls, ServerTls};
 use rcgen::{CertificateParams, KeyPair};
 
-/// What lies under the WebSocket.
+/// What is below the WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Over {
     Tcp,
@@ -23,7 +23,7 @@ impl Over {
         }
     }
 
-    /// Who the server is, if it is to be somebody and nothing else was said.
+    /// The server's identity, if it needs one and the test names none.
     pub(crate) fn server(self, mut config: ServerConfig) -> ServerConfig {
         if self == Self::Tls && config.tls.is_none() {
             config.tls = Some(papers().server());
@@ -31,7 +31,7 @@ impl Over {
         config
     }
 
-    /// Whom the client believes, if that matters and nothing else was said.
+    /// Whom the client trusts, if that matters and the test says nothing else.
     pub(crate) fn client(self, mut config: ClientConfig) -> ClientConfig {
         if self == Self::Tls && config.dial.tls.is_none() {
             config.dial.tls = Some(papers().client());
@@ -40,17 +40,17 @@ impl Over {
     }
 }
 
-/// What tells another process who the servers are.
+/// Tells another process which identities the servers have.
 pub(crate) const PAPERS: &str = "BOWLINE_TEST_PAPERS";
 
-/// Who the servers of this process are, if no test says something else.
+/// The identities of this process's servers, unless a test names others.
 pub(crate) fn papers() -> &'static Papers {
     static PAPERS_OF_ALL: OnceLock<Papers> = OnceLock::new();
     PAPERS_OF_ALL
         .get_or_init(|| std::env::var(PAPERS).map_or_else(|_| Papers::of("127.0.0.1"), |pem| Papers { pem }))
 }
 
-/// A certificate that nobody but itself certifies, and its key.
+/// A self-signed certificate, and its key.
 pub(crate) struct Papers {
     pub(crate) pem: String,
 }

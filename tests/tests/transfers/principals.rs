@@ -1,4 +1,4 @@
-//! Who may keep what at a server, and for how long.
+//! Who may keep what on a server, and for how long.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub(crate) fn whoever_a_token_names_goes_on_with_his_own_files_only(pair: Pair) 
     let mut first = alice.upload(&path, name("file"), id(1)).expect("queued");
     until(&mut first, |progress| progress.durable > 500_000);
     alice.close();
-    // The same id in the hands of somebody else begins at the beginning, under another name.
+    // The same id in somebody else's hands starts from the beginning, under another name.
     let bob = serving.client(with_token("two"));
     let second = end(bob.upload(&path, name("other"), id(1))).expect("sent");
     assert_eq!((second.resent, second.bytes), (0, 3_000_000));
@@ -75,7 +75,7 @@ pub(crate) fn more_open_transfers_than_a_principal_may_have_are_told_to_wait(pai
     assert_eq!(failure.text, "you have 1 transfers open; at most 1 may be");
     let mut others = bob.upload(&path, name("third"), id(3)).expect("queued");
     until(&mut others, |progress| progress.received > 0);
-    // Its place is free when the transfer ends, and whoever waits as he is told gets it.
+    // Its place is free when the transfer ends, and a client that waits as it is told gets it.
     let mut patient = with_token("one");
     patient.transfer.attempts = 5;
     let patient = serving.client(patient);
@@ -180,8 +180,8 @@ pub(crate) fn a_transfer_goes_on_with_the_token_that_follows_one_that_was_withdr
     config.token_file = Some(file.clone());
     let mut client = serving.client(config);
     let mut upload = client.upload(&source(&dir, 8_000_000), name("file"), id(1)).expect("queued");
-    // Told with every acknowledgement, and far from the end, also for a test that does not run for some seconds; what is durable
-    // is told each second.
+    // Reported with every acknowledgement, and far from the end, even for a test that does not run for some seconds;
+    // what is durable is reported every second.
     until(&mut upload, |progress| progress.received > 500_000);
     // The token in the file.
     std::fs::write(&file, "second\n").expect("written");
@@ -189,7 +189,7 @@ pub(crate) fn a_transfer_goes_on_with_the_token_that_follows_one_that_was_withdr
     let why = first_end(&mut client);
     assert!(why.contains("the token was withdrawn"), "{why}");
     until(&mut upload, |progress| progress.links == 2 && progress.received > 1_000_000);
-    // The token that the application sets, where no file has another.
+    // The token that the application sets, which counts if no file has another.
     std::fs::remove_file(&file).expect("removed");
     client.set_token("third");
     serving.server.set_access(access("third"));
@@ -197,7 +197,7 @@ pub(crate) fn a_transfer_goes_on_with_the_token_that_follows_one_that_was_withdr
     assert_eq!((finished.links, finished.bytes), (3, 8_000_000));
     assert!(finished.resent < 1_000_000, "{} bytes again", finished.resent);
     assert_eq!(serving.file("file"), contents(8_000_000));
-    // Who has no other is not let in again.
+    // A client without another token is not admitted again.
     let mut other = client.upload(&source(&dir, 20_000_000), name("other"), id(2)).expect("queued");
     until(&mut other, |progress| progress.received > 0);
     serving.server.set_access(access("fourth"));
@@ -206,12 +206,12 @@ pub(crate) fn a_transfer_goes_on_with_the_token_that_follows_one_that_was_withdr
 }
 
 pub(crate) fn a_token_that_expires_ends_its_connection(pair: Pair) {
-    // On a machine with too much to do it may be over before anybody has come.
+    // On an overloaded machine it may be over before anybody has connected.
     let lifetimes = [1500, 6000, 20_000].map(Duration::from_millis);
     assert!(lifetimes.into_iter().any(|lifetime| expires(pair, lifetime)), "nobody comes");
 }
 
-/// Whether somebody comes with a token before it expires, and he is sent away then.
+/// Whether a client connects with a token before it expires, and is then sent away.
 fn expires(pair: Pair, lifetime: Duration) -> bool {
     let mut grant = of("alice");
     grant.until = Some(std::time::SystemTime::now() + lifetime);

@@ -1,4 +1,4 @@
-//! What an application is told of a transfer under way, and parts of files.
+//! What an application is told about a running transfer, and parts of files.
 
 use bowline_core::transfer::{Digest, Stage};
 use bowline_host::client::Download;
@@ -101,7 +101,7 @@ pub(crate) fn of_a_small_file_that_another_client_has_begun_only_the_rest_comes(
     let safe = until(&mut down, |progress| progress.durable > 0).durable;
     first.close();
     serving.restart(ServerConfig::default());
-    // The whole of it would be cut.
+    // The whole file would be cut.
     let proxy = once_cutting_proxy(serving.server.address(), SMALL as u64 - safe + 4000);
     let second = serving.client_at(proxy, quick());
     let fetched = end(second.download(name("small"), &to, id(1), false)).expect("fetched");

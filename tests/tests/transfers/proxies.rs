@@ -1,4 +1,4 @@
-//! Clients that come through proxies, which speak HTTP or SOCKS and are as slow, or as unwilling, as they may be.
+//! Clients behind proxies, which speak HTTP or SOCKS and are as slow or as unwilling as they may be.
 
 use std::io::{Read, Write, copy};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -17,7 +17,7 @@ use bowline_host::transfer::TransferError;
 use crate::ends::Pair;
 use crate::rig::{Serving, answering, anywhere, contents, end, folder, id, name, nobody, quick, source};
 
-/// A proxy that wants "ann" and "pass word", and says each byte of its answers by itself.
+/// A proxy that requires "ann" and "pass word", and sends each byte of its answers separately.
 struct Proxy {
     address: SocketAddr,
     /// How many connections it has led to a server.
@@ -145,7 +145,7 @@ pub(crate) fn a_file_crosses_a_unix_socket(pair: Pair) {
     client.close();
 }
 
-/// Carries one connection after the other to the server.
+/// Relays one connection after the other to the server.
 fn carry(listener: &UnixListener, server: SocketAddr) {
     while let Ok((near, _)) = listener.accept() {
         let far = TcpStream::connect(server).expect("the server");
@@ -165,7 +165,7 @@ pub(crate) fn a_unix_socket_at_which_many_wait_is_waited_for(pair: Pair) {
     let path = dir.path().join("socket");
     let (listener, _file) = bowline_host::unix::listen(&path).expect("a socket");
     let call = || bowline_host::unix::connect(&path, Duration::from_millis(50));
-    // Whoever did not run for so long does not know whether there was a place.
+    // If it did not run for so long, it does not know whether there was a place.
     let waiting: Vec<_> = std::iter::from_fn(|| (0..3).find_map(|_| call().ok())).collect();
     assert!(waiting.len() > 100, "{} wait", waiting.len());
     let mut config = quick();
@@ -184,7 +184,7 @@ pub(crate) fn a_unix_socket_at_which_many_wait_is_waited_for(pair: Pair) {
     end(client.upload(&source(&dir, 1000), name("file"), id(1))).expect("sent");
 }
 
-/// Why a file does not go through this proxy.
+/// Why a file does not get through this proxy.
 fn refusal(pair: Pair, proxy: &str) -> TransferError {
     let serving = Serving::start(pair, ServerConfig::default());
     let dir = folder();
@@ -212,7 +212,7 @@ pub(crate) fn a_proxy_that_wants_a_login_is_named_with_its_status(pair: Pair) {
     assert!(why.ends_with("does not accept the user and the password") && !why.contains("geheim"), "{why}");
 }
 
-/// The first word about a dial through this proxy that has failed; `retried`: and another follows.
+/// The first report about a failed dial through this proxy; `retried`: and another one follows.
 fn dial_failed(pair: Pair, config: ClientConfig, proxy: &str, retried: bool) -> String {
     let serving = Serving::start(pair, ServerConfig::default());
     let mut client = serving.client(through(config, proxy));
@@ -245,7 +245,7 @@ pub(crate) fn a_proxy_that_says_nothing_is_named_when_the_time_is_over(pair: Pai
     let mut config = quick();
     config.dial.connect_timeout = Duration::from_millis(300);
     let words = format!("the proxy http://{address} did not answer within 300 ms; 0 bytes came");
-    // Whoever did not run for so long knows only that the time was over.
+    // If it did not run for so long, it knows only that the time was over.
     let mut failures = (0..10).map(|_| dial_failed(pair, config.clone(), &format!("http://{address}"), true));
     assert!(failures.any(|why| why.ends_with(&words)), "{words}");
 }

@@ -45,7 +45,7 @@ impl Serving {
         Self { server: pair.server.server_of(listener, store, pair.over.server(config)), pair, dir }
     }
 
-    /// Stops the server, and starts another one of the same folder at the same address.
+    /// Stops the server, and starts another one with the same folder at the same address.
     pub(crate) fn restart(&mut self, config: ServerConfig) {
         self.server.stop();
         let address = self.server.address();
@@ -57,7 +57,7 @@ impl Serving {
         self.client_at(self.server.address(), config)
     }
 
-    /// A client that comes by another way.
+    /// A client that connects through another address.
     pub(crate) fn client_at(&self, address: SocketAddr, config: ClientConfig) -> Box<dyn Client> {
         let Pair { client, over, .. } = self.pair;
         client.client(&over.url(address), over.client(config))
@@ -68,20 +68,20 @@ impl Serving {
     }
 }
 
-/// An address at which nobody listens, and nobody else can as long as what comes with it is kept.
+/// An address at which nobody listens, and nobody else can while the returned socket is held.
 pub(crate) fn nobody() -> (SocketAddr, impl Sized) {
     let listener = TcpListener::bind(anywhere()).expect("a port");
     let stream = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
     (stream.local_addr().expect("connected"), (listener, stream))
 }
 
-/// An address at which nobody listens yet. On Linux nobody else is given it as long as what comes with it is kept.
+/// An address at which nobody listens yet. On Linux, nobody else is given it while the returned socket is held.
 pub(crate) fn reserved() -> (SocketAddr, Option<TcpSocket>) {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_reuseaddr(true).expect("set");
     socket.bind(anywhere()).expect("a port");
     let address = socket.local_addr().expect("bound");
-    // Elsewhere it would keep us from listening, too.
+    // On other systems it would keep us from listening, too.
     (address, cfg!(target_os = "linux").then_some(socket))
 }
 
@@ -93,14 +93,14 @@ pub(crate) fn store(dir: &Path) -> DiskStore {
     DiskStore::open(dir, bowline_store::Config::default()).expect("a store")
 }
 
-/// Lets this process have as many files open as it may: most systems allow a thousand at first, and where there are many
+/// Lets this process have as many open files as it may: most systems allow a thousand by default, and with many
 /// processors many tests run at once.
 fn allow_files() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let maximum = getrlimit(Resource::Nofile).maximum;
-        // What cannot be raised stays as it is.
+        // If the limit cannot be raised, it stays as it is.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     }
 }
@@ -119,14 +119,14 @@ pub(crate) fn quick() -> ClientConfig {
     config
 }
 
-/// The same, so slow that a transfer has a middle.
+/// The same, slow enough for a transfer to have a middle.
 pub(crate) fn slow(rate: u64) -> ClientConfig {
     let mut config = quick();
     config.transfer.limit_rate = Some(rate);
     config
 }
 
-/// By BLAKE3, which is optimised where a loop of ours is not.
+/// With BLAKE3, which is compiled with optimisation, unlike a loop of ours.
 pub(crate) fn contents(len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     blake3::Hasher::new().finalize_xof().fill(&mut bytes);
@@ -141,7 +141,7 @@ pub(crate) fn id(n: u8) -> TransferId {
     TransferId::from_bytes([n; 16])
 }
 
-/// A file of so many bytes to send. One that is being sent already is not touched.
+/// A file of this many bytes to send. One that is already being sent is not touched.
 pub(crate) fn source(dir: &TempDir, len: usize) -> PathBuf {
     let path = dir.path().join(format!("source {len}"));
     if !path.exists() {
@@ -161,7 +161,7 @@ pub(crate) fn until(
     transfer.until(&mut enough)
 }
 
-/// Waits until it is so.
+/// Waits until this is true.
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = std::time::Instant::now();
     while !is_so() {
@@ -188,27 +188,27 @@ pub(crate) fn kept(dir: &Path) -> u64 {
     parts.iter().filter(is_part).filter_map(|path| path.metadata().ok()).map(|data| data.len()).sum()
 }
 
-/// Passes bytes on, and cuts each connection after so many of them in either direction.
+/// Passes bytes on, and cuts each connection after this many of them in either direction.
 pub(crate) fn cutting_proxy(to: SocketAddr, after: u64) -> SocketAddr {
     proxy(to, move |_, _| Fate::Cut { after })
 }
 
-/// The same after different numbers of bytes, from the least to the most.
+/// The same after different numbers of bytes, from the smallest to the largest.
 pub(crate) fn uneven_proxy(to: SocketAddr, least: u64, most: u64) -> SocketAddr {
     proxy(to, move |n, _| Fate::Cut { after: least + (n as u64 * 7919 + 431) % (most - least) })
 }
 
-/// Passes bytes on, and cuts the first connection after so many of them; others carry all.
+/// Passes bytes on, and cuts the first connection after this many of them; others carry everything.
 pub(crate) fn once_cutting_proxy(to: SocketAddr, after: u64) -> SocketAddr {
     proxy(to, move |n, _| Fate::Cut { after: if n == 0 { after } else { u64::MAX } })
 }
 
-/// Passes bytes on, and cuts the first connection after so many of them; others carry nothing.
+/// Passes bytes on, and cuts the first connection after this many of them; others carry nothing.
 pub(crate) fn lone_proxy(to: SocketAddr, after: u64) -> SocketAddr {
     proxy(to, move |n, _| Fate::Cut { after: if n == 0 { after } else { 0 } })
 }
 
-/// Passes bytes on, but reads no more than so many of those that the first client sends. It does not say so.
+/// Passes bytes on, but reads only this many of those that the first client sends, without saying so.
 pub(crate) fn stalling_proxy(to: SocketAddr, after: u64) -> SocketAddr {
     proxy(to, move |n, way| match (n, way) {
         (0, Way::Up) => Fate::Stall { after },
@@ -216,7 +216,7 @@ pub(crate) fn stalling_proxy(to: SocketAddr, after: u64) -> SocketAddr {
     })
 }
 
-/// Carries a connection to its end.
+/// Relays a connection until its end.
 pub(crate) fn through(near: TcpStream, far: TcpStream) {
     join(near, far, |_| Fate::Cut { after: u64::MAX });
 }
@@ -227,7 +227,7 @@ enum Way {
     Down,
 }
 
-/// What becomes of one direction of a connection.
+/// What happens to one direction of a connection.
 #[derive(Clone, Copy)]
 enum Fate {
     Cut { after: u64 },
@@ -256,14 +256,14 @@ fn join(near: TcpStream, far: TcpStream, fate: impl Fn(Way) -> Fate) {
 fn pass(fate: Fate, mut from: &TcpStream, mut to: &TcpStream) {
     let (Fate::Cut { after } | Fate::Stall { after }) = fate;
     let passed = copy(&mut Read::by_ref(&mut from).take(after), &mut to);
-    // Whoever has ended by himself does not wait.
+    // A side that has ended by itself does not wait.
     while matches!((fate, &passed), (Fate::Stall { .. }, Ok(n)) if *n == after) {
         thread::park();
     }
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
 
-/// The address of something that answers every request in these words.
+/// The address of something that answers every request with these bytes.
 pub(crate) fn answering(words: &'static str) -> SocketAddr {
     let listener = TcpListener::bind(anywhere()).expect("a port");
     let address = listener.local_addr().expect("bound");

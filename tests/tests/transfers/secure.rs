@@ -1,4 +1,5 @@
-//! TLS: whoever does not prove who it is, says nothing, or speaks something else is told apart, and a cut from an end.
+//! TLS: peers that cannot prove who they are, send nothing, or use another protocol are told apart, and a cut is told
+//! from an end.
 
 use std::io::copy;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -24,7 +25,7 @@ fn serving(pair: Pair, papers: &Papers) -> Serving {
     Serving::start(pair, config)
 }
 
-/// A client that believes this.
+/// A client that trusts this.
 fn believing(tls: ClientTls) -> ClientConfig {
     let mut config = quick();
     config.dial.tls = Some(tls);
@@ -43,7 +44,7 @@ fn next_link(client: &mut Box<dyn Client>) -> Result<(), Disconnect> {
     }
 }
 
-/// That this is why there is no link, and that nobody tries again.
+/// Checks that this is why there is no link, and that nobody tries again.
 fn assert_refused(mut client: Box<dyn Client>, obstacle: Obstacle, why: &str) {
     let disconnect = next_link(&mut client).expect_err(why);
     assert!(disconnect.to_string().ends_with(why), "{disconnect}");
@@ -64,7 +65,7 @@ pub(crate) fn who_is_not_who_it_should_be_is_told_in_words(pair: Pair) {
     );
     assert!(next_link(&mut client(ClientTls::trusting_anybody())).is_ok(), "whoever asks no questions");
 
-    // By another name of the same machine.
+    // Under another name of the same machine.
     let url = pair.over.url(server.server.address()).replace("127.0.0.1", "localhost");
     let client = pair.client.client(&url, believing(known.client()));
     assert_refused(client, Obstacle::Tls, "the certificate of this server is for another name");
@@ -156,14 +157,14 @@ pub(crate) fn a_cut_below_tls_is_told_from_an_end_of_the_server(pair: Pair) {
     let (address, cut) = cut_on_demand(server.server.address());
     let mut client = server.client_at(address, quick());
     next_link(&mut client).expect("a link");
-    // What both have to say at first has come.
+    // What both have to send at first has arrived.
     client.ping().expect("answered");
     cut.send(()).expect("it carries");
     let disconnect = next_link(&mut client).expect_err("it is cut");
     assert_eq!(disconnect.end(), Some(End::TlsTruncated), "{disconnect}");
 }
 
-/// Carries one connection, until it ends the way to the client by TCP alone.
+/// Relays one connection, until it ends the direction to the client by TCP alone.
 fn cut_on_demand(to: SocketAddr) -> (SocketAddr, mpsc::Sender<()>) {
     let listener = TcpListener::bind(anywhere()).expect("a port");
     let address = listener.local_addr().expect("bound");

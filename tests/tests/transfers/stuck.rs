@@ -1,4 +1,4 @@
-//! Ends that take nothing and say nothing: nobody waits for them longer than the settings say.
+//! Ends that accept nothing and send nothing: nobody waits for them longer than the settings say.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use bowline_host::transfer::TransferError;
 use crate::ends::{LIMIT, Pair};
 use crate::rig::{Serving, contents, folder, id, kept, name, quick, slow, source, stalling_proxy, until};
 
-/// More than what the system keeps between two sockets.
+/// More than the system holds between two sockets.
 const LEN: usize = 40_000_000;
 
 pub(crate) fn a_peer_that_takes_no_more_is_found_and_the_file_goes_on(pair: Pair) {
@@ -35,7 +35,7 @@ pub(crate) fn a_peer_that_takes_no_more_is_found_and_the_file_goes_on(pair: Pair
             break disconnect;
         }
     };
-    // On a machine with too much to do it was we who did not run.
+    // On an overloaded machine, it was we who did not run.
     let is_death =
         matches!(disconnect.kind(), Kind::KeepaliveTimeout | Kind::WriteStall | Kind::LocalSuspend);
     assert!(is_death, "{disconnect}");
@@ -47,7 +47,7 @@ pub(crate) fn a_peer_that_takes_no_more_is_found_and_the_file_goes_on(pair: Pair
     assert!(serving.file("file") == contents(LEN));
 }
 
-/// The server does not know yet that the old link is dead, which its heartbeat would tell only later.
+/// The server does not know yet that the old link is dead, which its heartbeat would find out only later.
 pub(crate) fn a_link_that_carries_nothing_more_is_replaced_before_it_is_found_dead(pair: Pair) {
     let serving = Serving::start(pair, ServerConfig::default());
     let dir = folder();
@@ -64,7 +64,7 @@ pub(crate) fn a_link_that_carries_nothing_more_is_replaced_before_it_is_found_de
         }
     };
     if disconnect.kind() == Kind::LocalSuspend {
-        // On a machine with too much to do it was we who did not run.
+        // On an overloaded machine, it was we who did not run.
         return;
     }
     let default = ClientConfig::default().connection.heartbeat;
@@ -103,7 +103,7 @@ pub(crate) fn a_server_that_stops_does_not_wait_for_a_client_that_does_not_leave
     config.accept.timeout = 10 * LIMIT;
     let mut serving = Serving::start(pair, config);
     let dir = folder();
-    // Somebody who does not even ask, and somebody whose answer does not arrive.
+    // A client that does not even send a request, and one whose answer does not arrive.
     let silent = std::net::TcpStream::connect(serving.server.address()).expect("connected");
     let proxy = stalling_proxy(serving.server.address(), 1_000_000);
     let client = serving.client_at(proxy, slow(2_000_000));
@@ -131,7 +131,7 @@ pub(crate) fn a_server_that_stops_tells_of_a_client_that_does_not_leave(pair: Pa
     drop(silent);
 }
 
-/// Nobody is let go but by a server that stops.
+/// Clients are dropped only by a server that stops.
 fn in_no_hurry() -> ServerConfig {
     let mut config = ServerConfig::default();
     config.drain = Duration::from_millis(300);

@@ -1,4 +1,4 @@
-//! Pause, resume and cancel over real sockets, from either end, and what whoever can say so holds.
+//! Pause, resume and cancel over real sockets, from either end; and what a transfer that is kept holds on to.
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -52,7 +52,7 @@ impl Rig {
         if up { self.serving.dir.path() } else { self.mine.path() }
     }
 
-    /// What the server says of the end of the only transfer.
+    /// What the server reports about the end of the only transfer.
     fn verdict(&mut self) -> ServerEvent {
         loop {
             match self.serving.server.event() {
@@ -120,7 +120,7 @@ pub(crate) fn either_end_cancels_and_the_other_learns_what_is_left(pair: Pair) {
             }
             let staging = rig.receiver(up).join(".bowline");
             if leftover == Leftover::Discard {
-                // The disk is told last.
+                // The disk is informed last.
                 eventually("nothing is left", || !staging.exists());
             } else {
                 assert!(staging.exists());
@@ -169,6 +169,6 @@ pub(crate) fn whoever_keeps_a_transfer_that_has_ended_keeps_no_connection(pair: 
     let Rig { client, mut serving, .. } = rig;
     drop(client);
     while !matches!(serving.server.event(), ServerEvent::Disconnected { .. }) {}
-    // Nobody hears it.
+    // Nobody receives it.
     transfer.cancel(Leftover::Keep);
 }

@@ -1,4 +1,4 @@
-//! The ends by the adapter for blocking sockets.
+//! The ends through the adapter for blocking sockets.
 
 use std::net::TcpStream;
 use std::thread;
@@ -14,7 +14,7 @@ use super::Fate;
 
 pub(super) type Socket = WebSocket<MaybeTlsStream>;
 
-/// Lets a thread work, and waits for what it comes to. Whoever waits no longer leaves it to itself.
+/// Lets a thread work, and waits for its result. If nobody waits any longer, the thread is left to itself.
 pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = oneshot::channel();
     thread::spawn(move || drop(done.send(work())));
@@ -45,7 +45,7 @@ pub(super) fn send(mut socket: Socket, time: Duration, size: usize) -> Fate {
     Fate { lived: start.elapsed(), end: None, bytes }
 }
 
-/// By a thread of its own where the owner takes its time, as such an owner is told to.
+/// Driven by a thread of its own if the owner takes its time, as the documentation tells such an owner.
 pub(super) fn receive(socket: Socket, each: Duration) -> Fate {
     let (_sender, mut receiver) = socket.spawn().unwrap();
     let (start, mut bytes) = (Instant::now(), 0);

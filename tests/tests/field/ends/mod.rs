@@ -1,4 +1,4 @@
-//! Our two ends, as plain as an application would write them, by each adapter.
+//! Our two ends, as plain as an application would write them, with each adapter.
 
 mod blocking;
 mod tokio;
@@ -20,7 +20,7 @@ pub(crate) enum Socket {
     Blocking(Box<blocking::Socket>),
 }
 
-/// What happened to one end until it was over, or until it had enough.
+/// What happened at one end until it was over, or until it had enough.
 #[derive(Debug)]
 pub(crate) struct Fate {
     pub(crate) lived: Duration,
@@ -29,7 +29,7 @@ pub(crate) struct Fate {
     pub(crate) bytes: u64,
 }
 
-/// The default settings with a heartbeat of so many seconds.
+/// The default settings with a heartbeat of this many seconds.
 pub(crate) fn heartbeat(interval: u64, timeout: u64) -> Config {
     let mut config = Config::default();
     config.heartbeat.interval = Duration::from_secs(interval);
@@ -67,8 +67,8 @@ impl Adapter {
         }
     }
 
-    /// A server for one client, which takes so long over each message. The second value tells its fate once the client is
-    /// gone.
+    /// A server for one client, which takes this long for each message. The second value yields its fate once the
+    /// client is gone.
     pub(crate) async fn receive(self, config: Config, each: Duration) -> (String, oneshot::Receiver<Fate>) {
         let (url, listener) = listen().await;
         let (teller, fate) = oneshot::channel();
@@ -77,13 +77,13 @@ impl Adapter {
                 Socket::Tokio(socket) => tokio::receive(*socket, each).await,
                 Socket::Blocking(socket) => aside(move || blocking::receive(*socket, each)).await,
             };
-            // Nobody may want to know.
+            // Nobody may be interested.
             let _ = teller.send(received);
         });
         (url, fate)
     }
 
-    /// Dials, and sends messages of one size as fast as they are taken.
+    /// Dials, and sends messages of one size as fast as they are accepted.
     pub(crate) async fn send(self, url: &str, config: Config, time: Duration, size: usize) -> Fate {
         match self.dial(url, config).await {
             Socket::Tokio(socket) => tokio::send(*socket, time, size).await,
@@ -93,7 +93,7 @@ impl Adapter {
 }
 
 impl Socket {
-    /// Drives one end, sending without a pause or not at all, and tells its end and the time of that.
+    /// Drives one end, sending without a pause or not at all, and returns its end and the time of that.
     pub(crate) fn end(self, sends: bool) -> oneshot::Receiver<(Disconnect, Instant)> {
         let (teller, end) = oneshot::channel();
         ::tokio::spawn(async move {
@@ -101,14 +101,14 @@ impl Socket {
                 Self::Tokio(socket) => tokio::end(*socket, sends).await,
                 Self::Blocking(socket) => aside(move || blocking::end(*socket, sends)).await,
             };
-            // Nobody may want to know any more.
+            // Nobody may be interested any longer.
             let _ = teller.send((disconnect, Instant::now()));
         });
         end
     }
 
-    /// Drives one end, and lets somebody look at it whenever something has happened, and at least so often; until that one
-    /// has seen enough.
+    /// Drives one end, and calls `look` whenever something has happened, and at least this often, until that has seen
+    /// enough.
     pub(crate) async fn drive<L>(self, every: Option<Duration>, look: L)
     where
         L: FnMut(Now, &mut Connection) -> bool + Send + 'static,

@@ -1,4 +1,4 @@
-//! The ends by the adapter for tokio.
+//! The ends through the adapter for tokio.
 
 use std::time::Duration;
 

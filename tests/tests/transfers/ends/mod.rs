@@ -1,4 +1,4 @@
-//! Clients and servers of every adapter under one face, so that each test runs over all of them.
+//! Clients and servers of every adapter behind one interface, so that each test runs over all of them.
 
 mod blocking;
 mod tokio;
@@ -22,7 +22,7 @@ use bowline_store::{DiskStore, Pipe};
 
 use crate::papers::Over;
 
-/// Generous: no test waits for it when all is well.
+/// Generous: no test waits this long if all is well.
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
 /// Who moves the bytes.
@@ -32,7 +32,7 @@ pub(crate) enum Adapter {
     Blocking,
 }
 
-/// A client and a server, perhaps of different adapters, and what lies between them.
+/// A client and a server, perhaps of different adapters, and what is between them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pair {
     pub(crate) client: Adapter,
@@ -42,7 +42,7 @@ pub(crate) struct Pair {
 
 pub(crate) type Begun = Result<Box<dyn Transfer>, TransferError>;
 
-/// A client; what waits gives up after the limit.
+/// A client; waiting calls give up after the limit.
 pub(crate) trait Client {
     fn upload(&self, path: &Path, name: SafeName, id: TransferId) -> Begun;
     fn pipe(&self, pipe: Pipe, name: SafeName, id: TransferId) -> Begun;
@@ -53,16 +53,16 @@ pub(crate) trait Client {
     fn traffic(&self) -> Traffic;
     fn set_token(&self, token: &str);
     fn until_up(&self);
-    /// The next turn of the link's life since the client was made.
+    /// The next event of the link since the client was made.
     fn event(&mut self) -> LinkEvent;
-    /// One that has come already.
+    /// One that has already happened.
     fn try_event(&mut self) -> Option<LinkEvent>;
     /// Messages to and from the server, also from other threads.
     fn talk(&self) -> Arc<dyn Talk>;
     fn close(self: Box<Self>);
 }
 
-/// The messages of a client; what waits gives up after the limit.
+/// The messages of a client; waiting calls give up after the limit.
 pub(crate) trait Talk: Send + Sync {
     fn send(&self, message: Message) -> Result<(), SendError>;
     /// `None` if there is no room for it within this time.
@@ -74,7 +74,7 @@ pub(crate) trait Talk: Send + Sync {
     fn confirm(&self, receipt: Receipt);
 }
 
-/// The messages of a server; what waits gives up after the limit.
+/// The messages of a server; waiting calls give up after the limit.
 pub(crate) trait Talks: Send + Sync {
     fn send(&self, session: SessionId, message: Message) -> Result<(), SendError>;
     fn send_within(
@@ -89,7 +89,7 @@ pub(crate) trait Talks: Send + Sync {
     fn end_session(&self, session: SessionId) -> Vec<Unacknowledged>;
 }
 
-/// A transfer; what waits gives up after the limit.
+/// A transfer; waiting calls give up after the limit.
 pub(crate) trait Transfer: Send {
     fn finished(&mut self) -> Result<Finished, TransferError>;
     fn progress(&self) -> TransferProgress;
@@ -99,7 +99,7 @@ pub(crate) trait Transfer: Send {
     fn cancel(&self, leftover: Leftover);
 }
 
-/// A server; what waits gives up after the limit.
+/// A server; waiting calls give up after the limit.
 pub(crate) trait Server {
     fn address(&self) -> SocketAddr;
     fn event(&mut self) -> ServerEvent;
@@ -111,7 +111,7 @@ pub(crate) trait Server {
     fn talks(&self) -> Arc<dyn Talks>;
     /// Tells it to stop, and does not wait.
     fn tell_to_stop(&mut self);
-    /// Waits until it has stopped, and says why if it was not told to.
+    /// Waits until it has stopped, and returns why, if it was not told to.
     fn ended(&mut self) -> io::Result<()>;
     fn stop(&mut self) {
         self.tell_to_stop();
@@ -127,7 +127,7 @@ impl Adapter {
         }
     }
 
-    /// A server at this address; port 0 is one that is free.
+    /// A server at this address; port 0 is a free one.
     pub(crate) fn server(self, at: SocketAddr, store: DiskStore, config: ServerConfig) -> Box<dyn Server> {
         self.server_of(TcpListener::bind(at).expect("a port"), store, config)
     }

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use super::{Begun, LIMIT};
 
-/// Waits for what this comes to.
+/// Waits for this result.
 fn within<T>(runtime: &Runtime, work: impl Future<Output = T>) -> T {
     runtime.block_on(async { timeout(LIMIT, work).await }).expect("in time")
 }

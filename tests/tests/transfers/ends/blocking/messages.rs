@@ -10,7 +10,7 @@ use bowline_core::replay::Unacknowledged;
 
 use super::super::{LIMIT, Talk, Talks};
 
-/// What has come in time; a time that is over is none.
+/// What has arrived in time; nothing if the time is over.
 fn heard<T>(received: Result<T, RecvTimeoutError>) -> Option<T> {
     assert_ne!(received.as_ref().err(), Some(&RecvTimeoutError::Timeout), "in time");
     received.ok()
