@@ -184,15 +184,15 @@ pub enum LinkEvent {
         /// Whose fault it was, what kind of failure, and what to do.
         disconnect: Disconnect,
     },
-    /// It is up, but silent, and something is waiting for it: a second one is being dialled beside it. Whichever carries
-    /// something first is kept: [`Down`](Self::Down) and [`Up`](Self::Up) follow if that is the second.
+    /// The link is up, but silent, and something is waiting for it: a second one is being dialled next to it. The one
+    /// that carries something first is kept: [`Down`](Self::Down) and [`Up`](Self::Up) follow if that is the second.
     DialingBeside,
-    /// The second link was not opened. The first one is still up, and may be dead or not.
+    /// The second link could not be opened. The first one is still up, and may or may not be dead.
     DialBesideFailed {
         /// Whose fault it was, and what kind of failure.
         disconnect: Disconnect,
     },
-    /// The second link is open, but the first one is no longer in doubt: it is kept, and the second one closed.
+    /// The second link is open, but the first one is no longer in doubt: the first is kept, and the second closed.
     Kept,
     /// The next dial comes after this time.
     Waiting {

@@ -1,15 +1,15 @@
-//! Keeps the link of a client: when to dial, what to say of it, and what is left when it is given up.
+//! Keeps the link of a client: when to dial, what to report about it, and what remains when it is given up.
 //!
 //! ```text
 //!                 Dial                handle_link_up              (the connection ends)
 //!  (new) ─────────────────▶ dialing ─────────────────▶ up ────────────────────────────┐
 //!    ▲                         │ handle_dial_failed                                   │
-//!    │                         ▼                                                      ▼
-//!    └─── time passes ──── waiting ◀──────────────────────────── given up ◀───────────┘
+//!    │                         ▼                                                      │
+//!    └─── time passes ──── waiting, or given up ◀─────────────────────────────────────┘
 //! ```
 //!
-//! If a link falls silent while something is waiting for it, it stays up, and a second one is dialled beside it. If that
-//! opens before anything arrives over the first, it replaces it ([`replace`](Keeper::replace)).
+//! If a link falls silent while something is waiting for it, it stays up, and a second one is dialled next to it. If
+//! that opens before anything arrives on the first, it replaces it ([`replace`](Keeper::replace)).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -29,40 +29,40 @@ use crate::dial;
 use crate::seed::seed;
 use crate::transfer::{Tracked, TransferError};
 
-/// Keeps the link of a client, and moves the transfers over it. The adapter dials, carries bytes, tells the time, and
-/// does what comes out of [`poll_output`](Self::poll_output). `T` is what it needs to tell somebody of a transfer.
+/// Keeps the link of a client, and moves the transfers over it. The adapter dials, carries bytes, reports the time, and
+/// carries out [`poll_output`](Self::poll_output). `T` is what the adapter needs to report to the owner of a transfer.
 ///
-/// After each `handle_*` and each command: [`pump`](Self::pump), if there is a link, then take all outputs.
+/// After each `handle_*` and each command, [`pump`](Self::pump) if there is a link, then take all outputs.
 #[derive(Debug)]
 pub struct Keeper<T> {
     pub(super) config: ClientConfig,
     pub(super) desk: Desk,
     pub(super) tracked: BTreeMap<TransferId, Tracked<T>>,
-    /// Where what we asked for goes.
+    /// Where downloads go.
     pub(super) places: BTreeMap<TransferId, (DiskStore, Download)>,
     pub(super) turns: Turns,
     pub(super) ended: Option<GaveUp>,
     has_told_end: bool,
     wanted: Wanted,
     pub(super) talk: Anchor,
-    /// When progress is told next.
+    /// When progress is next reported.
     pub(super) due: Instant,
     pub(super) outputs: VecDeque<Output<T>>,
 }
 
-/// What the application wants of the client.
+/// What the application wants from the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
     Service,
-    /// What is under way; nobody will ask for more.
+    /// To finish what is under way; there will be nothing more.
     Rest,
     Nothing,
 }
 
 impl<T> Keeper<T> {
-    /// A client of the server that this request asks. Jobs on files go to `spawn`; what they report through `deliver` is
-    /// to come back by [`handle_report`](Self::handle_report). If [`ClientConfig::messages`] is set, the application says
-    /// and hears them by `talk`.
+    /// A client of the server of this request. Jobs on files go to `spawn`; pass what they report through `deliver` to
+    /// [`handle_report`](Self::handle_report). If [`ClientConfig::messages`] is set, the application sends and receives
+    /// messages through `talk`.
     ///
     /// # Errors
     /// [`StartError::Random`].
@@ -105,7 +105,7 @@ impl<T> Keeper<T> {
 
     // ----- facts -----
 
-    /// A dial has succeeded, and a connection with [these settings](Self::connection) runs over it.
+    /// A dial has succeeded, and a connection with [these settings](Self::connection) runs on it.
     pub fn handle_link_up(&mut self, now: Instant, round_trip: Duration) {
         self.desk.session.handle_link_up(now, Some(round_trip));
         self.remember();
@@ -115,8 +115,8 @@ impl<T> Keeper<T> {
         self.tell(event);
     }
 
-    /// A dial has succeeded while this connection is up. Returns whether the new connection replaces it: if so, take all
-    /// outputs, then call [`handle_link_up`](Self::handle_link_up); if not, close the new connection.
+    /// A dial has succeeded while this connection is up. Returns whether the new connection replaces it: if so, take
+    /// all outputs, then call [`handle_link_up`](Self::handle_link_up); if not, close the new connection.
     pub fn replace(&mut self, now: Instant, connection: &mut Connection) -> bool {
         if connection.is_doubtful() {
             self.count_unanswered();
@@ -148,7 +148,7 @@ impl<T> Keeper<T> {
         self.desk.session.handle_network_change(now);
     }
 
-    /// A job on files has come to this.
+    /// The result of a job on files.
     pub fn handle_report(&mut self, now: Instant, report: Report) {
         self.desk.handle_report(now, report);
     }
@@ -158,26 +158,28 @@ impl<T> Keeper<T> {
         self.desk.session.handle_timeout(now);
     }
 
-    /// Moves what can move between the link, the session and the application, and closes the link if the client is done.
+    /// Moves what can move between the link, the session and the application, and closes the link if the client is
+    /// done.
     pub fn pump(&mut self, now: Instant, connection: &mut Connection) {
         if !connection.is_open() {
             self.count_unanswered();
         }
         self.desk.pump(now, connection);
-        // What is decided about events may have to be said, and so does what the application says.
+        // Events may lead to something to send, and so may messages of the application.
         while (self.handle_events(now) | self.converse(now)) && self.turns.is_up() {
             self.desk.pump(now, connection);
         }
         self.settle();
         if self.wanted == Wanted::Nothing && connection.is_open() {
-            // Already closing is as good.
+            // If it is closing already, that is just as good.
             let _ = connection.close(now, Close::normal());
         }
     }
 
     // ----- commands about the link; those about transfers and messages are in files of their own -----
 
-    /// Nobody will ask for anything more: the link is closed when no transfer is under way and every message has arrived.
+    /// Nobody will ask for anything more: the link is closed once no transfer is under way and every message has
+    /// arrived.
     pub fn release(&mut self) {
         if self.wanted == Wanted::Service {
             self.wanted = Wanted::Rest;
@@ -185,7 +187,7 @@ impl<T> Keeper<T> {
         }
     }
 
-    /// Closes the link. Transfers under way come to nothing: their tickets are dropped.
+    /// Closes the link. Transfers under way are abandoned: their tickets are dropped.
     pub fn close(&mut self) {
         if self.wanted != Wanted::Nothing {
             self.wanted = Wanted::Nothing;
@@ -197,11 +199,11 @@ impl<T> Keeper<T> {
 
     // ----- outputs -----
 
-    /// What to do or to tell next.
+    /// The next thing to do or to report.
     pub fn poll_output(&mut self, now: Instant) -> Option<Output<T>> {
         if self.outputs.is_empty() {
             self.handle_events(now);
-            // With a link, pump does that: it brings on its way what comes of it.
+            // With a link, `pump` does this, and sends the results.
             if !self.turns.is_up() {
                 self.converse(now);
             }
@@ -216,21 +218,21 @@ impl<T> Keeper<T> {
         [self.desk.session.poll_timeout(), progress].into_iter().flatten().min()
     }
 
-    /// Whether the client was closed and nothing is left to do but to [rest](Self::rest).
+    /// Whether the client was closed, and nothing is left to do except [`rest`](Self::rest).
     pub fn is_over(&self) -> bool {
         self.wanted == Wanted::Nothing && !self.turns.is_up()
     }
 
-    /// Lets go of all sources: nothing is sent any more, and messages that are not known to have arrived are handed back.
-    /// What was received becomes durable; wait for the jobs that are still under way.
+    /// Drops all sources: nothing more is sent, and messages that may not have arrived are returned. What was received
+    /// becomes durable; wait for the jobs that are still under way.
     pub fn rest(&mut self, now: Instant) {
         self.desk.worker.drop_sources();
         self.end_talk(now);
     }
 
-    // ----- looks -----
+    // ----- state -----
 
-    /// The settings of a connection that begins now.
+    /// The settings of a connection that starts now.
     pub fn connection(&self, now: Instant) -> connection::Config {
         let ClientConfig { connection, transfer, messages, .. } = &self.config;
         let mut config = carrying(connection, transfer, messages.is_some());
@@ -241,19 +243,20 @@ impl<T> Keeper<T> {
         config
     }
 
-    /// The settings of a dial that begins now: after one that timed out it may [take longer](dial::Config::longest_timeout).
+    /// The settings of a dial that starts now: after one that timed out, it may [take
+    /// longer](dial::Config::longest_timeout).
     pub fn dial_config(&self) -> dial::Config {
         self.turns.dial(&self.config.dial)
     }
 
     // ----- inside -----
 
-    /// What a dial may take has changed, perhaps.
+    /// Call it whenever the time that a dial may take may have changed.
     fn renew_dial_time(&mut self) {
         self.desk.session.set_connect_timeout(self.dial_config().overdue());
     }
 
-    /// Decides about everything that has happened; whether anything has.
+    /// Handles all events so far; returns whether there were any.
     fn handle_events(&mut self, now: Instant) -> bool {
         let mut has_any = false;
         while let Some(event) = self.desk.poll_event() {
@@ -301,7 +304,7 @@ impl<T> Keeper<T> {
         self.tell(event);
     }
 
-    /// Keeps what was learned of the path.
+    /// Stores what was learned about the path.
     fn remember(&self) {
         if let Some(path) = self.desk.session.path() {
             self.config.paths.note(path);
@@ -324,14 +327,14 @@ impl<T> Keeper<T> {
         self.tell(event);
     }
 
-    /// There will be no other link.
+    /// Reports that there will be no other link.
     fn tell_end(&mut self, why: String) {
         if !std::mem::replace(&mut self.has_told_end, true) {
             self.outputs.push_back(Output::State(LinkState::Ended { why }));
         }
     }
 
-    /// Closes the link if nobody wants it any more, and tells when it is gone.
+    /// Closes the link if nobody needs it any longer, and reports when it is gone.
     fn settle(&mut self) {
         if self.wanted == Wanted::Rest && self.tracked.is_empty() && self.is_silent() {
             self.close();

@@ -1,4 +1,4 @@
-//! What is told of a client's links, one after the other.
+//! What is reported about a client's links, one after the other.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,14 +10,14 @@ use super::{GaveUp, LinkEvent, LinkState, once_reached};
 use crate::dial;
 use crate::dial::place;
 
-/// The account of a client's links.
+/// The history of a client's links.
 #[derive(Debug)]
 pub(super) struct Turns {
     history: History,
     is_up: bool,
     /// How many links there have been.
     links: u32,
-    /// How many dials this outage has seen.
+    /// How many dials there have been in this outage.
     attempt: u32,
     /// How many dials since the last link have timed out.
     late: u32,
@@ -50,23 +50,24 @@ impl Turns {
         self.history
     }
 
-    /// How the next dial goes, of a client with these settings.
+    /// The settings of the next dial, from the client's.
     pub(super) fn dial(&self, config: &dial::Config) -> dial::Config {
         config.after(self.late)
     }
 
-    /// The network has changed: of another path nothing is known.
+    /// The network has changed: nothing is known about the new path.
     pub(super) fn handle_network_change(&mut self) {
         self.late = 0;
     }
 
-    /// It is dialled: what the link is doing from here on, and what to tell of it.
+    /// A dial begins: returns the state of the link, and the event to report.
     pub(super) fn handle_dial(&mut self) -> (LinkState, LinkEvent) {
         self.attempt = self.next_attempt();
         (LinkState::Dialing { attempt: self.attempt }, LinkEvent::Dialing { attempt: self.attempt })
     }
 
-    /// A dial has failed; also what to do about it, by somebody who was connected to this server before or not.
+    /// A dial has failed: returns the event, and what to do. That depends on whether this client was connected to the
+    /// server before.
     pub(super) fn handle_dial_failed(&mut self, mut disconnect: Disconnect) -> (LinkEvent, Retry) {
         if self.links > 0 {
             disconnect = once_reached(disconnect);
@@ -92,14 +93,14 @@ impl Turns {
         LinkEvent::Down { disconnect }
     }
 
-    /// The next dial is at `until`: what the link is doing from here on, and what to tell of it.
+    /// The next dial is at `until`: returns the state of the link, and the event to report.
     pub(super) fn handle_waiting(&self, now: Instant, until: Instant) -> (LinkState, LinkEvent) {
         let attempt = self.next_attempt();
         let state = LinkState::Waiting { attempt, until, why: self.why.clone() };
         (state, LinkEvent::Waiting { attempt, delay: until - now })
     }
 
-    /// There will be no other dial: why, and what to tell of it.
+    /// There will be no other dial: returns why, and the event to report.
     pub(super) fn handle_given_up(&self, gave_up: reconnect::GiveUp) -> (GaveUp, LinkEvent) {
         let ended = match gave_up {
             reconnect::GiveUp::No(_) => GaveUp::Refused(self.why.clone()),
@@ -114,7 +115,7 @@ impl Turns {
     }
 }
 
-/// What a path is known by: the server, and the proxy on the way, whose patience may be shorter.
+/// The key of a path: the server, and the proxy in between, which may drop silent connections sooner.
 pub(super) fn way(dial: &dial::Config, request: &Request) -> String {
     if let Some(path) = &dial.unix {
         return format!("unix:{}", path.display());
@@ -125,7 +126,7 @@ pub(super) fn way(dial: &dial::Config, request: &Request) -> String {
     }
 }
 
-/// What the wall clock shows, in seconds since 1970.
+/// The time of the wall clock, in seconds since 1970.
 pub(super) fn unix() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
