@@ -8,7 +8,7 @@ use bowline_tokio::LinkState;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 
-/// From so many columns on there is room for a name, a bar, a rate and a time.
+/// From this many columns on, there is room for a name, a bar, a rate and a time.
 const WIDE: usize = 60;
 
 /// A line at the bottom of the terminal.
@@ -25,7 +25,7 @@ enum Room {
     Wide,
 }
 
-/// What is going on.
+/// The current situation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mood {
     Connecting {
@@ -36,11 +36,11 @@ pub(crate) enum Mood {
         rate: u64,
         left: Option<Duration>,
     },
-    /// The same where nobody knows the end.
+    /// The same for a transfer of unknown length.
     Flowing {
         rate: u64,
     },
-    /// There is no link before this time.
+    /// There is no link until this time.
     Away {
         until: Duration,
         outage: Option<Outage>,
@@ -49,7 +49,7 @@ pub(crate) enum Mood {
     Still {
         silence: Silence,
     },
-    /// The other side has refused it for the moment, or too many files are open here.
+    /// The other side has put it off for the moment, or too many files are open here.
     Waiting,
     Finishing {
         silence: Option<Silence>,
@@ -79,10 +79,10 @@ impl Bar {
         self.bar.set_prefix(shortened(title, most));
     }
 
-    /// Shows how far it is; of how many, if that is known.
+    /// Shows how far it has got, and out of how much, if that is known.
     pub(crate) fn draw(&self, position: u64, total: Option<u64>, mood: &Mood) {
         self.set_style(total.is_some());
-        // An empty file is as far as it can be; an unknown one is at its start.
+        // An empty file is complete, and one of unknown length is at its start.
         self.bar.set_length(total.unwrap_or(0).max(1));
         self.bar.set_position(position);
         self.bar.set_message(match total {
@@ -92,7 +92,7 @@ impl Bar {
         self.bar.tick();
     }
 
-    /// What has no known end has no share of it either.
+    /// Without a known end, there is no percentage either.
     fn set_style(&self, has_end: bool) {
         let template = if has_end {
             "{prefix:.bold} [{wide_bar}] {percent:>3}%  {msg}"
@@ -117,7 +117,7 @@ impl Drop for Bar {
 }
 
 impl Mood {
-    /// What the link has to say; nothing, if it is up.
+    /// The situation of the link; `None` if it is up.
     pub(crate) fn of(link: &LinkState, outage: Option<Outage>) -> Option<Self> {
         match link {
             LinkState::Dialing { .. } => Some(Self::Connecting { outage }),

@@ -1,4 +1,4 @@
-//! One JSON object a line on stdout, with its keys in the order in which they are given.
+//! One JSON object per line on stdout, with its keys in the given order.
 
 use super::still::Silence;
 use crate::stdout;
@@ -32,7 +32,7 @@ impl Line {
         self.with(key, rounded(seconds))
     }
 
-    /// Adds a time in milliseconds, or null where there is none.
+    /// Adds a time in milliseconds, or null if there is none.
     #[must_use]
     pub(crate) fn millis(self, key: &str, time: Option<Duration>) -> Self {
         self.with(key, time.map(|time| time.as_secs_f64() * 1000.0))
@@ -70,7 +70,7 @@ pub(crate) fn done(finished: &Finished) -> Line {
         .with("resumed_bytes", finished.resumed)
 }
 
-/// A file is on its way, and perhaps none moves.
+/// A file is on its way, though it may not be moving.
 pub(super) fn progress(name: &str, progress: &TransferProgress, silence: Option<Silence>) -> Line {
     Line::new("progress")
         .with("name", name)
@@ -91,7 +91,7 @@ pub(crate) fn failed(name: &str, trouble: &crate::exit::Trouble) -> Line {
     Line::new("failed").with("name", name).with("error", trouble.to_string()).with("exit", trouble.exit as u8)
 }
 
-/// A file has to wait, and is tried again after this time.
+/// A file must wait, and is tried again after this time.
 pub(super) fn retrying(name: &str, failure: &Failure, delay: Duration) -> Line {
     let line = Line::new("retrying").with("name", name).with("why", failure.to_string());
     line.seconds("seconds", delay.as_secs_f64())
@@ -115,7 +115,7 @@ pub(crate) fn link(event: &LinkEvent) -> Option<Line> {
     })
 }
 
-/// So many lines of its kind had no place here while nobody read.
+/// This many lines were dropped while nobody read.
 pub(crate) fn missed(count: u64) -> Line {
     Line::new("missed").with("count", count)
 }

@@ -1,4 +1,4 @@
-//! Tells people, or programs, how the transfers of one command go.
+//! Reports to people or programs how the transfers of one command are going.
 
 pub(crate) mod bar;
 pub(crate) mod json;
@@ -40,10 +40,10 @@ use words::done_line;
 
 /// How often [`Report::tick`] wants to be called.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
-/// How often a program is told about progress.
+/// How often progress is reported to programs.
 const NEWS: Duration = Duration::from_secs(1);
 
-/// Where the news go.
+/// Where reports go.
 #[derive(Debug)]
 enum Voice {
     Bar(Bar),
@@ -52,27 +52,27 @@ enum Voice {
     Nobody,
 }
 
-/// Tells how the transfers of one command go.
+/// Reports how the transfers of one command are going.
 #[derive(Debug)]
 pub(crate) struct Report {
     verb: Verb,
-    /// What is not over, by the number that it has.
+    /// Transfers that are not over, by their numbers.
     rows: BTreeMap<usize, Row>,
     sums: Sums,
     voice: Voice,
     began: Instant,
     meter: Meter,
-    /// What had moved of files that are over and no tick has seen.
+    /// How much had moved of files that are over, and no tick has counted yet.
     over: u64,
-    /// Why the last dial has failed, until it is told.
+    /// Why the last dial failed, until that is reported.
     unreachable: Option<String>,
-    /// What was told last of that.
+    /// The last such reason that was reported.
     told: Option<String>,
-    /// Why files had to wait, since one was done.
+    /// Why files had to wait, since the last one was done.
     delayed: Option<Code>,
-    /// When something has moved or was done.
+    /// When something last moved or was done.
     moved: Instant,
-    /// Something was done, or made, since the last tick.
+    /// Whether something was done or created since the last tick.
     is_further: bool,
     stuck: Stuck,
     still: Still,
@@ -81,8 +81,8 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// For these files, which have the numbers from 0; a length that is not known yet is 0. In so many trees others are
-    /// found later.
+    /// For these files, which are numbered from 0; a length that is not known yet is 0. In this many trees, others will
+    /// be found later.
     pub(crate) fn new(verb: Verb, output: Output, story: Story, files: Vec<Subject>, trees: usize) -> Self {
         let title = match &files[..] {
             [file] if trees == 0 => plain(&file.name).into_owned(),
@@ -91,7 +91,7 @@ impl Report {
         let voice = match output {
             Output { json: true, .. } => Voice::Json,
             Output { quiet: true, .. } => Voice::Nobody,
-            // The log would tear the bar apart.
+            // Log lines would tear the bar apart.
             output if output.level().is_none() && std::io::stderr().is_terminal() => {
                 Voice::Bar(Bar::new(&title))
             }
@@ -124,12 +124,12 @@ impl Report {
         report
     }
 
-    /// Which way they go.
+    /// The direction of the files.
     pub(crate) fn verb(&self) -> Verb {
         self.verb
     }
 
-    /// There is one more.
+    /// There is one more file or folder.
     pub(crate) fn add(&mut self, index: usize, subject: Subject) {
         let Subject { name, bytes, folder } = subject;
         self.sums.found += 1;
@@ -137,37 +137,37 @@ impl Report {
         self.rows.insert(index, row);
     }
 
-    /// A folder has been made here.
+    /// A local folder has been created.
     pub(crate) fn made_folder(&mut self) {
         self.sums.make_folder();
         self.is_further = true;
     }
 
-    /// So much there is in a folder.
+    /// A folder has these totals.
     pub(crate) fn expect(&mut self, counted: Counted) {
         self.sums.expect(counted);
     }
 
-    /// What has this number brought others, and is none of them.
+    /// This number only led to others; it is not one of them.
     pub(crate) fn forget(&mut self, index: usize) {
         let was_found = self.rows.remove(&index).is_some();
-        // Of what is only listed nothing follows.
+        // Nothing follows from a mere listing.
         if self.verb != LIST {
             self.sums.turn_into_tree(was_found);
         }
     }
 
-    /// How much has failed of how many, in words.
+    /// How much has failed, out of how much, in words.
     pub(crate) fn failure(&self) -> String {
         self.sums.failure()
     }
 
-    /// How much has not arrived of how many, in words.
+    /// How much has not arrived, out of how much, in words.
     pub(crate) fn loss(&self) -> String {
         self.sums.loss()
     }
 
-    /// Whether there is more than the one thing that the command names.
+    /// Whether there is more than one thing that the command names.
     pub(crate) fn is_many(&self) -> bool {
         self.sums.tree || self.sums.found > 1
     }
@@ -176,7 +176,7 @@ impl Report {
         self.rows.get(&index).map_or("", |row| &row.name)
     }
 
-    /// Whether the receiver has something of what has this number.
+    /// Whether the receiver has something of this number.
     pub(crate) fn has_arrived(&self, index: usize) -> bool {
         match self.rows.get(&index).map(|row| &row.state) {
             Some(State::Under { progress, most, .. }) => *most > 0 || progress.borrow().received > 0,
@@ -212,12 +212,12 @@ impl Report {
             Voice::Bar(_) | Voice::Lines if !folder => {
                 self.say(&words(digits(matches!(self.voice, Voice::Bar(_)))));
             }
-            // A line takes long to make beside all else that a small file takes.
+            // Making a line takes long compared with everything else about a small file.
             _ => {}
         }
     }
 
-    /// A file has failed; whoever calls says so in the end, unless there are several.
+    /// A file has failed. The caller reports that at the end, unless there are several.
     pub(crate) fn failed(&mut self, index: usize, trouble: &Trouble) {
         let Some(row) = self.rows.remove(&index) else { return };
         self.story.failed(trouble);
@@ -227,7 +227,7 @@ impl Report {
         }
     }
 
-    /// Something that has no number is missing: so many files or folders.
+    /// Something without a number is missing: this many files or folders.
     pub(crate) fn miss(&mut self, name: &str, trouble: &Trouble, things: u64) {
         self.story.failed(trouble);
         self.sums.miss(things);
@@ -236,7 +236,7 @@ impl Report {
         }
     }
 
-    /// Something is nothing that could be transferred.
+    /// Something is left out because it could not be transferred anyway.
     pub(crate) fn leave_out(&mut self, name: &str, why: &str) {
         self.sums.left_out += 1;
         if matches!(self.voice, Voice::Json) {
@@ -246,7 +246,7 @@ impl Report {
         }
     }
 
-    /// Says how a tree went, all in all.
+    /// Reports how a tree went as a whole.
     pub(crate) fn sum_up(&self) {
         if !self.sums.tree {
             return;
@@ -258,7 +258,7 @@ impl Report {
         }
     }
 
-    /// What is neither done nor failed will not be.
+    /// Whatever is neither done nor failed will not be done.
     pub(crate) fn abandon(&mut self, trouble: &Trouble) {
         while let Some(index) = self.rows.keys().next().copied() {
             self.failed(index, trouble);
@@ -277,33 +277,33 @@ impl Report {
             // The first connection is no news.
             LinkEvent::Up { link: 2.. } => self.say("connected again"),
             LinkEvent::Down { disconnect } => self.say(&format!("disconnected: {disconnect}")),
-            // Told if there is another try; if not, the last line of the command says it.
+            // Reported if there is another try; if not, the command's last line says it.
             LinkEvent::DialFailed { disconnect, .. } => self.unreachable = Some(disconnect.to_string()),
             LinkEvent::Waiting { delay, .. } => self.wait(*delay),
             _ => {}
         }
     }
 
-    /// So many turns of the link came while nobody read, and had no place.
+    /// This many events of the link were dropped while nobody read.
     pub(crate) fn miss_turns(&self, missed: u64) {
         if matches!(self.voice, Voice::Json) {
             json::missed(missed).print();
         }
     }
 
-    /// The story looks at what the links carry.
+    /// Lets the story follow what the links carry.
     #[must_use]
     pub(crate) fn watching(self, traffic: watch::Receiver<Traffic>) -> Self {
         Self { story: self.story.watching(traffic), ..self }
     }
 
-    /// People are told where it goes.
+    /// Tells people where it goes.
     #[must_use]
     pub(crate) fn putting_it(self, place: Place) -> Self {
         Self { place, ..self }
     }
 
-    /// Nothing more is told but the story.
+    /// Nothing more is reported except the story.
     pub(crate) fn into_story(self) -> Story {
         self.story
     }
@@ -325,7 +325,7 @@ impl Report {
         }
     }
 
-    /// Tells people of trouble, in one line, whatever else they want to hear.
+    /// Tells people about trouble, in one line, whatever else they want to see.
     pub(crate) fn complain(&self, trouble: &Trouble) {
         match &self.voice {
             Voice::Bar(bar) => bar.above(|| complain(trouble)),
@@ -334,18 +334,18 @@ impl Report {
     }
 }
 
-/// How many digits of a digest are shown: all of them would break the line of a terminal.
+/// How many digits of a digest are shown: on a terminal, all of them would not fit into a line.
 pub(crate) fn digits(is_terminal: bool) -> usize {
     if is_terminal { 16 } else { 64 }
 }
 
-/// Prints an error, in the one form that all have.
+/// Prints an error in the common form.
 pub(crate) fn complain(trouble: &Trouble) {
     print_line(&format!("bowline: {trouble}"));
 }
 
-/// Prints a sentence on stderr; a terminal gets it broken between words. If nobody reads it, nothing is lost that could be
-/// saved.
+/// Prints a sentence on stderr. On a terminal, it is wrapped between words. If nobody reads it, nothing is lost that
+/// could be saved.
 pub(crate) fn print_line(line: &str) {
     print_lines(&beside(0, &plain(line), columns(&Term::stderr())));
 }
@@ -355,7 +355,7 @@ pub(crate) fn print_unbroken(line: &str) {
     print_lines(&plain(line));
 }
 
-/// Prints what is plain already, in one line or more: by one write, so that nobody else's words come before its end.
+/// Prints harmless text of one or more lines, in a single write, so that no other output gets in between.
 fn print_lines(text: &str) {
     stderr::print(format!("{text}\n").as_bytes());
 }

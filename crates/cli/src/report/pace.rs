@@ -1,20 +1,20 @@
-//! What of a transfer has moved, for the rate of all together.
+//! How much of a transfer has moved, for the rate of all transfers together.
 
 use bowline_core::transfer::Stage;
 use bowline_tokio::TransferProgress;
 
-/// Counts the bytes of one transfer, each once. What an earlier process had brought has not moved.
+/// Counts the bytes of one transfer, each once. What an earlier process had delivered has not moved.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     moving: bool,
-    /// How far it was at the last look.
+    /// How far it was at the last check.
     seen: u64,
-    /// How many bytes all looks together have found.
+    /// How many bytes all checks together have found.
     counted: u64,
 }
 
 impl Pace {
-    /// What has moved since the last look. What the first one finds may have been there.
+    /// How much has moved since the last check. What the first one finds may have been there before.
     pub(super) fn look(&mut self, progress: &TransferProgress) -> u64 {
         let before = if self.moving { self.seen } else { progress.received };
         let moved = progress.received.saturating_sub(before);
@@ -24,7 +24,7 @@ impl Pace {
         moved
     }
 
-    /// What no look has found of so many bytes that have crossed in all: of a small file, everything.
+    /// How many of the bytes that crossed in total no check has found: of a small file, all.
     pub(super) fn rest(&self, crossed: u64) -> u64 {
         crossed.saturating_sub(self.counted)
     }

@@ -1,4 +1,4 @@
-//! What is under way, one by one.
+//! The transfers that are under way, one by one.
 
 use super::pace::Pace;
 use bowline_core::transfer::Stage;
@@ -23,7 +23,7 @@ pub(super) enum State {
         pace: Pace,
         /// The most that has ever arrived.
         most: u64,
-        /// Some of it came before anybody knew how much it is.
+        /// Whether some of it arrived before its length was known.
         open: bool,
         told: Option<(Instant, Stage)>,
     },

@@ -1,16 +1,16 @@
-//! Where bars and lines that change are drawn: the terminal behind stderr, if there is one.
+//! Where bars and changing lines are drawn: on the terminal behind stderr, if there is one.
 
 use console::Term;
 use indicatif::{ProgressDrawTarget, TermLike};
 use std::io;
 
-/// How often it is drawn, at the most, in a second.
+/// The highest number of times per second that it is drawn.
 const RATE: u8 = 10;
-/// How many columns stay free. A terminal shows `^C` when it is pressed; if it had no room on the line, it would begin
-/// another one, and what was drawn would never be wiped away.
+/// How many columns stay free. A terminal shows `^C` when it is pressed. Without room on the line, that would begin
+/// another line, and what was drawn would never be wiped away.
 const MARGIN: u16 = 2;
 
-/// A place to draw, or one that nobody sees.
+/// A place to draw on, or an invisible one.
 pub(super) fn stage() -> ProgressDrawTarget {
     let terminal = Term::buffered_stderr();
     if terminal.features().is_attended() {
@@ -20,12 +20,12 @@ pub(super) fn stage() -> ProgressDrawTarget {
     }
 }
 
-/// How many characters there is room for.
+/// How many characters fit.
 pub(super) fn room() -> usize {
     Stage(Term::stderr()).width().into()
 }
 
-/// A terminal that seems a little narrower than it is.
+/// A terminal that claims to be slightly narrower than it is.
 #[derive(Debug)]
 struct Stage(Term);
 

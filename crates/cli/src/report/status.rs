@@ -1,4 +1,4 @@
-//! A line at the bottom of a terminal that says what is going on; elsewhere there is none.
+//! A line at the bottom of a terminal that says what is going on. Without a terminal there is none.
 
 use super::print_lines;
 use super::stage::{room, stage};
@@ -9,23 +9,23 @@ use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 
-/// How wide a count of seconds is, with the space behind it.
+/// The width of a count of seconds, with the space after it.
 const COUNT: usize = 6;
 
-/// Goes when it is dropped.
+/// Disappears when dropped.
 pub(crate) struct StatusLine {
     bar: ProgressBar,
-    /// How many columns stand before what is said.
+    /// How many columns there are before the text.
     before: usize,
 }
 
 impl StatusLine {
-    /// One that says what it is told, as much of it as there is room for.
+    /// A line that shows what it is told, as far as that fits.
     pub(crate) fn new(output: Output) -> Self {
         Self::of(output, "{msg}", 0)
     }
 
-    /// The same behind a count of seconds.
+    /// The same, after a count of seconds.
     pub(crate) fn counting(output: Output) -> Self {
         let line = Self::of(output, "{elapsed:>4}  {msg}", COUNT);
         line.bar.enable_steady_tick(Duration::from_secs(1));
@@ -45,13 +45,13 @@ impl StatusLine {
         self.bar.set_message(shortened(text, room().saturating_sub(self.before)));
     }
 
-    /// Says it, and counts from here on.
+    /// Shows this text, and counts from now on.
     pub(crate) fn begin(&self, text: &str) {
         self.bar.reset_elapsed();
         self.say(text);
     }
 
-    /// Prints a text above it, behind this head; its other lines begin where the first one does.
+    /// Prints a text above it, after this head. Its other lines are aligned with the first.
     pub(crate) fn print(&self, head: &str, text: &str) {
         let text = beside(head.len(), &plain(text), columns(&Term::stderr()));
         self.above(|| print_lines(&format!("{head}{text}")));

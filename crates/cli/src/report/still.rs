@@ -1,11 +1,11 @@
-//! For how long nothing has moved, or there has been no link, and until when that is borne.
+//! How long nothing has moved, or there has been no link, and how much longer that is tolerated.
 
 use crate::units::Span;
 use std::time::{Duration, Instant};
 
-/// From so long on people see it: as long as the window of a rate, which is 0 then.
+/// From this length on people see it: it is the window of a rate, which is 0 then.
 const SEEN: Duration = Duration::from_secs(5);
-/// From so long on a log has a line, and how much later it has another one.
+/// From this length on a log gets a line, and after `AGAIN` another one.
 const LOGGED: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -14,22 +14,22 @@ const AGAIN: Duration = Duration::from_secs(60);
 pub(crate) struct Patience {
     /// For a server that was never reached.
     pub(crate) first: Duration,
-    /// For one that was, and for room on a full disk.
+    /// For a server that was reached before, and for space on a full disk.
     pub(crate) outage: Duration,
-    /// For an answer over a connection that lives.
+    /// For an answer on a live connection.
     pub(crate) answer: Duration,
 }
 
-/// What does not move.
+/// Tracks what does not move.
 #[derive(Debug)]
 pub(super) struct Still {
     patience: Option<Patience>,
     /// Since when nothing has moved although it could.
     since: Instant,
-    /// Since when there is no link.
+    /// Since when there has been no link.
     offline: Option<Instant>,
     was_up: bool,
-    /// When a log is to be told next.
+    /// The length at which a log gets its next line.
     due: Duration,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Outage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Silence {
     pub(crate) lasts: Duration,
-    /// How long that is borne, if somebody ends it.
+    /// How long that is tolerated, if it has a limit.
     pub(super) most: Option<Duration>,
 }
 
@@ -58,7 +58,7 @@ impl Still {
         self.patience = Some(patience);
     }
 
-    /// Somebody looks, often. `moved`: when something has moved last, or was done. `rests`: nothing is to move.
+    /// Called often. `moved` is when something last moved or was done; `rests` means that nothing is supposed to move.
     pub(super) fn look(&mut self, now: Instant, is_up: bool, moved: Instant, rests: bool) {
         self.was_up |= is_up;
         if is_up {
@@ -72,22 +72,22 @@ impl Still {
         }
     }
 
-    /// How long nothing has moved, if that is worth a word. `is_owed`: the other side has something to answer, and not a disk
-    /// to wait for, or a source without an end, which may be slow for as long as it likes.
+    /// How long nothing has moved, if that is worth reporting. `is_owed` means that the other side owes an answer.
+    /// Otherwise we wait for a disk, or for a source without a known end, which may be as slow as it likes.
     pub(super) fn silence(&self, now: Instant, is_owed: bool) -> Option<Silence> {
         let lasts = now.saturating_duration_since(self.since);
         let most = self.patience.map(|patience| patience.answer).filter(|most| is_owed && lasts < *most);
         (lasts >= SEEN).then_some(Silence { lasts, most })
     }
 
-    /// The same, if it is time for a line of a log.
+    /// The same, if it is time for a line in a log.
     pub(super) fn news(&mut self, silence: Option<Silence>) -> Option<Silence> {
         let silence = silence.filter(|silence| silence.lasts >= self.due)?;
         self.due = silence.lasts + AGAIN;
         Some(silence)
     }
 
-    /// How long there has been no link, if that is worth a word.
+    /// How long there has been no link, if that is worth reporting.
     pub(super) fn outage(&self, now: Instant) -> Option<Outage> {
         let lasts = now.saturating_duration_since(self.offline?);
         let was_up = self.was_up;
@@ -112,7 +112,7 @@ impl Silence {
     }
 }
 
-/// A limit, which is mostly a round one: `10 min`.
+/// A limit, which is usually a round number: `10 min`.
 fn limit(time: Duration) -> String {
     let text = Span(time).whole();
     text.strip_suffix(" 0 s").or(text.strip_suffix(" 0 min")).unwrap_or(&text).to_owned()

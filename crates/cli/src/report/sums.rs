@@ -1,4 +1,4 @@
-//! What is over, in sums: a tree of a million files is remembered in a few numbers.
+//! Totals of what is over: of a tree with a million files, only a few numbers are kept.
 
 use super::{Verb, json};
 use crate::news::Counted;
@@ -9,34 +9,34 @@ use std::time::Instant;
 /// What is over, and how much there is.
 #[derive(Debug)]
 pub(super) struct Sums {
-    /// The command is about more than the files that it names.
+    /// Whether the command is about more than the files that it names.
     pub(super) tree: bool,
     /// How many files and folders have been found.
     pub(super) found: u64,
-    /// How many bytes have arrived, or were there.
+    /// How many bytes have arrived, or were there before.
     pub(super) bytes: u64,
-    /// How many bytes the files have that failed.
+    /// How many bytes the failed files have.
     pub(super) lost_bytes: u64,
-    /// How many bytes somebody has counted.
+    /// How many bytes have been counted.
     pub(super) expected_bytes: u64,
     pub(super) left_out: u64,
     folders: u64,
     files: u64,
     failed_files: u64,
     failed_folders: u64,
-    /// How many files or folders could not even be begun.
+    /// How many files or folders could not even be started.
     missed: u64,
     already_there: u64,
-    /// How many files and folders the command names, and somebody has counted.
+    /// How many files and folders there are, as named by the command or counted.
     expected_files: u64,
     expected_folders: u64,
-    /// How many folders nobody has counted yet.
+    /// How many folders have not been counted yet.
     uncounted: usize,
     began: Instant,
 }
 
 impl Sums {
-    /// Of a command about these many folders, and about files.
+    /// For a command about this many folders, and about files.
     pub(super) fn new(trees: usize) -> Self {
         Self {
             tree: trees > 0,
@@ -64,7 +64,7 @@ impl Sums {
         self.expected_bytes = self.expected_bytes.saturating_add(bytes);
     }
 
-    /// What was taken for a file is a folder. It may have been found.
+    /// What was taken for a file is a folder, and may already count as found.
     pub(super) fn turn_into_tree(&mut self, was_found: bool) {
         self.tree = true;
         self.uncounted += 1;
@@ -72,7 +72,7 @@ impl Sums {
         self.found -= u64::from(was_found);
     }
 
-    /// Somebody has counted what a folder holds, itself included.
+    /// The contents of a folder have been counted, including the folder itself.
     pub(super) fn expect(&mut self, counted: Counted) {
         self.uncounted = self.uncounted.saturating_sub(1);
         self.expected_files = self.expected_files.saturating_add(counted.files);
@@ -90,7 +90,7 @@ impl Sums {
         self.already_there += u64::from(finished.deduplicated);
     }
 
-    /// A folder has been made here.
+    /// A local folder has been created.
     pub(super) fn make_folder(&mut self) {
         self.found += 1;
         self.folders += 1;
@@ -101,13 +101,13 @@ impl Sums {
         self.lost_bytes += bytes;
     }
 
-    /// So many could not even be begun.
+    /// This many could not even be started.
     pub(super) fn miss(&mut self, things: u64) {
         self.found += things;
         self.missed += things;
     }
 
-    /// How far it is, in files.
+    /// How far it has got, in files.
     pub(super) fn title(&self) -> String {
         let over = self.files + self.failed_files;
         match self.expected_files.max(over) {
@@ -116,12 +116,12 @@ impl Sums {
         }
     }
 
-    /// How much has failed of what there is.
+    /// How much has failed, out of everything.
     pub(super) fn failure(&self) -> String {
         format!("{} of {} failed", self.failed(), self.all())
     }
 
-    /// How much has not arrived, failed or not, of what there is.
+    /// How much has not arrived, whether it failed or not, out of everything.
     pub(super) fn loss(&self) -> String {
         let arrived = self.files + self.folders;
         if self.uncounted > 0 {
@@ -153,7 +153,7 @@ impl Sums {
             .seconds("seconds", self.began.elapsed().as_secs_f64())
     }
 
-    /// How it went, and where it went, if that is to be said.
+    /// How it went, and where it went, if that needs to be said.
     pub(super) fn sentence(&self, verb: Verb, place: Option<&str>) -> String {
         let Self { files, folders, failed_files, failed_folders, missed, already_there, left_out, .. } =
             *self;
@@ -177,7 +177,7 @@ impl Sums {
     }
 }
 
-/// So many, in words for what is counted.
+/// This many, in words for what is counted.
 fn of_kind(number: u64, tree: bool) -> String {
     if tree { format!("{number} files and folders") } else { count(number, "file") }
 }

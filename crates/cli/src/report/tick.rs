@@ -1,4 +1,4 @@
-//! How far everything is, several times a second.
+//! How far everything has got, several times a second.
 
 use super::bar::Mood;
 use super::still::Silence;
@@ -9,7 +9,7 @@ use std::mem;
 use std::time::Instant;
 
 impl Report {
-    /// Looks at every file and shows how far it is.
+    /// Checks every file, and shows how far it has got.
     pub(crate) fn tick(&mut self, link: &LinkState) {
         self.story.tick();
         let now = Instant::now();
@@ -58,7 +58,7 @@ impl Report {
         let now = (now - self.began).into();
         match link {
             LinkState::Up => self.meter.handle_moved(now, moved),
-            // What counts is how fast a link is while there is one.
+            // What matters is how fast a link is while there is one.
             _ => self.meter.stop(),
         }
         let Voice::Bar(bar) = &self.voice else { return };
@@ -82,7 +82,7 @@ impl Report {
         bar.draw(position, (!endless).then_some(total), &mood);
     }
 
-    /// Tells how far each file is, if it is time to.
+    /// Reports how far each file has got, if it is time.
     fn tell_programs(&mut self, now: Instant, silence: Option<Silence>) {
         for row in self.rows.values_mut() {
             let State::Under { progress, told, .. } = &mut row.state else { continue };

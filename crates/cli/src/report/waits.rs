@@ -9,12 +9,14 @@ use crate::units::Span;
 use bowline_core::transfer::{Code, Failure};
 use std::time::{Duration, Instant};
 
-/// So long a file is put off for a reason that people can do something about; a crowd of files is slowed down by less.
+/// A file that is put off for this long has a reason that people can do something about; slowing down a crowd of files
+/// takes less.
 const WORTH_A_LINE: Duration = Duration::from_secs(5);
-/// Where nothing has moved for so long, whoever looks wants to know why.
+/// If nothing has moved for this long, people want to know why.
 const STANDSTILL: Duration = Duration::from_secs(2);
 
-/// What is seen to have moved so soon after a file was put off had moved before: progress is told a few times a second.
+/// Movement that is seen this soon after a file was put off happened before that: progress is reported a few times a
+/// second.
 const LATE: Duration = Duration::from_secs(1);
 
 /// That a file was put off, and nothing has moved since.
@@ -23,25 +25,25 @@ pub(super) struct Stuck {
     /// How long that may last.
     patience: Option<Duration>,
     first: Option<PutOff>,
-    /// Until when something waits that has no row, such as a folder to be made here.
+    /// Until when something waits that has no row, such as a folder to be created here.
     unseen: Option<Instant>,
-    /// When somebody looked last.
+    /// When it was last checked.
     looked: Option<Instant>,
 }
 
-/// What was put off first of all that wait.
+/// The first of the waiting files that was put off.
 #[derive(Debug)]
 struct PutOff {
     at: Instant,
-    /// When something has moved since, or else when it was put off; later by the time that does not count.
+    /// When something last moved since then, or when it was put off; later by any time that does not count.
     moved: Instant,
-    /// What was said of which file.
+    /// Which file, and why.
     why: String,
 }
 
 impl Stuck {
-    /// Somebody looks, often. No time passes for what waits while files are paused, or there is no link and so nobody asks
-    /// whether there is room; but what no row shows is tried again without a link.
+    /// Called often. Time does not count while files are paused, or while there is no link and so nobody asks whether
+    /// there is room. What has no row is tried again even without a link.
     pub(super) fn look(&mut self, now: Instant, is_up: bool, is_paused: bool) {
         let before = self.looked.replace(now).unwrap_or(now);
         let passes = !is_paused && (is_up || self.waits_unseen(now));
@@ -50,8 +52,8 @@ impl Stuck {
         }
     }
 
-    /// Files are seen to be further than ever, or done. `some_wait`: others are still put off, and may hear no sooner than
-    /// in half a minute whether there is room; the time counts for them from here on.
+    /// Files have got further than ever, or are done. `some_wait` means that others are still put off, and may not
+    /// learn for half a minute whether there is room. For them the time starts again.
     pub(super) fn handle_further(&mut self, now: Instant, some_wait: bool) {
         let some_wait = some_wait || self.waits_unseen(now);
         match &mut self.first {
@@ -73,14 +75,14 @@ impl Stuck {
         });
     }
 
-    /// What was said first, once it has lasted too long, and how long that is.
+    /// The first reason, once this has lasted too long, and how long that is.
     fn last_word(&self, now: Instant) -> Option<(&str, Duration)> {
         let first = self.first.as_ref()?;
         let patience = self.patience?;
         (now.saturating_duration_since(first.moved) >= patience).then_some((&*first.why, patience))
     }
 
-    /// What comes after so long a wait. Where all who are waited for are borne, nothing is given up.
+    /// What follows after such a wait. Without a limit, nothing is given up.
     fn outlook(&self, delay: Duration) -> String {
         match self.patience.filter(|patience| *patience < delay && self.first.is_some()) {
             Some(patience) => format!("giving up in {}", Span(patience)),
@@ -90,11 +92,11 @@ impl Stuck {
 }
 
 impl Report {
-    /// The same, which gives up where files are put off and nothing moves for so long.
+    /// The same, but it gives up when files are put off and nothing moves for this long.
     #[must_use]
     pub(crate) fn patient(mut self, mut patience: Patience) -> Self {
         if self.verb != SEND {
-            // Whoever receives gives its peer twice as long.
+            // A receiver gives its peer twice as long.
             patience.answer *= 2;
         }
         self.stuck.patience = Some(patience.outage);
@@ -102,8 +104,8 @@ impl Report {
         self
     }
 
-    /// Why there is no sense in going on, once nothing has moved for too long although there is a link. `resumes`: the same
-    /// command would go on.
+    /// Why to give up, once nothing has moved for too long although there is a link. `resumes`: the same command would
+    /// resume.
     pub(crate) fn standstill(&self, resumes: bool) -> Option<Trouble> {
         let (why, patience) = self.stuck.last_word(Instant::now())?;
         let missing = if self.is_many() { format!(" ({})", self.loss()) } else { String::new() };
@@ -111,7 +113,8 @@ impl Report {
         Some(Trouble::failed(format!("{why}; gave up after {}{missing}{hope}", Span(patience))))
     }
 
-    /// Says why and how long there is no link. The bar counts the time down, so above it a reason is told once.
+    /// Reports why there is no link, and for how long. The bar counts the time down, so above it each reason is printed
+    /// only once.
     pub(super) fn wait(&mut self, delay: Duration) {
         let why = self.unreachable.take();
         let is_news = why != self.told;
@@ -127,9 +130,10 @@ impl Report {
         self.told = why;
     }
 
-    /// Says why a file is put off. Of a tree, people hear it once: for all the others it is the same disk.
+    /// Reports why a file is put off. For a tree, people see that once: all the other files wait for the same disk.
     pub(super) fn put_off(&mut self, name: &str, failure: &Failure, delay: Duration) {
-        // A peer that is busy has time for others. Whoever waits here may have opened all those files himself.
+        // A busy peer has time for others. If we are the busy ones, it may be because of all the files that this
+        // command has open.
         if failure.code != Code::Busy || !failure.by_peer {
             self.stuck.handle_put_off(Instant::now(), name, failure);
         }
@@ -144,7 +148,7 @@ impl Report {
         }
     }
 
-    /// The same of something here whose wait no row shows, such as a folder to be made.
+    /// The same for something here that has no row, such as a folder to be created.
     pub(crate) fn put_off_unseen(&mut self, name: &str, failure: &Failure, delay: Duration) {
         let now = Instant::now();
         self.stuck.unseen = Some(now + delay);
@@ -238,7 +242,7 @@ mod tests {
         assert_eq!(stuck.last_word(start + 60 * second), None, "it was tried again, and did not complain");
     }
 
-    /// Somebody looks ten times a second from one second to the other.
+    /// Checks ten times a second, in this range of seconds.
     fn look(stuck: &mut Stuck, start: Instant, seconds: std::ops::Range<u32>, is_up: bool, is_paused: bool) {
         for tenths in seconds.start * 10..seconds.end * 10 {
             stuck.look(start + tenths * Duration::from_millis(100), is_up, is_paused);

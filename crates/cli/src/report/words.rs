@@ -5,7 +5,7 @@ use crate::units::{Rate, Size, Span};
 use bowline_core::transfer::{Code, Failure, Stage};
 use bowline_tokio::Finished;
 
-/// Which way the files go, in words.
+/// The direction of the files, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Verb {
     pub(crate) now: &'static str,
@@ -15,17 +15,17 @@ pub(crate) struct Verb {
 
 pub(crate) const SEND: Verb = Verb { now: "sending", does: "sends", then: "sent" };
 pub(crate) const FETCH: Verb = Verb { now: "fetching", does: "fetches", then: "fetched" };
-/// Nothing but a listing is fetched.
+/// Only a listing is fetched.
 pub(crate) const LIST: Verb = Verb { now: "listing", does: "lists", then: "listed" };
 
-/// Where a fetch puts what it names, if the name does not say so: as a file, or as a folder.
+/// Where a fetch puts what it names, unless the name says so: as a file, or as a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Place {
     pub(crate) file: Option<String>,
     pub(crate) folder: Option<String>,
 }
 
-/// That a file is there, under another name if there is one, and what it took.
+/// The line for a file that is complete: under which other name, if any, and what it took.
 pub(super) fn done_line(verb: Verb, finished: &Finished, place: Option<&str>, digits: usize) -> String {
     let Finished { name, bytes, digest, deduplicated, resumed, resent, links, seconds, .. } = finished;
     let digest = format!("blake3 {}", &digest.to_string()[..digits]);
@@ -35,7 +35,7 @@ pub(super) fn done_line(verb: Verb, finished: &Finished, place: Option<&str>, di
     }
     let (size, time) = (Size(*bytes), Span::seconds(*seconds));
     let before = if *resumed > 0 { format!(" ({} of it earlier)", Size(*resumed)) } else { String::new() };
-    // The rate of a moment says nothing, and what was there before this process has none.
+    // The rate of a moment means nothing, and what was there before this process has none.
     let rate = Rate { bytes: bytes - resumed, seconds: *seconds };
     let rate = if *seconds < 0.1 { String::new() } else { format!(" ({rate})") };
     let cost =
@@ -43,7 +43,7 @@ pub(super) fn done_line(verb: Verb, finished: &Finished, place: Option<&str>, di
     format!("{} {name}: {size}{before} in {time}{rate}{cost}, {digest}", verb.then)
 }
 
-/// Why a transfer waits; of a disk, or of who is busy, which one it is.
+/// Why a transfer waits; for a disk or a busy end, also which one.
 pub(super) fn why(failure: &Failure) -> String {
     match (failure.code, failure.by_peer) {
         (Code::NoSpace | Code::StoreFailed | Code::Busy, false) => format!("here: {failure}"),
@@ -63,7 +63,7 @@ pub(super) fn stage(stage: Stage) -> &'static str {
     }
 }
 
-/// So many characters of a name, to leave room for the bar.
+/// At most this many characters of a name, to leave room for the bar.
 pub(super) fn shortened(name: &str, most: usize) -> String {
     if name.chars().count() <= most {
         return name.into();

@@ -3,13 +3,13 @@
 use super::{FILES, Life, Story, turns};
 use crate::plain::wrapped;
 
-/// What fits into a line of a terminal.
+/// The width of a line.
 const COLUMNS: usize = 80;
-/// How wide a time is, as in the records of connections.
+/// The width of a time, as in the records of connections.
 const TIME: usize = 13;
 
 impl Story {
-    /// All of it, for a terminal.
+    /// All its lines, for a terminal.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = vec![String::new(), "What happened since the command started:".into(), String::new()];
         for (index, turn) in self.turns.iter().enumerate() {
@@ -27,7 +27,7 @@ impl Story {
             lines.push(format!("{:TIME$}  {} files in all", "", self.sums.files));
         }
         for Life { link, began, disconnect } in &self.lives {
-            // One that never got as far as a connection has none.
+            // A link that never became a connection has no record.
             let Some(timeline) = disconnect.timeline() else { continue };
             let began = format!("Connection {link}, from {:.3} s on:", began.as_secs_f64());
             lines.extend([String::new(), began, String::new()]);

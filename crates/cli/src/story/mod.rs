@@ -1,7 +1,7 @@
-//! What has happened during a command, for whoever asks afterwards: `--explain` prints it, `--report` draws it.
+//! What has happened during a command, for users who ask afterwards: `--explain` prints it, `--report` draws it.
 //!
-//! However long a command runs, little is kept: the first turns and the last ones, the records of the last connections, and
-//! measurements that become coarser.
+//! However long a command runs, little is kept: the first and the last events, the records of the last connections, and
+//! measurements that become coarser over time.
 
 mod lines;
 mod page;
@@ -28,31 +28,31 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 use turns::{Kind, Turns};
 
-/// The records of so many connections are kept.
+/// How many records of connections are kept.
 const LIVES: usize = 16;
-/// So many files are told one by one.
+/// How many files are listed one by one.
 const FILES: u64 = 32;
-/// So many times without a connection are drawn.
+/// How many times without a connection are drawn.
 const OUTAGES: usize = 500;
 
-/// What has happened so far.
+/// Everything that has happened so far.
 #[derive(Debug)]
 pub(crate) struct Story {
     record: Record,
-    /// Which command it is, and what it is about.
+    /// The command, and what it is about.
     command: &'static str,
     title: String,
     server: String,
     day: SystemTime,
     start: Instant,
     turns: Turns,
-    /// How many connections there have been, and how many of them ended early.
+    /// How many connections there were, and how many of them ended early.
     links: u32,
     cuts: u32,
     state: State,
     lives: VecDeque<Life>,
     outages: Vec<Outage>,
-    /// How long there was none after a connection that had ended early.
+    /// How long there was no connection, after connections that had ended early.
     without: Duration,
     traffic: Option<watch::Receiver<Traffic>>,
     samples: Samples,
@@ -88,7 +88,7 @@ pub(crate) struct Arrival {
     digest: Digest,
 }
 
-/// All files that have arrived.
+/// The totals of all files that have arrived.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     files: u64,
@@ -96,7 +96,7 @@ struct Sums {
     resent: u64,
 }
 
-/// When it was over, and what had gone wrong.
+/// When it was over, and what went wrong.
 #[derive(Debug)]
 struct End {
     at: Duration,
@@ -104,10 +104,10 @@ struct End {
 }
 
 impl Story {
-    /// Of a command about these files at this server, as far as somebody wants to hear it.
+    /// For a command about these files at this server, as far as the user asks for it.
     ///
     /// # Errors
-    /// Where the page is to stand, none can.
+    /// No page can be put in the requested place.
     pub(crate) fn new(
         record: &Record,
         command: &'static str,
@@ -139,23 +139,23 @@ impl Story {
         })
     }
 
-    /// Looks at what the links carry, from here on.
+    /// Follows what the links carry, from now on.
     #[must_use]
     pub(crate) fn watching(self, traffic: watch::Receiver<Traffic>) -> Self {
         Self { traffic: Some(traffic), ..self }
     }
 
-    /// Looks at what the links carry.
+    /// Records what the links carry.
     pub(crate) fn tick(&mut self) {
         let at = self.start.elapsed();
-        // Between two news there is nothing new to measure.
+        // Without news there is nothing new to measure.
         let news = self.traffic.as_mut().filter(|traffic| traffic.has_changed().unwrap_or(false));
         if let Some(traffic) = news.map(|traffic| *traffic.borrow_and_update()) {
             self.samples.observe(at, &traffic);
         }
     }
 
-    /// The link has come to another turn.
+    /// Something has happened to the link.
     pub(crate) fn link(&mut self, event: &LinkEvent) {
         self.tick();
         match event {
@@ -185,7 +185,7 @@ impl Story {
                 let text = format!("{name} waits for {:.1} s: {failure}", delay.as_secs_f64());
                 self.turn(Kind::Wait, text);
             }
-            // After an end that was asked for there is nothing to give up.
+            // After an end that was asked for, there is nothing to give up.
             LinkEvent::GaveUp { why, .. } => {
                 if let Some((_, why)) = why.rsplit_once("; gave up: ") {
                     self.turn(Kind::Failure, format!("gives up: {why}"));
@@ -195,7 +195,7 @@ impl Story {
         }
     }
 
-    /// A file is complete; in words, which are asked for only if they are kept, and what there is to know of it.
+    /// A file is complete. `words` describes it, and is called only if that is kept.
     pub(crate) fn done(&mut self, words: impl FnOnce() -> String, arrival: Arrival) {
         self.tick();
         self.sums.files += 1;
@@ -210,13 +210,13 @@ impl Story {
     /// Something has failed, for this reason.
     pub(crate) fn failed(&mut self, trouble: &Trouble) {
         let text = trouble.to_string();
-        // What concerns all files is told once.
+        // What concerns all files is recorded once.
         if self.turns.iter().next_back().is_none_or(|turn| turn.text != text) {
             self.turn(Kind::Failure, text);
         }
     }
 
-    /// The command has come to this; what is left is to close the connection.
+    /// The command has ended like this. Only closing the connection remains.
     pub(crate) fn end(&mut self, outcome: &Result<(), Trouble>) {
         self.tick();
         let at = self.start.elapsed();
@@ -226,7 +226,7 @@ impl Story {
         }
     }
 
-    /// Tells it to whoever wants to hear it.
+    /// Prints or writes the story, as requested.
     ///
     /// # Errors
     /// The page cannot be written.
@@ -276,7 +276,7 @@ impl Story {
     }
 }
 
-/// Where the page is to stand.
+/// Where the page is to go.
 fn place(path: &Path) -> Result<Place, Trouble> {
     Place::at(path)
         .map_err(|why| Trouble::usage(format!("{}: no report can be written there: {why}", path.display())))

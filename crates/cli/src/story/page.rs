@@ -1,4 +1,4 @@
-//! The page that `--report` writes: one file that needs no other, without scripts.
+//! The page that `--report` writes: a single file without scripts that needs nothing else.
 
 use super::plot::{Curve, Plot, Unit};
 use super::samples::{Bin, Range};
@@ -9,7 +9,7 @@ use crate::units::{Rate, Size, Span, utc};
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("page.css");
-/// Nothing comes from elsewhere, and nothing runs.
+/// Nothing is loaded, and nothing runs.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// The whole page.
@@ -35,7 +35,7 @@ pub(super) fn page(story: &Story) -> String {
     page
 }
 
-/// What it came to, in words and in numbers.
+/// The outcome, in words and in numbers.
 fn summary(story: &Story, page: &mut String) {
     let (class, verdict) = match &story.end.trouble {
         None => {
@@ -49,7 +49,7 @@ fn summary(story: &Story, page: &mut String) {
     page.push_str("<dl>\n");
     let span = story.end.at;
     let mut tile = |name: &str, value: String| {
-        // A number keeps its unit beside it, however narrow a tile is.
+        // A number keeps its unit next to it, however narrow a tile is.
         let value = value.replace(' ', "\u{a0}").replace("\u{a0}to\u{a0}", "\u{a0}to ");
         let _ = writeln!(page, "<div><dt>{name}</dt><dd>{value}</dd></div>");
     };
@@ -221,7 +221,7 @@ fn between(unit: Unit, range: Range) -> String {
     }
 }
 
-/// Text that may be anybody's, as text.
+/// Text from anybody, escaped.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in plain(text).chars() {

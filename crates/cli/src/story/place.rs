@@ -1,4 +1,4 @@
-//! Where the page of a report is to stand: a file, or what this process prints to.
+//! Where the page of a report goes: a file, or stdout.
 
 use crate::{private, stdout};
 use std::fs::{self, Metadata};
@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 /// Where a page can go.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// A file of this name comes to be there, or is replaced. No link leads to it.
+    /// A file of this name, which is created or replaced. It is never a link.
     File(PathBuf),
     /// Whatever stdout is.
     Stdout,
 }
 
 impl Place {
-    /// What this path leads to: an ordinary file or nothing so far, or stdout, as `-` and `/dev/stdout` do.
+    /// What is at this path: an ordinary file, nothing yet, or stdout, as with `-` and `/dev/stdout`.
     ///
     /// # Errors
-    /// Why no page can stand there. A folder, a device, a pipe or a socket is not replaced, nor is a link.
+    /// Why no page can go there. A folder, a device, a pipe, a socket or a link is not replaced.
     pub(super) fn at(path: &Path) -> Result<Self, &'static str> {
         if path.as_os_str() == "-" {
             return Ok(Self::Stdout);
@@ -46,7 +46,7 @@ impl Place {
     pub(super) fn put(&self, page: &str) -> io::Result<()> {
         match self {
             Self::File(path) => private::write(path, page),
-            // Behind what has been told; whoever is slow to read it is waited for at the end.
+            // After everything that was printed. At the end, the command waits for a slow reader.
             Self::Stdout => {
                 stdout::print(page.as_bytes());
                 Ok(())
@@ -64,7 +64,7 @@ fn is_stdout(there: &Metadata) -> bool {
     stdout.is_ok_and(|stdout| (stdout.dev(), stdout.ino()) == (there.dev(), there.ino()))
 }
 
-/// Where no path leads to it.
+/// On systems without a path for it.
 #[cfg(not(unix))]
 fn is_stdout(_: &Metadata) -> bool {
     false

@@ -1,30 +1,30 @@
-//! One plot of a page: an SVG that is as wide as there is room, with words that keep their size.
+//! One plot of a page: an SVG as wide as the page allows, with text that keeps its size.
 //!
-//! Places are percents, so no script has to draw it again when a window changes. Curves stand in an inner picture of 1000
-//! by 1000, which is stretched.
+//! Positions are percentages, so no script has to redraw it when a window changes. Curves are in an inner picture of
+//! 1000 by 1000, which is stretched.
 
 use super::samples::{Bin, Range, Samples};
 use crate::units::Span;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// What is drawn, over which time.
+/// What is drawn, and over which time.
 pub(super) struct Plot<'a> {
     pub(super) samples: &'a Samples,
     pub(super) end: Duration,
     pub(super) outages: &'a [Outage],
 }
 
-/// From when to when there was no connection.
+/// The beginning and the end of a time without a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Outage {
     pub(super) from: Duration,
     pub(super) to: Duration,
-    /// It began with the end of a connection.
+    /// Whether it began with the end of a connection.
     pub(super) is_cut: bool,
 }
 
-/// What stands along an axis.
+/// The unit of an axis.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Unit {
     Bytes,
@@ -32,14 +32,15 @@ pub(super) enum Unit {
     Seconds,
 }
 
-/// A curve: where it is high, and what it is called.
+/// A curve: its values, and its name.
 pub(super) struct Curve<'a> {
     pub(super) class: &'static str,
     pub(super) of: &'a dyn Fn(&Bin) -> Option<Range>,
 }
 
 impl Plot<'_> {
-    /// The picture of these curves, of which at least one has a value; `label` says what it shows, for who cannot see it.
+    /// The picture of these curves, at least one of which has a value; `label` says what it shows, for people who
+    /// cannot see it.
     pub(super) fn draw(&self, label: &str, unit: Unit, curves: &[Curve<'_>]) -> String {
         let most = curves.iter().filter_map(|curve| self.samples.range(curve.of)).map(|range| range.most);
         let top = unit.ceiling(most.fold(0.0, f64::max));
@@ -79,8 +80,8 @@ impl Plot<'_> {
         svg
     }
 
-    /// The outline of a curve: along its highest values from left to right, and along its lowest ones back, once for each
-    /// stretch without a gap.
+    /// The outline of a curve: along its highest values from left to right, and back along its lowest ones, once for
+    /// each stretch without a gap.
     fn path(&self, of: &dyn Fn(&Bin) -> Option<Range>, top: f64) -> String {
         let (mut path, bins) = (String::new(), self.samples.bins());
         let (width, end) = (self.samples.width().as_secs_f64(), self.end.as_secs_f64());
@@ -121,7 +122,7 @@ impl Unit {
         }
     }
 
-    /// The next round number, twice that of a round half.
+    /// The next round number whose half is round, too.
     fn ceiling(self, value: f64) -> f64 {
         let value = value.max(match self {
             Self::Bytes | Self::BytesPerSecond => 1024.0,
@@ -155,7 +156,7 @@ fn trimmed(value: f64, unit: &str) -> String {
     format!("{} {unit}", text.strip_suffix(".0").unwrap_or(&text))
 }
 
-/// Where times stand along the axis: a few round ones.
+/// The times to mark along the axis: a few round ones.
 fn ticks(end: Duration) -> impl Iterator<Item = Duration> {
     const MOST: u32 = 5;
     let steps = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000, 60_000];

@@ -1,29 +1,30 @@
-//! What the links carried, over time, in a bounded number of bins: when there are too many, two become one.
+//! What the links carried over time, in a limited number of bins: when there are too many, each two become one.
 
 use bowline_core::transfer::Traffic;
 use std::time::Duration;
 
-/// So many bins there are at most, and half as many at least once there were so many.
+/// The largest number of bins. Once it was reached, at least half as many remain.
 const MOST: usize = 400;
-/// How long the first ones last: twice as often as there are news.
+/// The length of the first bins: half the time between two reports.
 const FINEST: Duration = Duration::from_millis(50);
-/// What is measured holds for the time since the look before, if that was not longer ago.
+/// A measured value also holds for the time since the previous one, if that is not longer than this.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// Everything that was measured.
+/// All measurements.
 #[derive(Debug)]
 pub(super) struct Samples {
     width: Duration,
     bins: Vec<Bin>,
-    /// How much had moved when it was looked at last, and when that was.
+    /// How much had moved at the last observation, and when that was.
     moved: u64,
     until: Duration,
 }
 
-/// What was measured in some time.
+/// The measurements of a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Bin {
-    /// How many bytes of files moved in it. What was seen at once is spread over the time since the look before.
+    /// How many bytes of files moved in it. What was seen at once is spread over the time since the previous
+    /// observation.
     pub(super) moved: f64,
     pub(super) chunk: Option<Range>,
     pub(super) in_flight: Option<Range>,
@@ -32,7 +33,7 @@ pub(super) struct Bin {
     pub(super) control_delay: Option<Range>,
 }
 
-/// The least and the most of some values: bytes, or seconds.
+/// The smallest and the largest of some values: bytes, or seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Range {
     pub(super) least: f64,
@@ -60,7 +61,7 @@ impl Samples {
         self.moved
     }
 
-    /// This is how it is at this time, which is not before that of the last look.
+    /// Records the current values at this time, which is not before the previous one.
     pub(super) fn observe(&mut self, at: Duration, traffic: &Traffic) {
         while self.place(at) >= MOST {
             self.halve();
@@ -70,7 +71,7 @@ impl Samples {
             self.bins.resize(last + 1, Bin::default());
         }
         self.spread(at, traffic.moved.saturating_sub(self.moved));
-        // Bins may be shorter than the time between two looks.
+        // Bins may be shorter than the time between two observations.
         let first = if at.saturating_sub(self.until) < SHORT { self.place(self.until) + 1 } else { last };
         for bin in &mut self.bins[first.min(last)..] {
             bin.measure(traffic);
@@ -78,7 +79,7 @@ impl Samples {
         (self.moved, self.until) = (self.moved.max(traffic.moved), at);
     }
 
-    /// The least and the most of all.
+    /// The smallest and the largest of all values.
     pub(super) fn range(&self, of: impl Fn(&Bin) -> Option<Range>) -> Option<Range> {
         self.bins.iter().filter_map(of).reduce(Range::with)
     }
@@ -87,7 +88,7 @@ impl Samples {
         (at.as_nanos() / self.width.as_nanos()) as usize
     }
 
-    /// Spreads bytes over the time since the last look.
+    /// Spreads bytes over the time since the previous observation.
     fn spread(&mut self, at: Duration, moved: u64) {
         let (from, span) = (self.until, at.saturating_sub(self.until).as_secs_f64());
         let (first, last) = (self.place(from), self.place(at));
@@ -102,7 +103,7 @@ impl Samples {
         }
     }
 
-    /// Makes one bin of each two.
+    /// Merges each two bins into one.
     fn halve(&mut self) {
         self.width *= 2;
         self.bins = self
@@ -137,7 +138,7 @@ impl Bin {
 }
 
 impl Range {
-    /// That of both together.
+    /// The range of both together.
     pub(super) fn with(self, other: Self) -> Self {
         Self { least: self.least.min(other.least), most: self.most.max(other.most) }
     }
@@ -230,7 +231,7 @@ mod tests {
             Some(9999.0),
             "a peak is not lost"
         );
-        // The first look saw a second's worth at once.
+        // The first observation saw a second's worth at once.
         let rate = samples.bins()[3].moved / samples.width().as_secs_f64();
         assert!((rate - 1000.0).abs() < 1.0, "{rate}");
     }

@@ -1,4 +1,4 @@
-//! What is kept of a command, told and drawn.
+//! What is kept of a command, as text and as a page.
 
 use super::*;
 use bowline_core::Instant as Time;
@@ -15,7 +15,7 @@ fn arrival(name: &str, bytes: u64) -> Arrival {
     Arrival { name: name.into(), bytes, resent: 1024, links: 2, seconds: 1.5, deduplicated: false, digest }
 }
 
-/// The end of a connection that lived for so many seconds.
+/// The end of a connection that lived for this many seconds.
 fn end(seconds: u64) -> Disconnect {
     let mut connection = Connection::client(Config::default(), [1; 32], Time::ZERO);
     connection.handle_end(Time::from_secs(seconds), bowline_core::End::Eof);

@@ -1,14 +1,14 @@
-//! The turns of a story: all of a short one, of a long one the first and the last.
+//! The events of a story: all of a short one; the first and the last of a long one.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// So many are kept from the beginning, ...
+/// This many are kept from the beginning, ...
 pub(super) const FIRST: usize = 32;
-/// ... and so many from the end.
+/// ... and this many from the end.
 const LAST: usize = 224;
 
-/// Something that has happened.
+/// Something that happened.
 #[derive(Clone, Debug)]
 pub(super) struct Turn {
     /// How long after the beginning.
@@ -17,7 +17,7 @@ pub(super) struct Turn {
     pub(super) text: String,
 }
 
-/// What kind of thing it was.
+/// What kind of event it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Dial,
@@ -28,7 +28,7 @@ pub(super) enum Kind {
     Failure,
 }
 
-/// What has happened, in the order of time.
+/// What happened, in chronological order.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     first: Vec<Turn>,
@@ -49,7 +49,7 @@ impl Turns {
         self.last.push_back(turn);
     }
 
-    /// How many between the first and the last are not kept.
+    /// How many between the first and the last were dropped.
     pub(super) fn left_out(&self) -> u64 {
         self.left_out
     }
