@@ -1,13 +1,13 @@
-//! Values that a fuzzer chooses, and the way back: the bytes from which it would have chosen them.
+//! Values that a fuzzer chooses, and the way back: the bytes that choose a given value.
 //!
-//! A fuzzer has bytes and no idea of what they mean; [`Arbitrary`] makes a value of them. A corpus wants to start from
-//! values that somebody thought of, so each type here also says by which bytes it is chosen ([`Seed`]).
+//! A fuzzer has bytes and no idea of what they mean; [`Arbitrary`] makes a value of them. A corpus should start from
+//! values that somebody thought of, so each type here can also return the bytes that choose it ([`Seed`]).
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use std::fmt::{self, Debug};
 use std::time::Duration;
 
-/// A value that can be written down as the bytes from which it is chosen.
+/// A value that can be written as the bytes that choose it.
 pub(super) trait Seed {
     /// Appends the bytes.
     fn write(&self, out: &mut Vec<u8>);
@@ -24,12 +24,12 @@ pub(super) trait Seed {
     }
 }
 
-/// What the bytes choose; what they leave open is 0. Bytes that are left over do not matter.
+/// The value that the bytes choose; what they leave open is 0. Excess bytes do not matter.
 pub(super) fn choose<'a, T: Arbitrary<'a>>(data: &'a [u8]) -> T {
     T::arbitrary(&mut Unstructured::new(data)).expect("there is always a choice")
 }
 
-/// Prints what was chosen if the thread panics before this is dropped: bytes tell nobody what went wrong.
+/// Prints the value if the thread panics before this is dropped, because bytes tell nobody what went wrong.
 #[derive(Debug)]
 pub(super) struct Tell<'a, T: Debug>(pub(super) &'a T);
 
@@ -77,14 +77,14 @@ macro_rules! choice {
 }
 pub(super) use choice;
 
-/// The derived choice multiplies 32 bits by the number of variants and takes what is carried over.
+/// The derived choice multiplies 32 bits by the number of variants and takes the carry.
 pub(super) fn write_variant(out: &mut Vec<u8>, names: &[&str], name: &str) {
     let index = names.iter().position(|other| *other == name).expect("one of them") as u64;
     let chooses = (index << 32).div_ceil(names.len() as u64);
     out.extend((chooses as u32).to_le_bytes());
 }
 
-/// Several values, 15 on average where the bytes are random.
+/// Several values, 15 on average if the bytes are random.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Many<T>(pub(super) Vec<T>);
 
@@ -92,11 +92,11 @@ pub(super) struct Many<T>(pub(super) Vec<T>);
 #[derive(Clone, Default, PartialEq)]
 pub(super) struct Blob(pub(super) Vec<u8>);
 
-/// All bytes that are left.
+/// All remaining bytes.
 #[derive(Clone, Default, PartialEq)]
 pub(super) struct Rest(pub(super) Vec<u8>);
 
-/// A span of time: as likely some milliseconds as some minutes, and now and then nothing or for ever.
+/// A length of time: some milliseconds are as likely as some minutes, and now and then it is zero or for ever.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Span(pub(super) Duration);
 

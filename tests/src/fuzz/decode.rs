@@ -12,30 +12,31 @@ use std::mem;
 choice! {
     struct Input {
         to_server: bool,
-        /// With small limits, or else with the usual ones.
+        /// With small limits, or with the usual ones.
         limited: bool,
         cuts: Blob,
         bytes: Rest,
     }
 }
 
-/// What a decoder may hold beyond what it was given: the room that it lends, and the trust in one header.
+/// What a decoder may hold besides what it was given: the buffer that it lends, and the trust in one header.
 const ALLOWED: usize = (2 << 20) + (256 << 10);
 
-/// How bytes come to the decoder.
+/// How bytes reach the decoder.
 #[derive(Clone, Copy)]
 enum Way {
     Pushed,
-    /// As much at once as the decoder takes.
+    /// As many at once as the decoder takes.
     InParts,
-    /// Read into the place that it lends.
+    /// Read into the buffer that it lends.
     InPlace,
-    /// The same, and places are kept.
+    /// The same, and buffers are kept.
     InKept,
 }
 
-/// Bytes through the decoder, whole, in pieces, and read into the place that it lends: the frames and messages are the
-/// same, the frames encode to the same bytes, whoever writes them, and the memory does not depend on what headers promise.
+/// Bytes through the decoder, at once, in pieces, and read into the buffer that it lends: the frames and messages are
+/// the same, the frames encode to the same bytes in either role, and the memory does not depend on what headers
+/// promise.
 pub fn decode(data: &[u8]) {
     let input: Input = choose(data);
     let _tell = Tell(&input);
@@ -74,7 +75,7 @@ struct Found {
     error: Option<FrameError>,
     /// The frames, encoded again.
     encoded: Vec<u8>,
-    /// What the assembler has taken of a frame that is not whole.
+    /// What the assembler has taken of an incomplete frame.
     taken: Vec<u8>,
 }
 
@@ -112,7 +113,7 @@ impl Input {
                 while found.next(&mut decoder, &mut assembler) {}
             }
         }
-        // How much of the last frame is there depends on when a fault is seen.
+        // How much of the last frame there is depends on when a fault is noticed.
         found.taken.clear();
         found
     }
@@ -138,7 +139,7 @@ impl Found {
         frames.map(|(header, payload)| (Header { mask: None, ..*header }, payload.clone())).collect()
     }
 
-    /// Takes the next frame; says whether there was one.
+    /// Takes the next frame; returns whether there was one.
     fn next(&mut self, decoder: &mut Decoder, assembler: &mut Assembler) -> bool {
         if self.error.is_some() {
             return false;
@@ -149,7 +150,7 @@ impl Found {
                 payload.extend_from_slice(decoder.payload());
                 assert_eq!(payload.len() as u64, header.len);
                 if !header.opcode.is_control() {
-                    // One that is refused may have been refused before it was whole.
+                    // A frame that is refused may have been refused before it was complete.
                     match assembler.handle_frame(&header, decoder) {
                         Ok(message) => self.messages.extend(message),
                         Err(error) => {

@@ -1,16 +1,16 @@
-//! The journal of a file under way: what stands on a disk after a crash may be anything.
+//! The journal of a file in transfer: after a crash, a disk may contain anything.
 
 use super::choice::{Blob, Many, Rest, Seed, Tell, choice, choose};
 use bowline_store::fuzzing::{SLOT, Slot, newest, read};
 
-/// What is written or lost as one.
+/// The unit that is written or lost as a whole.
 const PIECE: usize = 64;
 
 choice! {
     struct Journal {
-        /// The number of the last record that was written in peace.
+        /// The number of the last record that was written undisturbed.
         number: u64,
-        /// That one, the one before, and the one that the power cut came in between.
+        /// That one, the one before, and the one that the power cut interrupted.
         before: Entry,
         last: Entry,
         torn: Entry,
@@ -33,7 +33,7 @@ choice! {
     }
 }
 
-/// Any bytes are read without harm, what is read is written as it was, and a torn write leaves the record before it.
+/// Any bytes are read without harm, what is read is written unchanged, and a torn write leaves the previous record.
 pub fn journal(data: &[u8]) {
     let journal: Journal = choose(data);
     let _tell = Tell(&journal);
@@ -50,7 +50,7 @@ fn check_claim(claim: &[u8]) {
     }
 }
 
-/// The bytes with the beginning, the length and the checksum of a slot: no fuzzer guesses them.
+/// The bytes with the beginning, the length and the checksum of a slot, which no fuzzer guesses.
 fn with_frame(body: &[u8]) -> Vec<u8> {
     let len = (body.len() + 12) as u32;
     let mut slot = [b"BWJ1", &len.to_be_bytes()[..], body].concat();
@@ -82,7 +82,7 @@ fn check_torn(journal: &Journal) {
 impl Entry {
     fn slot(&self, number: u64) -> Vec<u8> {
         let letters = self.name.0.iter().map(|letter| char::from(b'a' + letter % 26));
-        // With digits in front it is no device of Windows.
+        // With leading digits, it is no device name of Windows.
         let name: String = "10".chars().chain(letters.take(200)).collect();
         let slot = Slot {
             epoch: self.epoch,

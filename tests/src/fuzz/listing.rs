@@ -1,11 +1,11 @@
-//! What a folder is said to hold.
+//! The listing of a folder.
 
 use bowline_core::transfer::listing::{Entry, Listing, ListingWriter};
 use bowline_core::transfer::{Kind, SafeName, UnixMode};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
-/// Bytes as a listing, as they are and with the first line that they need: what is taken has each name once and in a
+/// Bytes as a listing, unchanged and with the first line that they need: what is accepted has each name once and in a
 /// folder, and is written as it was read.
 pub fn listing(data: &[u8]) {
     let head = ListingWriter::new(0, None).finish(0, 0);

@@ -1,9 +1,9 @@
 //! What the fuzzers do with arbitrary bytes. The same functions replay the corpora in the ordinary tests, so that
-//! nothing that was found once comes back unseen.
+//! nothing that was found once returns unnoticed.
 //!
-//! Each takes any bytes at all and panics if a machine misbehaves. Most of them choose a value by the bytes, which says
-//! who does what and when: then a fuzzer need not find out about masks, lengths and checksums, and an input that fails
-//! is printed as what it means.
+//! Each takes any bytes at all and panics if a machine misbehaves. Most of them let the bytes choose a value, which
+//! says who does what and when. Then a fuzzer need not find out about masks, lengths and checksums, and a failing input
+//! is printed as its meaning.
 
 mod choice;
 mod closing;
@@ -41,10 +41,10 @@ pub use wire::wire;
 use feed::Feed;
 use wire::with_checksum;
 
-/// What is done with the bytes.
+/// The function that uses the bytes.
 pub type Target = fn(&[u8]);
 
-/// All targets, by the names that their corpora have.
+/// All targets, by the names of their corpora.
 pub const TARGETS: [(&str, Target); 13] = [
     ("decode", decode),
     ("connection", connection),

@@ -1,7 +1,7 @@
 //! A second reading of RFC 6455 §5, slow and plain, that shares nothing with the one under test.
 //!
-//! It takes whole frames only, and where a frame breaks several rules it tells all of them: a reader that looks at the
-//! bytes in another order may name any.
+//! It only takes complete frames. If a frame breaks several rules, it names all of them: a reader that looks at the
+//! bytes in another order may report any.
 
 use bowline_core::{Close, CloseCode, Message, Role};
 
@@ -53,7 +53,7 @@ impl Fault {
         }
     }
 
-    /// Whether the header alone shows it, and nobody waits for the rest of such a frame.
+    /// Whether the header alone shows it, so that nobody waits for the rest of such a frame.
     fn is_endless(self) -> bool {
         matches!(self, Self::Huge | Self::LongFrame)
     }
@@ -76,7 +76,7 @@ pub(super) struct Reader {
     begun: Option<(bool, Vec<u8>)>,
 }
 
-/// What stands before a payload, without the key.
+/// The header before a payload, without the key.
 #[derive(Clone, Copy)]
 struct Header {
     fin: bool,
@@ -84,7 +84,7 @@ struct Header {
     opcode: u8,
     masked: bool,
     len: u64,
-    /// In how many bytes beside the second one the length stands.
+    /// In how many bytes besides the second one the length is written.
     len_bytes: usize,
 }
 
@@ -102,8 +102,8 @@ impl Reader {
         self.rest.len()
     }
 
-    /// What the next frame says, or everything that is wrong with it; `None` if there is no whole frame, or if it only
-    /// goes on with a message.
+    /// What the next frame says, or everything that is wrong with it; `None` if there is no complete frame, or if it
+    /// only continues a message.
     pub(super) fn next(&mut self) -> Option<Result<Heard, Vec<Fault>>> {
         loop {
             let header = Header::read(&self.rest)?;
@@ -130,7 +130,7 @@ impl Reader {
             126..=0xffff => 2,
             _ => 8,
         };
-        // What is no length is no long one either.
+        // An invalid length is not a long one either.
         let is_long = header.len < 1 << 63 && self.most.frame.is_some_and(|most| header.len > most);
         let rules = [
             (header.reserved != 0, Fault::ReservedBits),

@@ -1,4 +1,4 @@
-//! The inputs from which fuzzing starts, made from what they mean.
+//! The inputs with which fuzzing starts, made from their meanings.
 
 use super::{
     closing, connection, crossing, decode, differential, exchange, handshake, journal, listing, pair,
@@ -8,15 +8,15 @@ use super::{
 /// An input of a corpus.
 #[derive(Clone, Debug)]
 pub struct Seed {
-    /// Whose corpus it belongs to.
+    /// The corpus that it belongs to.
     pub target: &'static str,
-    /// What it is about; the name of its file.
+    /// What it is about, which is the name of its file.
     pub name: &'static str,
     /// The input.
     pub bytes: Vec<u8>,
 }
 
-/// All inputs that are made here. A corpus may hold others, which a fuzzer has found, or which an older version made.
+/// All inputs that are made here. A corpus may hold others, which a fuzzer has found, or an older version has made.
 pub fn seeds() -> Vec<Seed> {
     let made = [
         ("decode", decode::seeds()),

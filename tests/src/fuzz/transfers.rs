@@ -8,10 +8,10 @@ use bowline_core::{Instant, Role, Session, session};
 use bytes::Bytes;
 use std::time::Duration;
 
-/// How much a link may hold for its peer before it is written.
+/// How much a link may hold for its peer until it is written.
 const CREDIT: u64 = 1 << 20;
 
-/// Messages to a session that sends, receives and asks for files: none panics, deadlines lie ahead, writes come in
+/// Messages to a session that sends, receives and requests files: none panics, deadlines lie ahead, writes arrive in
 /// order, and no more is held in memory than was promised.
 pub fn transfers(data: &[u8]) {
     let mut feed = Feed::new(data);
@@ -31,7 +31,7 @@ struct Host {
 }
 
 impl Host {
-    /// A host that offers a file and a pipe, asks for another file, and takes what it is offered.
+    /// A host that offers a file and a pipe, requests another file, and accepts what it is offered.
     fn new(role: Role) -> Self {
         let now = Instant::ZERO;
         let mut config = session::Config::default();
@@ -63,7 +63,7 @@ impl Host {
                 self.receive(with_checksum(feed.slice(len)));
             }
             3 => {
-                // A chunk, without the need to carry its bytes.
+                // A chunk, without having to carry its bytes.
                 let (handle, seq) = (feed.byte().into(), feed.byte().into());
                 let (offset, len) = (feed.short().into(), feed.short().into());
                 let payload = Bytes::from(vec![7; len]);
@@ -91,13 +91,13 @@ impl Host {
         assert!(transfers.in_flight() <= transfers.window().max(1 << 20), "more is out than may be");
     }
 
-    /// Pauses, resumes or cancels one of the transfers that there may be.
+    /// Pauses, resumes or cancels one of the possible transfers.
     fn verb(&mut self, which: u8, what: u8) {
         let transfers = self.session.transfers_mut();
         let id = TransferId::from_bytes([which % 4; 16]);
         let paused = transfers.is_paused(id);
         match what % 8 {
-            // A pause outlives its link, and what it is of may not have come back yet.
+            // A pause outlives its link, and the transfer may not have returned yet.
             0..3 => assert!(transfers.pause(self.now, id) == transfers.is_paused(id) || paused),
             3..6 => assert_eq!(transfers.resume(self.now, id), paused),
             6 => drop(transfers.cancel(self.now, id, Leftover::Keep)),
@@ -180,7 +180,7 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let of_a_client = [&[0][..], &POLL, &hello[..], &POLL, &accept(0), &WORK, &POLL].concat();
     let back = ack(10_000, 10_000, Some(wire::Rewind::Gap));
     let goes_back = [&of_a_client[..], &back, &WORK, &POLL, &WORK, &POLL].concat();
-    // What was durable is there no more.
+    // What was durable no longer exists.
     let again = [&[7][..], &POLL, &hello[..], &POLL, &accept(5000), &WORK, &POLL].concat();
     let lost = [&goes_back[..], &again].concat();
     let request = wire::Request {
@@ -200,7 +200,7 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// A message that comes, as an input says it.
+/// A received message, as described by an input.
 fn heard(frame: Frame) -> Vec<u8> {
     let message = frame.encode().into_bytes();
     let body = &message[..message.len() - 4];

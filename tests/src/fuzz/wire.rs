@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 /// Bytes as a frame of the transfer protocol: what can be decoded survives encoding.
 pub fn wire(data: &[u8]) {
-    // As they are, and with a checksum that fits: no fuzzer guesses one.
+    // Unchanged, and with a matching checksum, which no fuzzer guesses.
     for message in [Bytes::copy_from_slice(data), with_checksum(data)] {
         let Ok(frame) = wire::decode(message) else { continue };
         if let Frame::Ignored(_) | Frame::Unsupported(..) = frame {
@@ -17,12 +17,13 @@ pub fn wire(data: &[u8]) {
     }
 }
 
-/// A message of the transfer protocol with the checksum that belongs to it.
+/// A message of the transfer protocol with a correct checksum.
 pub(super) fn with_checksum(body: &[u8]) -> Bytes {
     [body, &crc32c::crc32c(body).to_be_bytes()].concat().into()
 }
 
-/// Offers with all that may be said of them, requests for listings, and pauses. What belongs to the other frames stands in files of its own.
+/// Offers with everything that they can contain, requests for listings, and pauses. Seeds for the other frames are in
+/// files of their own.
 pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let offer = |kind, length| {
         let offer = wire::Offer {

@@ -1,4 +1,4 @@
-//! The closing handshake with anything said to it, and the diagnosis of any evidence.
+//! The closing handshake with any input, and the diagnosis of any evidence.
 
 mod seeds;
 
@@ -17,7 +17,7 @@ choice! {
         waits: Option<Waits>,
         facts: Many<Fact>,
         evidence: Told,
-        /// Earlier links of which nothing is known but how they ended.
+        /// Earlier links of which only the end is known.
         past: Many<Past>,
     }
 }
@@ -49,7 +49,7 @@ choice! {
         SkipData,
         PeerCloses(payload: Blob),
         PeerClosesWith(code: u16, reason: Blob),
-        /// The application has not seen yet what came before it.
+        /// The application has not yet seen what came before it.
         PeerClosesBehindData(code: u16, reason: Blob),
         Answer,
         Close(code: u16, reason: Blob),
@@ -69,7 +69,7 @@ choice! {
         incomplete_message: u32,
         queued: u64,
         messages: u64,
-        /// None, not sent, or unanswered for so long.
+        /// None, not sent, or unanswered for this long.
         ping: u8,
         waited: Span,
         pings: u8,
@@ -87,8 +87,8 @@ choice! {
     }
 }
 
-/// Anything is said to the closing handshake in any order: there is one end, its sentence is one line that does no
-/// harm, and its fields tell one story.
+/// Any input reaches the closing handshake in any order: there is one end, its sentence is one harmless line, and its
+/// fields are consistent.
 pub fn closing(data: &[u8]) {
     let story: Story = choose(data);
     let _tell = Tell(&story);
@@ -186,7 +186,7 @@ impl Side {
             }
             Fact::Close(code, reason) => {
                 let reason = String::from_utf8_lossy(&reason.0);
-                // What is no Close reaches nobody: the machine has not seen this time.
+                // An invalid Close is passed to nobody, so the machine has not seen this time.
                 let Ok(close) = Close::new(*code, reason) else { return };
                 answer = closing.close(now, close).ok();
             }
@@ -278,7 +278,7 @@ pub(super) fn check_sentence(disconnect: &Disconnect) {
     assert_eq!(debug.chars().find(|c| obeyed_by_a_terminal(*c)), None, "{debug:?}");
 }
 
-/// What ends a line, moves the cursor, hides, or turns the direction of writing.
+/// What ends a line, moves the cursor, hides text, or changes the writing direction.
 pub(super) fn obeyed_by_a_terminal(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -313,7 +313,7 @@ fn check_fields(disconnect: &Disconnect) {
         Kind::LocalSuspend => assert!(who == Who::Us && retry == Retry::Now),
         _ => {}
     }
-    // Whoever received a Close was told why; the cause lies with one of the two ends.
+    // An end that received a Close was told why, so the cause lies with one of the two ends.
     if disconnect.received().is_some() {
         assert!(matches!(who, Who::Us | Who::Peer), "{disconnect:?}");
     }

@@ -3,7 +3,7 @@
 use super::{Fact, Past, Story, Told};
 use crate::fuzz::choice::{Blob, Many, Seed, ms};
 
-/// The ways in which a connection ends, one by one.
+/// The ways in which a connection can end, one by one.
 pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     use Fact::{
         Answer, Blocked, Close, Data, Dead, End, Fail, Flushed, Pass, PeerCloses, PeerClosesBehindData,

@@ -1,4 +1,4 @@
-//! What a host can do to its connection, and what can come to it.
+//! What a host can do to its connection, and what can arrive.
 
 use crate::fuzz::choice::{Blob, Many, Span, choice};
 use bowline_core::connection::Config;
@@ -34,7 +34,7 @@ choice! {
 }
 
 choice! {
-    /// Where they are not the usual ones.
+    /// If they are not the usual ones.
     struct Times {
         interval: Span,
         timeout: Span,
@@ -50,24 +50,24 @@ choice! {
 
 choice! {
     enum Op {
-        /// Any bytes come.
+        /// Any bytes arrive.
         Input(bytes: Blob),
-        /// A frame comes, right but perhaps for its first byte.
+        /// A frame arrives, correct except perhaps for its first byte.
         Frame(first: u8, payload: Blob),
         /// A longer one.
         Zeros(first: u8, len: u16),
-        /// Nothing but the header of a frame of this length.
+        /// Only the header of a frame of this length.
         Header(first: u8, len: u64),
         PeerCloses(code: u16, reason: Blob),
         /// The peer answers our newest ping.
         PeerPongs,
-        /// The same as input, read into the place that is lent.
+        /// The same as input, read into the buffer that is lent.
         Read(bytes: Blob),
         /// There was nothing to read.
         ReadNothing,
         Write(n: u16),
         WriteAll,
-        /// The host says that more was written than there was.
+        /// The host reports that more was written than there was.
         Miscount(n: u16),
         Blocked,
         Timeout,
@@ -75,7 +75,7 @@ choice! {
         Pass(span: Span),
         /// To the next deadline.
         Sleep,
-        /// It is this time now, be it earlier, in nanoseconds.
+        /// It is this time now, even if that is earlier, in nanoseconds.
         At(nanos: u64),
         /// At the very end of time.
         AtLast,

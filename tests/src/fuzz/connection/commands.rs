@@ -1,4 +1,4 @@
-//! What the application wants of its connection: it is done, or refused for the right reason.
+//! The application's commands to its connection: each is carried out, or refused for the right reason.
 
 use super::Host;
 use crate::fuzz::choice::Blob;

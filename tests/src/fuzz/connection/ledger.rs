@@ -1,4 +1,4 @@
-//! What a host knows by itself of what it has sent, and of what has come.
+//! What a host knows on its own about what it has sent, and about what has arrived.
 
 use crate::fuzz::reader::{Heard, Most, Reader};
 use bowline_core::closing::Transport;
@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 /// What we have accepted, and how the peer reads it.
 pub(super) struct Outgoing {
     pub(super) accepted: VecDeque<Message>,
-    /// The message that is sent in pieces: whether it is text, and what there is of it.
+    /// The message that is being sent in pieces: whether it is text, and what there is of it.
     pub(super) begun: Option<(bool, Vec<u8>)>,
     /// The numbers of pings that may be answered next.
     pub(super) pings: VecDeque<u64>,
@@ -18,13 +18,13 @@ pub(super) struct Outgoing {
     pub(super) newest_ping: Option<Vec<u8>>,
 }
 
-/// What came, read by somebody else.
+/// What arrived, read by another reader.
 pub(super) struct Incoming {
     reader: Reader,
     pub(super) bytes: usize,
-    /// Messages that are to be delivered next, if any more are.
+    /// The messages that must be delivered next, if any more are.
     messages: VecDeque<Message>,
-    /// What was delivered of a message that comes in pieces.
+    /// What was delivered of a message that arrives in pieces.
     delivered: Vec<u8>,
 }
 
@@ -40,7 +40,7 @@ impl Outgoing {
         }
     }
 
-    /// Whether this piece can go on with the message that has begun, or begin one.
+    /// Whether this piece can continue the message that has begun, or begin one.
     pub(super) fn fits(&self, piece: &Piece) -> bool {
         self.begun.as_ref().is_none_or(|(is_text, _)| *is_text == is_text_part(&piece.part))
     }
@@ -62,8 +62,8 @@ impl Outgoing {
         self.pings.drain(..=place.expect("asked, and not answered yet"));
     }
 
-    /// These bytes leave. Anybody can read them, they say what was sent in its order, and nothing but answers to pings
-    /// follows a Close.
+    /// These bytes leave. Any reader can read them, they say what was sent in its order, and nothing except answers to
+    /// pings follows a Close.
     pub(super) fn handle(&mut self, bytes: &[u8]) {
         self.reader.push(bytes);
         while let Some(heard) = self.reader.next() {
@@ -103,7 +103,7 @@ impl Incoming {
         }
     }
 
-    /// These bytes come, if the connection still takes any.
+    /// These bytes arrive, if the connection still accepts any.
     pub(super) fn handle(&mut self, bytes: &[u8], connection: &Connection) {
         if connection.transport() == Transport::Drop {
             return;

@@ -20,25 +20,25 @@ use bowline_core::{Connection, End, Instant, Message, Role, mask};
 use choices::{Life, Op, Settings, end};
 use ledger::{Incoming, Outgoing};
 
-/// So much may be held whatever comes: twice the 1 MiB for which the header of a frame is trusted, and the queues.
+/// This much may be held in any case: twice the 1 MiB for which the header of a frame is trusted, and the queues.
 const ALLOWED: usize = 4 << 20;
-/// And so much for each byte that came: an empty message is two bytes on the wire, and an event in memory.
+/// And this much for each received byte: an empty message is two bytes on the wire, and an event in memory.
 const ALLOWED_PER_BYTE: usize = 128;
 
-/// Any calls at any times: none panics, the laws of the API hold after each, what is written can be read by anybody,
-/// what is delivered is what came, and where the input was split makes no difference.
+/// Any calls at any times: none panics, the laws of the API hold after each, any reader can read what is written, what
+/// is delivered is what arrived, and where the input was split makes no difference.
 pub fn connection(data: &[u8]) {
     let life: Life = choose(data);
     let _tell = Tell(&life);
     let heard = live(&life, 1);
-    // Pieces of messages are as they come.
+    // Pieces of messages depend on how they arrive.
     if !life.settings.in_pieces {
         let heard_in_parts = live(&life, PARTS);
         assert_eq!(heard, heard_in_parts, "it matters how the input was split");
     }
 }
 
-/// Lives, with all input split into so many parts or a few more, and tells what the application has heard.
+/// Lives, with all input split into this many parts or a few more, and returns what the application has received.
 fn live(life: &Life, parts: usize) -> Vec<String> {
     let mut host = Host::new(&life.settings, parts);
     for op in &life.ops.0 {
@@ -55,26 +55,26 @@ fn live(life: &Life, parts: usize) -> Vec<String> {
 /// Short input is split between any two bytes.
 const PARTS: usize = 50;
 
-/// The host, and what it knows by itself about its connection.
+/// The host, and what it knows on its own about its connection.
 struct Host {
     connection: Connection,
     role: Role,
     in_pieces: bool,
     send_buffer: usize,
-    /// What its clock shows, and the latest time that it has shown.
+    /// The current time of its clock, and the latest that it has shown.
     now: Instant,
     latest: Instant,
-    /// Into how many parts input is split.
+    /// The number of parts into which input is split.
     parts: usize,
-    /// What the application has heard, but for what messages hold.
+    /// What the application has received, without the contents of messages.
     heard: Vec<String>,
-    /// Whether the end was told.
+    /// Whether the end was reported.
     told: bool,
-    /// Nobody counts what is written after that.
+    /// After that, nobody counts what is written.
     write_failed: bool,
     sent: Outgoing,
     came: Incoming,
-    /// Bytes of memory that the connection has.
+    /// The bytes of memory that the connection holds.
     held: isize,
 }
 
@@ -200,7 +200,7 @@ impl Host {
         }
     }
 
-    /// What holds after each call.
+    /// What must hold after each call.
     fn check(&self) {
         let connection = &self.connection;
         assert!(connection.room() <= self.send_buffer);
@@ -219,7 +219,7 @@ impl Host {
         assert!(stats.pongs <= stats.pings);
     }
 
-    /// What is written for people holds nothing that a terminal obeys, and takes no more than some pages.
+    /// Text for people contains nothing that a terminal obeys, and is no longer than a few pages.
     fn print(&self) {
         let text = format!("{:?}\n{}", self.connection, self.connection.timeline(self.now));
         let harmful = text.chars().find(|c| obeyed_by_a_terminal(*c) && *c != '\n');
@@ -227,14 +227,14 @@ impl Host {
         assert!(text.len() < 50_000, "{} bytes", text.len());
     }
 
-    /// Calls the connection, and tells it the time.
+    /// Calls the connection with the time.
     fn call<T>(&mut self, work: impl FnOnce(&mut Connection, Instant) -> T) -> T {
         let now = self.now;
         self.latest = self.latest.max(now);
         self.watch(|connection| work(connection, now))
     }
 
-    /// Looks at what a call does to the memory of the connection.
+    /// Measures what a call does to the memory of the connection.
     fn watch<T>(&mut self, work: impl FnOnce(&mut Connection) -> T) -> T {
         let (done, used) = heap::measure(|| work(&mut self.connection));
         let allowed = ALLOWED + ALLOWED_PER_BYTE * self.came.bytes;
@@ -247,7 +247,7 @@ impl Host {
         done
     }
 
-    // What comes.
+    // What arrives.
 
     fn receive(&mut self, bytes: &[u8]) {
         for part in self.split(bytes) {
@@ -271,17 +271,17 @@ impl Host {
         self.receive(&[&header.encode(), &payload[..]].concat());
     }
 
-    /// Takes an event; says whether there was one.
+    /// Takes an event; returns whether there was one.
     fn take(&mut self) -> bool {
         let is_any = self.connection.has_events();
         assert!(is_any || !self.connection.has_messages());
         let event = self.watch(Connection::poll_event);
-        // A fault of the peer waits too, for an application that has seen everything and asks for more.
+        // A protocol error of the peer also waits for an application that has seen everything and asks for more.
         assert!(event.is_none() || is_any, "what waits is seen");
         if let Some(event) = &event {
             self.hear(event);
         }
-        // Until here it counts as memory of the connection.
+        // Up to here it counts as memory of the connection.
         let any = event.is_some();
         self.watch(|_| drop(event));
         any
@@ -321,7 +321,7 @@ impl Host {
     }
 }
 
-/// An opcode, always one that there is.
+/// An opcode that exists.
 fn opcode(first: u8) -> Opcode {
     Opcode::from_u8(first & 15).unwrap_or(Opcode::Binary)
 }

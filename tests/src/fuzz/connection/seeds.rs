@@ -44,7 +44,7 @@ pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     [talks(), ends::ends()].concat()
 }
 
-/// What is said, and what is not to be said.
+/// What may be sent, and what must not be.
 fn talks() -> Vec<(&'static str, Vec<u8>)> {
     use Op::{
         At, Blocked, Close, End, Frame, Header, Input, Miscount, Pass, PeerCloses, PeerPongs, Ping,

@@ -15,18 +15,18 @@ choice! {
 }
 
 choice! {
-    /// What an end is like.
+    /// The properties of an end.
     struct Manner {
         fragment: Option<Size>,
         send_buffer: Size,
         receive_buffer: Size,
-        /// It hears messages in pieces.
+        /// It receives messages in pieces.
         in_pieces: bool,
     }
 }
 
 choice! {
-    /// A number of bytes: as likely some as some hundred thousand.
+    /// A number of bytes: a few are as likely as some hundred thousand.
     struct Size {
         unit: u8,
         number: u16,
@@ -39,7 +39,7 @@ choice! {
         len: Size,
         /// Where in the pattern they begin.
         from: u8,
-        /// Somebody else holds them too.
+        /// Somebody else holds them, too.
         shared: bool,
     }
 }
@@ -54,23 +54,23 @@ choice! {
         Ping(by_client: bool, payload: Blob),
         Close(by_client: bool),
         Fail(by_client: bool),
-        /// The transport takes so many bytes of those that are shown.
+        /// The transport accepts this many of the bytes that are shown.
         Write(by_client: bool, most: Size),
         /// All that is shown.
         WriteAll(by_client: bool),
-        /// The transport takes some of what is shown, and the host says that it was more than all.
+        /// The transport accepts some of what is shown, and the host reports more than there was.
         Miscount(by_client: bool, taken: Size, more: Size),
         Blocked(by_client: bool),
-        /// So many bytes are read, to the place that is lent or from one of the host's own.
+        /// This many bytes are read, into the buffer that is lent or into one of the host's own.
         Read(by_client: bool, most: Size, to_place: bool),
         ReadNothing(by_client: bool),
-        /// The application takes one event, perhaps as it is lent.
+        /// The application takes one event, perhaps as a loan.
         Take(by_client: bool, lent: bool),
         TakeAll(by_client: bool, lent: bool),
         /// It drops the oldest messages that it holds.
         Drop(by_client: bool, messages: u8),
         KeepPlaces(by_client: bool, keep: bool),
-        /// Nothing goes on until the next beat.
+        /// Nothing happens until the next heartbeat.
         Beat(by_client: bool),
         /// Everything crosses, and is taken.
         Settle,
@@ -78,7 +78,7 @@ choice! {
 }
 
 impl Size {
-    /// As many as two mebibytes.
+    /// Up to two mebibytes.
     pub(super) fn bytes(&self) -> usize {
         let number = usize::from(self.number);
         match self.unit % 4 {
@@ -97,7 +97,7 @@ impl Manner {
         config.send_buffer = self.send_buffer.bytes();
         config.receive_buffer = self.receive_buffer.bytes();
         config.delivery = if self.in_pieces { Delivery::Pieces } else { Delivery::Whole };
-        // A beat gives memory back, and asks for nothing.
+        // A heartbeat frees memory, and requests none.
         config.heartbeat.mode = Mode::KeepaliveOnly;
         match role {
             Role::Client => Connection::client(config, [1; 32], Instant::ZERO),

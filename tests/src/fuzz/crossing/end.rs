@@ -1,4 +1,4 @@
-//! One of the two ends: its connection, and what is known of what it sends and hears.
+//! One of the two ends: its connection, and what is known about what it sends and receives.
 
 use super::choices::Manner;
 use super::pattern::{Message, Part};
@@ -10,7 +10,7 @@ use bowline_core::{Connection, Instant, Message as Sent, Role};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// What fragments have at most where nobody says how long they may be: a mebibyte and what goes around a chunk.
+/// The longest fragment if nobody sets a limit: a mebibyte and what surrounds a chunk.
 const LONGEST: usize = (1 << 20) + (1 << 10);
 
 pub(super) struct End {
@@ -18,19 +18,19 @@ pub(super) struct End {
     /// What it has sent, in order.
     pub(super) messages: Vec<Message>,
     pub(super) wire: Wire,
-    /// What has left, and was not read yet.
+    /// What has left and not been read yet.
     pub(super) pipe: Vec<u8>,
-    /// Which message of the other end comes next, and how much of it has been heard.
+    /// Which message of the other end is next, and how much of it has been received.
     pub(super) heard: usize,
     at: usize,
     /// What its application has not dropped.
     pub(super) held: VecDeque<Held>,
-    /// The last event that there is.
+    /// The last possible event.
     pub(super) closed: Option<Box<bowline_core::Disconnect>>,
     in_pieces: bool,
 }
 
-/// Bytes that came, and where they belong.
+/// Received bytes, and where they belong.
 pub(super) struct Held {
     bytes: Bytes,
     message: usize,
@@ -94,7 +94,7 @@ impl End {
         self.connection.outputs().map(<[u8]>::len).sum()
     }
 
-    /// The transport takes so many bytes.
+    /// The transport accepts this many bytes.
     pub(super) fn take_out(&mut self, most: usize) -> usize {
         let mut left = most;
         for piece in self.connection.outputs() {
@@ -122,7 +122,7 @@ impl End {
         assert!(self.connection.output().is_empty());
     }
 
-    // What comes.
+    // What arrives.
 
     pub(super) fn read(&mut self, now: Instant, from: &mut Vec<u8>, most: usize, to_place: bool) -> bool {
         if !self.connection.wants_input() {
@@ -145,7 +145,7 @@ impl End {
         !came.is_empty()
     }
 
-    /// The application takes an event; says whether there was one.
+    /// The application takes an event; returns whether there was one.
     pub(super) fn take(&mut self, sent: &[Message], lent: bool) -> bool {
         let event = if lent {
             match self.connection.poll_lent() {
@@ -206,7 +206,7 @@ impl End {
         }
     }
 
-    /// The application drops the oldest of what it holds. Nobody has written to it since it came.
+    /// The application drops the oldest of what it holds. Nobody has written to it since it arrived.
     pub(super) fn drop_held(&mut self, sent: &[Message], count: usize) {
         for held in self.held.drain(..count.min(self.held.len())) {
             sent[held.message].check(held.at, &held.bytes);

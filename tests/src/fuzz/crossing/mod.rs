@@ -1,8 +1,8 @@
-//! Bodies of any length and of each kind, from one connection to another: those that are copied, those that are not, those
-//! that are masked where they lie or as they leave, and places in which large frames come.
+//! Bodies of any length and of each kind, from one connection to another: those that are copied, those that are not,
+//! those that are masked in place or as they leave, and buffers for large frames.
 //!
-//! The path is two pipes and needs no time. What a transport takes at once, and what is read at once, may be any part of what
-//! there is.
+//! The path is two pipes and takes no time. What a transport accepts at once, and what is read at once, may be any part
+//! of what there is.
 
 mod choices;
 mod end;
@@ -18,14 +18,14 @@ use choices::{Body, Op, Traffic};
 use end::End;
 use pattern::Part;
 
-/// So many bytes may be sent in one run; what goes beyond is made short.
+/// The most bytes that may be sent in one run; beyond that, messages are made short.
 const MOST: usize = 6 << 20;
-/// In so many fragments of the usual length, that nobody who counts them is offended.
+/// Few enough fragments of the usual length to stay below any limit on their number.
 const FRAGMENTS: usize = 1000;
 
-/// What arrives is what was sent, in its order, whatever the cuts of writes and reads, and so is what is seen on the wire.
-/// Pings wait for no more than one fragment that has begun. What an application holds does not change. A host that miscounts
-/// is cut, and its peer has heard nothing that was not sent.
+/// What arrives is what was sent, in its order, however writes and reads are cut, and the same holds for what is seen
+/// on the wire. Pings wait for no more than one fragment that has begun. What an application holds does not change. A
+/// host that miscounts is cut off, and its peer has received nothing that was not sent.
 pub fn crossing(data: &[u8]) {
     let traffic: Traffic = choose(data);
     let _tell = Tell(&traffic);
@@ -43,7 +43,7 @@ struct Run {
     now: Instant,
     /// How many more bytes may be sent.
     left: usize,
-    /// An end was cut, or gave up what it had accepted.
+    /// Whether an end was cut off, or gave up what it had accepted.
     is_lossy: bool,
 }
 
@@ -126,7 +126,7 @@ impl Run {
         }
     }
 
-    /// Everything crosses and is heard.
+    /// Everything crosses and is received.
     fn settle(&mut self) {
         let now = self.now;
         for round in 0.. {
@@ -166,7 +166,7 @@ impl Run {
         }
     }
 
-    /// What this body is, within what may be sent.
+    /// What this body is, within the remaining budget.
     fn part(&mut self, by_client: bool, body: &Body) -> Part {
         let fragment = self.end(by_client).wire.fragment();
         let len = body.len.bytes().min(fragment.saturating_mul(FRAGMENTS));

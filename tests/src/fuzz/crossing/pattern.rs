@@ -1,10 +1,10 @@
-//! What is sent, as long as it may be: places in a pattern, which needs no memory and shows every byte that is not where it
-//! belongs.
+//! What is sent, however long: positions in a pattern, which needs no memory and reveals every byte that is not where
+//! it belongs.
 
 use bytes::Bytes;
 use std::sync::OnceLock;
 
-/// A prime, so that nothing that is cut or masked by powers of two fits by chance.
+/// A prime, so that nothing that is cut or masked by powers of two matches by chance.
 const PERIOD: usize = 89;
 /// Longer than any part of a message, wherever it begins.
 const LEN: usize = (2 << 20) + 256;
@@ -23,12 +23,12 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// The bytes, which the pattern holds too.
+    /// The bytes, shared with the pattern.
     pub(super) fn shared(self) -> Bytes {
         pattern().slice(self.from..self.from + self.len)
     }
 
-    /// The bytes in memory of their own; not always where memory begins.
+    /// The bytes in memory of their own, not always at its start.
     pub(super) fn owned(self) -> Bytes {
         let before = self.from % 16;
         let mut bytes = vec![0; before];
@@ -46,7 +46,7 @@ impl Part {
 pub(super) struct Message {
     pub(super) is_text: bool,
     parts: Vec<Part>,
-    /// Whether no more of it comes.
+    /// Whether this is all of it.
     pub(super) is_whole: bool,
 }
 
@@ -68,7 +68,7 @@ impl Message {
         self.parts.iter().map(|part| part.len).sum()
     }
 
-    /// These bytes stand there in it.
+    /// These bytes are at this position in it.
     pub(super) fn check(&self, mut at: usize, mut bytes: &[u8]) {
         for part in &self.parts {
             let expected = part.as_slice().get(at..).unwrap_or_default();

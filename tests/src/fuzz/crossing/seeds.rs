@@ -31,7 +31,7 @@ fn ping() -> Op {
     Op::Ping(true, Blob::from("?"))
 }
 
-/// Each way that a body can go, and each way to stop in it.
+/// Each way in which a body can be sent, and each way to stop in the middle of it.
 pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     use Op::{
         Beat, Binary, Blocked, Close, Drop, Fail, KeepPlaces, Miscount, Parts, Piece, Read, ReadNothing,

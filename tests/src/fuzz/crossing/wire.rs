@@ -4,7 +4,7 @@ use super::pattern::Message;
 use bowline_core::Role;
 use std::collections::VecDeque;
 
-/// What may stand in front of a ping beyond what has begun to leave: other control frames, and headers.
+/// What may be in front of a ping besides what has begun to leave: other control frames, and headers.
 const CONTROLS: usize = 30 * 131;
 
 /// What one end sends.
@@ -15,7 +15,7 @@ pub(super) struct Wire {
     fragment: usize,
     /// How many bytes have left.
     pub(super) left: usize,
-    /// What there is of a header, or of the payload of a control frame behind it.
+    /// The part of a header, or of the payload of a control frame after it.
     head: Vec<u8>,
     frame: Option<Frame>,
     /// Which message is leaving, and how much of it has left.
@@ -23,7 +23,7 @@ pub(super) struct Wire {
     at: usize,
     in_message: bool,
     pub(super) has_close: bool,
-    /// Pings that were accepted, and what had left then.
+    /// Pings that were accepted, and what had left by then.
     pub(super) pings: VecDeque<(Vec<u8>, usize)>,
 }
 
@@ -57,7 +57,7 @@ impl Wire {
         self.fragment
     }
 
-    /// Whether all frames have left to their ends.
+    /// Whether all frames have left completely.
     pub(super) fn is_between_frames(&self) -> bool {
         self.frame.is_none() && self.head.is_empty()
     }
@@ -137,7 +137,7 @@ impl Wire {
         match frame.opcode {
             8 => self.has_close = true,
             9 => {
-                // The heartbeat has some of its own.
+                // The heartbeat has pings of its own.
                 if let Some((_, asked)) = self.pings.front().filter(|(ping, _)| *ping == payload) {
                     let behind = self.left - asked;
                     self.pings.pop_front();

@@ -22,17 +22,17 @@ use tungstenite::protocol::frame::FrameSocket;
 
 choice! {
     enum Case {
-        /// A stream that is right but for one thing.
+        /// A stream that is correct except for one thing.
         Nearly(stream: Stream),
         /// Any bytes to a server, or else to a client.
         Any(to_server: bool, bytes: Blob, cuts: Blob),
-        /// This library and tungstenite talk.
+        /// A conversation between this library and tungstenite.
         Talk(talk: Talk),
     }
 }
 
-/// Streams of frames, right and wrong: all three readers hear the same, and refuse the same with the same close code.
-/// What one of the two libraries writes, the other one reads.
+/// Streams of frames, right and wrong: all three readers receive the same, and refuse the same with the same close
+/// code. What one of the two libraries writes, the other one reads.
 pub fn differential(data: &[u8]) {
     let case: Case = choose(data);
     let _tell = Tell(&case);
@@ -45,7 +45,7 @@ pub fn differential(data: &[u8]) {
     }
 }
 
-/// Of [`differential`], the streams that are right but for one thing. Names the rules that this one breaks.
+/// Of [`differential`], the streams that are correct except for one thing. Returns the rules that this one breaks.
 pub fn nearly_valid(data: &[u8]) -> Vec<String> {
     let stream = choose(data);
     let _tell = Tell(&stream);
@@ -68,7 +68,7 @@ fn agree_on(stream: &Stream) {
     agree(stream.reader(), &stream.bytes(), &stream.cuts);
 }
 
-/// The stream is heard alike by all that read it in this role.
+/// Checks that all readers read the stream alike in this role.
 fn agree(role: Role, bytes: &[u8], cuts: &Blob) {
     let (bytes, expected) = expected(role, bytes);
     let what = format!("{role:?} reads {}", bytes.escape_ascii());
@@ -87,7 +87,7 @@ fn agree(role: Role, bytes: &[u8], cuts: &Blob) {
     }
 }
 
-/// What the standard says that a stream means.
+/// The meaning of a stream according to the standard.
 #[derive(Debug, Default)]
 struct Expected {
     messages: Vec<Message>,
@@ -98,14 +98,14 @@ struct Expected {
 }
 
 impl Expected {
-    /// Whether tungstenite is known to see this otherwise; each of these cases has a test of its own.
+    /// Whether tungstenite is known to see this differently; each of these cases has a test of its own.
     fn is_disputed(&self) -> bool {
         let laxer = |fault: &Fault| matches!(fault, Fault::Padded | Fault::Huge);
         let stricter = |close: &Close| close.code() == CloseCode::BAD_GATEWAY;
         self.faults.iter().any(laxer) || self.close.as_ref().is_some_and(stricter)
     }
 
-    /// Whether these are the right answers to the pings. RFC 6455 §5.5.3: where a later one has come, it is enough to
+    /// Whether these are the right answers to the pings. RFC 6455 §5.5.3: if a later one has arrived, it is enough to
     /// answer that.
     fn pongs_meet(&self, pongs: &[Vec<u8>]) -> bool {
         let pings = &self.pings;
@@ -123,11 +123,11 @@ impl Expected {
     }
 }
 
-/// So many pings that come at once are all answered.
+/// This many pings that arrive at once are all answered.
 const PONGS: usize = 16;
 
-/// What the plain reader hears. If the stream ends inside a frame, it is brought to an end first, since not everybody
-/// judges a frame before it is whole.
+/// What the plain reader receives. If the stream ends inside a frame, the frame is completed first, since not every
+/// reader judges a frame before it is complete.
 fn expected(role: Role, bytes: &[u8]) -> (Vec<u8>, Expected) {
     let mut bytes = bytes.to_vec();
     let mut reader = Reader::new(other(role), Most { frame: Some(FRAME), message: Some(MESSAGE) });
@@ -143,7 +143,7 @@ fn expected(role: Role, bytes: &[u8]) -> (Vec<u8>, Expected) {
                 return (bytes, expected);
             }
             Some(Err(faults)) => {
-                // Somebody may look for the key before judging the length.
+                // A reader may look for the key before it judges the length.
                 bytes.extend([0; 4]);
                 expected.faults = faults;
                 return (bytes, expected);
@@ -157,7 +157,7 @@ fn expected(role: Role, bytes: &[u8]) -> (Vec<u8>, Expected) {
     }
 }
 
-/// What this library makes of the bytes that come to it in this role.
+/// What this library makes of the bytes that arrive in this role.
 fn ours(role: Role, bytes: &[u8], cuts: &Blob, delivery: Delivery) -> Outcome {
     let now = Instant::ZERO;
     let mut outcome = Outcome::default();
@@ -198,7 +198,7 @@ fn message_in(event: Event, begun: &mut Vec<u8>) -> Option<Message> {
     }
 }
 
-/// With the limits of the streams, and fragments of at most so many bytes.
+/// With the limits of the streams, and fragments of at most this many bytes.
 fn connection(role: Role, fragment: usize, delivery: Delivery) -> Connection {
     let mut config = Config::default();
     config.delivery = delivery;
@@ -229,7 +229,7 @@ fn is_part(part: &[Vec<u8>], whole: &[Vec<u8>]) -> bool {
     part.iter().all(|item| whole.any(|other| other == item))
 }
 
-/// As long as our decoder finds frames, tungstenite's finds the same ones; it leaves most of the rules to others.
+/// As long as our decoder finds frames, tungstenite's finds the same ones; it leaves most of the rules to other code.
 fn frames_agree(role: Role, bytes: &[u8]) {
     let mut limits = Limits::default();
     limits.frame = Some(FRAME);

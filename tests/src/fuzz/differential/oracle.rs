@@ -1,4 +1,4 @@
-//! tungstenite over a stream in memory: another opinion on what bytes mean.
+//! tungstenite over a stream in memory: a second opinion on what bytes mean.
 
 use super::stream::{FRAME, MESSAGE, pieces};
 use crate::fuzz::choice::Blob;
@@ -14,11 +14,11 @@ use tungstenite::{Error, protocol};
 pub(super) struct Outcome {
     pub(super) messages: Vec<Message>,
     pub(super) pings: Vec<Vec<u8>>,
-    /// The code with which the connection is closed in answer, if it is.
+    /// The code with which the connection is closed in response, if it is.
     pub(super) answer: Option<CloseCode>,
 }
 
-/// A transport that holds what is to be read, in pieces, and what was written.
+/// A transport that holds what will be read, in pieces, and what was written.
 #[derive(Debug, Default)]
 pub(super) struct Pipe {
     pub(super) incoming: VecDeque<Vec<u8>>,
@@ -62,7 +62,7 @@ pub(super) fn context(role: Role) -> WebSocketContext {
     WebSocketContext::new(role, Some(config))
 }
 
-/// What tungstenite makes of the bytes that come to it in this role.
+/// What tungstenite makes of the bytes that arrive in this role.
 pub(super) fn outcome(role: Role, bytes: &[u8], cuts: &Blob) -> Outcome {
     let (mut context, mut pipe, mut outcome) = (context(role), Pipe::default(), Outcome::default());
     let pieces = pieces(bytes, cuts).into_iter().filter(|piece| !piece.is_empty());
@@ -95,7 +95,7 @@ pub(super) fn message_of(message: tungstenite::Message) -> Option<Message> {
     }
 }
 
-/// The close code that this error calls for. tungstenite sends none by itself.
+/// The close code for this error. tungstenite sends none by itself.
 pub(super) fn code_of(error: &Error) -> CloseCode {
     match error {
         Error::Protocol(_) => CloseCode::PROTOCOL_ERROR,
@@ -105,7 +105,7 @@ pub(super) fn code_of(error: &Error) -> CloseCode {
     }
 }
 
-/// The code in the Close frame among what `sender` wrote.
+/// The code of the Close frame among what `sender` wrote.
 fn close_in(sender: Role, written: &[u8]) -> CloseCode {
     let mut reader = Reader::new(sender, Most::default());
     reader.push(written);

@@ -5,7 +5,7 @@ use super::stream::{Damage, Say, Stream};
 use super::talk::{Line, Talk};
 use crate::fuzz::choice::{Blob, Many, Seed};
 
-/// A stream that is right, the same with each kind of damage, and some conversations.
+/// A correct stream, the same with each kind of damage, and some conversations.
 pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let (abc, cuts) = (|| Blob::from(b"\0\x01\x09\x0d"), || Blob::from(b"\x01\x02"));
     let says = || {

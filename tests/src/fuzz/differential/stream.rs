@@ -1,9 +1,9 @@
-//! Streams of frames that are right, or right but for one thing.
+//! Streams of frames that are correct, or correct except for one thing.
 
 use crate::fuzz::choice::{Blob, Many, choice};
 use bowline_core::Role;
 
-/// The longest frame and the longest message that the readers of these streams take.
+/// The longest frame and the longest message that the readers of these streams accept.
 pub(super) const FRAME: u64 = 1500;
 pub(super) const MESSAGE: u64 = 2000;
 
@@ -18,7 +18,7 @@ choice! {
 }
 
 choice! {
-    /// Something to say. Where there are cuts, it comes in fragments of these lengths.
+    /// A message. If there are cuts, it arrives in fragments of these lengths.
     enum Say {
         /// Each byte chooses a letter.
         Text(letters: Blob, cuts: Blob),
@@ -34,15 +34,15 @@ choice! {
 }
 
 choice! {
-    /// What is wrong with a stream. A frame is chosen by its number, a place in it by its distance from the start; both
-    /// begin again at 0 where there are fewer.
+    /// What is wrong with a stream. A frame is chosen by its number, a position in it by its distance from the start;
+    /// both wrap around if there are fewer.
     enum Damage {
         Reserved(frame: u8, bits: u8),
         Opcode(frame: u8, opcode: u8),
         Fin(frame: u8),
         Mask(frame: u8),
-        /// A length in more bytes than it needs; in eight, if that is told, and otherwise the longest for which two are
-        /// too many, if that is told.
+        /// A length in more bytes than it needs; in eight, if requested, and otherwise the longest for which two are
+        /// too many, if requested.
         Padded(frame: u8, eight: bool, longest: bool),
         /// A length of 2^63 and more.
         Huge(frame: u8, len: u64),
@@ -110,12 +110,12 @@ const CODES: [u16; 17] =
 /// And those beside them.
 const NO_CODES: [u16; 10] = [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000];
 
-/// A frame before it is written down.
+/// A frame before it is encoded.
 #[derive(Clone, Debug)]
 struct Draft {
     first: u8,
     masked: bool,
-    /// In how many bytes beside the second one the length stands, if not in as few as possible.
+    /// In how many bytes besides the second one the length is written, if not in as few as possible.
     len_bytes: Option<usize>,
     /// What the header says, if it is not the length of the payload.
     len: Option<u64>,
@@ -314,7 +314,7 @@ fn reason_of(letters: &Blob) -> String {
     reason
 }
 
-/// The bytes in pieces of these sizes; what they leave is one piece more, also if it is empty.
+/// The bytes in pieces of these sizes; the rest is one more piece, even if it is empty.
 pub(in crate::fuzz) fn pieces<'a>(bytes: &'a [u8], sizes: &Blob) -> Vec<&'a [u8]> {
     let mut rest = bytes;
     let mut pieces = Vec::new();

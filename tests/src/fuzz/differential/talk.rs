@@ -1,4 +1,4 @@
-//! This library and tungstenite talk to each other.
+//! Conversations between this library and tungstenite.
 
 use super::oracle::{self, Pipe};
 use super::stream::{FRAME, Say, pieces};
@@ -15,9 +15,9 @@ use tungstenite::protocol::frame::{CloseFrame, Frame};
 choice! {
     struct Talk {
         we_dialled: bool,
-        /// We take and send messages in pieces.
+        /// We receive and send messages in pieces.
         in_pieces: bool,
-        /// We cut messages into fragments of so many bytes and one.
+        /// We cut messages into fragments of this many bytes plus one.
         fragment: u8,
         lines: Many<Line>,
         cuts: Blob,
@@ -31,7 +31,7 @@ choice! {
     }
 }
 
-/// Both say their lines, over a stream that cuts them anywhere. Whatever was accepted arrives, unless somebody closes.
+/// Both send their lines, over a stream that cuts them anywhere. Whatever was accepted arrives, unless somebody closes.
 pub(super) fn converse(talk: &Talk) {
     let role = if talk.we_dialled { Role::Client } else { Role::Server };
     let delivery = if talk.in_pieces { Delivery::Pieces } else { Delivery::Whole };
@@ -70,7 +70,7 @@ pub(super) fn converse(talk: &Talk) {
         lines.any(|line| line.ours == ours && line.say.close().is_some())
     };
     assert!(from_us.starts_with(&to_them) && from_them.starts_with(&to_us), "{talk:?}");
-    // Our Close leaves behind what was sent before it.
+    // Our Close leaves after what was sent before it.
     assert!(closes(false) || to_them == from_us, "{talk:?}");
     assert!(closes(false) || closes(true) || to_us == from_them, "{talk:?}");
 }

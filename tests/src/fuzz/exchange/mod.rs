@@ -1,4 +1,4 @@
-//! Two ends with files, joined by lists of messages that lose, double, exchange and damage what they carry.
+//! Two ends with files, joined by lists of messages that lose, duplicate, exchange and damage what they carry.
 
 mod choices;
 mod seeds;
@@ -16,13 +16,13 @@ use choices::{Act, Talk};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// However it began, on a good link everything comes to an end within this time.
+/// However it began, on a good link everything must end within this time.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 /// More files show nothing else.
 const MOST_GOODS: usize = 4;
 
-/// Files arrive as they are or not at all, what is called safe is safe, deadlines lie ahead, and where messages were
-/// only cut off all files arrive.
+/// Files arrive unchanged or not at all, what is reported as safe is safe, deadlines lie ahead, and if messages were
+/// only cut off, all files arrive.
 pub fn exchange(data: &[u8]) {
     let talk: Talk = choose(data);
     let _tell = Tell(&talk);
@@ -39,7 +39,7 @@ struct Run {
     client: End,
     server: End,
     goods: Vec<Wanted>,
-    /// Messages were lost, doubled, exchanged or damaged, which no link does that somebody could talk over.
+    /// Messages were lost, duplicated, exchanged or damaged, which makes a conversation impossible.
     is_tampered: bool,
 }
 
@@ -54,7 +54,7 @@ struct End {
     session: Session,
     worker: Worker,
     disk: Disk,
-    /// What it has said and the other one has not heard.
+    /// What it has sent and the other one has not received.
     said: VecDeque<Bytes>,
     /// What the other one offers on this link.
     offers: BTreeMap<Handle, TransferId>,
@@ -71,7 +71,7 @@ impl End {
         self.worker.work(now, &mut self.session, &mut self.disk)
     }
 
-    /// Puts a message on its way, after a look at what it promises.
+    /// Sends a message, after checking what it promises.
     fn say(&mut self, now: Instant) -> bool {
         let Some(message) = self.session.poll_message(now, 1) else { return false };
         let message = message.into_bytes();
@@ -90,7 +90,7 @@ impl End {
         self.session.handle_message(now, message);
     }
 
-    /// Whether the link has been found broken since this was asked last.
+    /// Whether the link has been found broken since the last call.
     fn is_broken(&mut self) -> bool {
         let broken = |event: &session::Event| matches!(event, session::Event::Transfer(Event::Broken { .. }));
         let fresh = &self.worker.told[self.told..];
@@ -141,7 +141,7 @@ impl Run {
 
     fn link_up(&mut self) {
         self.client.work(self.now);
-        // A server makes a session for each link; its disk does what the old one has asked for.
+        // A server makes a session for each link; its disk does what the previous one has requested.
         self.server.session.transfers_mut().handle_link_down(self.now);
         self.server.work(self.now);
         self.server.session = Session::server(self.config.clone(), self.now);
@@ -215,7 +215,7 @@ impl Run {
         true
     }
 
-    /// Ends a link that is broken, and looks at what has arrived.
+    /// Ends a broken link, and checks what has arrived.
     fn look(&mut self) {
         if self.client.is_broken() | self.server.is_broken() {
             self.link_up();
@@ -241,7 +241,7 @@ impl Run {
         }
     }
 
-    /// All goes well from here on.
+    /// From here on, everything works.
     fn finish(&mut self) {
         let limit = self.now + PATIENCE;
         loop {

@@ -3,7 +3,7 @@
 use super::choices::{Act, Good, Talk};
 use crate::fuzz::choice::{Many, Seed, ms};
 
-/// An upload and a download, with one thing after another gone wrong in the middle.
+/// An upload and a download, with one thing after another going wrong in the middle.
 pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let goods = [
         Good { is_upload: true, len: 20_000 },

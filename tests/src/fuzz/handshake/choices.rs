@@ -1,13 +1,13 @@
-//! Heads that are right but for some things, and what the two applications say.
+//! Heads that are correct except for a few things, and the decisions of the two applications.
 
 use crate::fuzz::choice::{Blob, Many, Span, choice};
 use bowline_handshake::Config;
 
 choice! {
     enum Meeting {
-        /// This comes to a server.
+        /// This arrives at a server.
         Asked(head: Head, answer: Answer, terms: Terms),
-        /// A client asks, and this comes back.
+        /// A client sends a request, and this comes back.
         Answered(ask: Ask, head: Head, terms: Terms),
         /// A client and a server of ours.
         Both(ask: Ask, answer: Answer, terms: Terms),
@@ -18,9 +18,9 @@ choice! {
     struct Terms {
         head_bytes: Option<u16>,
         headers: Option<u8>,
-        /// The pieces in which bytes come.
+        /// The pieces in which bytes arrive.
         cuts: Blob,
-        /// What comes behind the head.
+        /// What follows the head.
         rest: Blob,
         /// How long it takes until somebody looks at the clock.
         waits: Span,
@@ -45,15 +45,15 @@ choice! {
         LowerCase(line: u8),
         Byte(at: u16, value: u8),
         Inserted(at: u16, text: Blob),
-        /// Nothing comes from here on.
+        /// Nothing arrives from here on.
         Cut(at: u16),
     }
 }
 
 choice! {
-    /// What a client asks for.
+    /// What a client requests.
     struct Ask {
-        /// Behind `ws://`, if any; otherwise an ordinary one.
+        /// After `ws://`, if given; otherwise an ordinary one.
         url: Option<Blob>,
         subprotocols: Many<Blob>,
         headers: Many<Header>,
@@ -63,9 +63,9 @@ choice! {
 }
 
 choice! {
-    /// What a server's application says.
+    /// The decision of a server's application.
     struct Answer {
-        /// With this status, if it is one; otherwise it accepts.
+        /// With this status, if it is valid; otherwise it accepts.
         rejects: Option<u16>,
         subprotocol: Option<Blob>,
         headers: Many<Header>,
@@ -94,7 +94,7 @@ impl Terms {
 }
 
 impl Head {
-    /// The bytes of the head made of these lines, the first of which is no header.
+    /// The bytes of the head with these lines, the first of which is no header.
     pub(super) fn bytes(&self, lines: &[&str]) -> Vec<u8> {
         let mut lines: Vec<_> = lines.iter().map(|line| line.as_bytes().to_vec()).collect();
         for change in &self.changes.0 {

@@ -1,4 +1,4 @@
-//! The opening handshake, both roles, with anything on the wire and anything from the application.
+//! The opening handshake in both roles, with any input and any application.
 
 mod choices;
 mod seeds;
@@ -17,18 +17,18 @@ use std::time::Duration;
 use tungstenite::handshake::derive_accept_key;
 
 const NOW: Instant = Instant::ZERO;
-/// The nonce of every client here, and the key that it makes.
+/// The nonce of every client here, and the key that follows from it.
 const NONCE: [u8; 16] = [0; 16];
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAA==";
-/// What must not come back in an error, even if the server sends it.
+/// What must not appear in an error, even if the server sends it.
 const SECRET: &str = "hunter2hunter2";
 /// The longest error, in bytes.
 const LONGEST: usize = 1000;
-/// A buffer, a map of headers, an error, and a body: what a head may cost beside its bytes.
+/// A buffer, a map of headers, an error, and a body: what a head may cost besides its bytes.
 const ALLOWED: usize = 64 << 10;
 
-/// Requests and answers that are right but for some things: pieces make no difference, heads hold no line that nobody
-/// wrote, errors do no harm where they are printed, and what is right is accepted.
+/// Requests and answers that are correct except for a few things: pieces make no difference, heads contain no line that
+/// nobody wrote, errors are harmless where they are printed, and what is correct is accepted.
 pub fn handshake(data: &[u8]) {
     let meeting: Meeting = choose(data);
     let _tell = Tell(&meeting);
@@ -75,7 +75,7 @@ const REQUEST: [&str; 6] = [
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 ];
 
-/// What came of one side's handshake.
+/// The outcome of one side's handshake.
 #[derive(Debug, Default, PartialEq)]
 struct Outcome {
     is_open: bool,
@@ -86,7 +86,7 @@ struct Outcome {
     result: String,
 }
 
-/// A server to which these pieces come.
+/// A server that receives these pieces.
 fn serve(pieces: &[&[u8]], answer: &Answer, terms: &Terms) -> Outcome {
     let mut handshake = server::Handshake::new(terms.config(), NOW);
     let mut outcome = Outcome::default();
@@ -151,7 +151,7 @@ impl Answer {
     }
 }
 
-/// What a server writes is one answer with no lines in it but those that somebody wrote, and the body that it promises.
+/// A server writes one answer without any lines that nobody wrote, and with the body that it promises.
 fn check_answer(outcome: &Outcome, answer: &Answer) {
     if outcome.written.0.is_empty() {
         return;
@@ -182,7 +182,7 @@ fn check_answer(outcome: &Outcome, answer: &Answer) {
     assert_eq!(promised.unwrap_or(0), body.len(), "the body is not as long as promised");
 }
 
-/// A client that asks, and hears these pieces.
+/// A client that sends its request, and receives these pieces.
 fn ask_and_hear(request: &client::Request, ask: &Ask, pieces: &[&[u8]], terms: &Terms) -> Outcome {
     let mut handshake = client::Handshake::new(request, NONCE, terms.config(), NOW);
     let mut outcome = Outcome { written: Rest(handshake.output().to_vec()), ..Outcome::default() };
@@ -224,7 +224,7 @@ fn ask_and_hear(request: &client::Request, ask: &Ask, pieces: &[&[u8]], terms: &
 }
 
 impl Ask {
-    /// The request, if the application's wishes can be put into one.
+    /// The request, if the application's wishes can be expressed in one.
     fn request(&self) -> Option<client::Request> {
         let url = match &self.url {
             Some(url) => format!("ws://{}", String::from_utf8_lossy(&url.0)),
@@ -242,7 +242,7 @@ impl Ask {
         Some(request.clone().with_header("authorization", credentials).unwrap_or(request))
     }
 
-    /// The request asks for its target and holds no line that nobody wrote.
+    /// The request names its target and contains no line that nobody wrote.
     fn check(&self, request: &client::Request, written: &[u8]) {
         let (lines, body) = split_head(written);
         assert!(body.is_empty(), "a request has no body: {}", body.escape_ascii());
@@ -256,7 +256,7 @@ impl Ask {
     }
 }
 
-/// A client and a server of ours: if the server accepts, both say so, and what each sends behind it is not lost.
+/// A client and a server of ours: if the server accepts, both report it, and what each sends after that is not lost.
 fn meet(ask: &Ask, answer: &Answer, terms: &Terms) {
     let Some(request) = ask.request() else { return };
     let mut client = client::Handshake::new(&request, NONCE, terms.config(), NOW);
@@ -283,7 +283,7 @@ fn meet(ask: &Ask, answer: &Answer, terms: &Terms) {
             assert_eq!(at_client.leftover, &terms.rest.0[..]);
             assert_eq!(at_client.subprotocol, at_server.subprotocol);
         }
-        // The answer may be larger than the client takes.
+        // The answer may be larger than the client accepts.
         (Err(error), Some(Ok(_))) => {
             let is_limit =
                 matches!(error, client::Error::TooLarge { .. } | client::Error::TooManyHeaders { .. });
@@ -294,7 +294,7 @@ fn meet(ask: &Ask, answer: &Answer, terms: &Terms) {
     }
 }
 
-/// The lines of a head, which end with CR LF and hold neither of the two, and what comes behind it.
+/// The lines of a head, which end with CR LF and contain neither of the two, and what follows.
 fn split_head(bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let mut lines = Vec::new();
     let mut rest = bytes;

@@ -4,7 +4,7 @@ use super::SECRET;
 use super::choices::{Answer, Ask, Change, Head, Header, Meeting, Terms};
 use crate::fuzz::choice::{Blob, Many, Seed, ms};
 
-/// What a server and a client get to hear, and how they understand each other.
+/// What a server and a client receive, and how they deal with each other.
 pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let terms = || Terms {
         head_bytes: None,

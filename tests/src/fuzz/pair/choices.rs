@@ -22,9 +22,9 @@ choice! {
         latency: u8,
         /// In steps of 100 kB/s.
         rate: Option<u8>,
-        /// Beyond 100 bytes: with smaller ones a run takes seconds and shows nothing else.
+        /// In addition to 100 bytes: with fewer, a run takes seconds and shows nothing else.
         segment: u16,
-        /// Beyond 1000 bytes.
+        /// In addition to 1000 bytes.
         buffers: u16,
     }
 }
@@ -32,9 +32,9 @@ choice! {
 choice! {
     /// What a host is like.
     struct Manner {
-        /// It reads and writes in pieces by this seed.
+        /// It reads and writes in pieces with this seed.
         pieces: Option<u8>,
-        /// Its timers fire so much too late.
+        /// Its timers fire this late.
         late: Span,
         writes_first: bool,
         clock_steps_back: bool,
@@ -43,7 +43,7 @@ choice! {
 
 choice! {
     struct Act {
-        /// So long after the one before it.
+        /// This long after the previous one.
         after: Span,
         by_client: bool,
         what: What,
@@ -59,22 +59,22 @@ choice! {
         Abort,
         /// The application takes its events, or leaves them.
         Listen(listens: bool),
-        /// The process does not run, until it has slept for so long or does something else.
+        /// The process does not run, until this time is over or it does something else.
         Sleep(span: Span),
-        /// The machine says that it slept.
+        /// The machine reports that it slept.
         Wake(span: Span),
     }
 }
 
 choice! {
     enum Fault {
-        /// The connection is cut behind so many bytes of one side.
+        /// The connection is cut after this many bytes of one side.
         Cut(from_client: bool, bytes: u16, reset: bool),
-        /// From this time on nothing gets through, one way or both.
+        /// From this time on nothing gets through, in one or both directions.
         Swallow(from_client: bool, both: bool, at: Span),
-        /// Something on the path does not like silence.
+        /// Something on the path drops silent connections.
         Idle(after: Span, then: u8),
-        /// One byte comes through with these bits turned.
+        /// One byte arrives with these bits flipped.
         Damage(from_client: bool, byte: u16, bits: u8),
     }
 }

@@ -16,16 +16,16 @@ use bowline_core::{Close, CloseCode, Disconnect, Message, Role};
 use choices::{Act, Affair, Fault, Manner, What, at_most_an_hour, role};
 use std::time::Duration;
 
-/// Whoever does not answer for less than this is still there: the shortest time that the heartbeat gives a ping, less
-/// the time that a byte may take on the path.
+/// A side that did not answer for less than this is still there: the shortest time that the heartbeat gives a ping,
+/// minus the time that a byte may take on the path.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The same where somebody wakes up from a sleep, and asks at once, or closes: the answer then has 5 s.
+/// The same for a side that wakes up from a sleep and pings at once, or that closes: the answer then has 5 s.
 const SHORT_PATIENCE: Duration = Duration::from_secs(3);
-/// After the last act, and after the last lateness: long enough for every wait to be over.
+/// After the last act, and after the last delay: long enough for every wait to be over.
 const AFTERWARDS: Duration = Duration::from_secs(300);
 
-/// Two connections talk. What arrives is a beginning of what was sent, and all of it where nothing goes wrong; each has
-/// one end, and says of nobody that it was gone who was there.
+/// Two connections talk. What arrives is a prefix of what was sent, and all of it if nothing goes wrong; each has one
+/// end, and never reports that the other side was gone while it was there.
 pub fn pair(data: &[u8]) {
     let affair: Affair = choose(data);
     let _tell = Tell(&affair);
@@ -50,7 +50,7 @@ struct Run<'a> {
 #[derive(Debug, Default)]
 struct Side {
     accepted: Vec<Message>,
-    /// It did not run for so long that it may be taken for dead, or did not listen.
+    /// It did not run for so long that it may be taken for dead, or did not read.
     was_away: bool,
     /// It asked for the end.
     ended: bool,
@@ -104,7 +104,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// All listen at last, and wake up.
+    /// Finally, all of them read and wake up.
     fn finish(&mut self) {
         self.pair.client.listens = true;
         self.pair.server.listens = true;
@@ -171,7 +171,7 @@ fn messages(host: &Host) -> impl Iterator<Item = &Message> {
     })
 }
 
-/// Whether it says that the other side was not there, or did not do what it should.
+/// Whether it reports that the other side was not there, or did not do what it should.
 fn accuses(disconnect: &Disconnect) -> bool {
     matches!(
         disconnect.kind(),
@@ -179,7 +179,7 @@ fn accuses(disconnect: &Disconnect) -> bool {
     ) || matches!(disconnect.kind(), Kind::WeFailed(code) if code != CloseCode::INTERNAL_ERROR)
 }
 
-/// There is one end at most, and nothing behind it.
+/// There is at most one end, and nothing after it.
 fn check_events(host: &Host) {
     let end = host.events.iter().position(|(_, event)| matches!(event, Event::Closed(_)));
     assert!(end.is_none_or(|end| end + 1 == host.events.len()), "{:?}", host.events);
@@ -189,7 +189,7 @@ fn check_events(host: &Host) {
     }
 }
 
-/// What was written can be read by anybody, and ends with a Close if there is one.
+/// Any reader can read what was written, and it ends with a Close if there is one.
 fn check_output(role: Role, host: &Host) {
     let mut reader = Reader::new(role, Most::default());
     for (_, did) in host.tap.iter().flatten() {

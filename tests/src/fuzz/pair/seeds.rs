@@ -15,7 +15,7 @@ fn sloppy() -> Manner {
     Manner { pieces: Some(3), late: ms(5000), writes_first: true, clock_steps_back: true }
 }
 
-/// Talk, long silences, and each kind of fault and end.
+/// Messages, long silences, and each kind of fault and end.
 pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let affair = |manner: &Manner, acts: &[Act], faults: &[Fault]| {
         let way = Way { latency: 20, rate: Some(2), segment: 1460, buffers: 60_000 };

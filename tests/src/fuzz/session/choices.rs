@@ -1,4 +1,4 @@
-//! What two applications and the links between them do, and what a peer says that follows no rule.
+//! What two applications and the links between them do, and what a peer sends that follows no rule.
 
 use crate::fuzz::choice::{Blob, Many, Span, choice};
 
@@ -6,7 +6,7 @@ choice! {
     struct Affair {
         /// How many messages each end keeps, beyond one.
         most: u8,
-        /// How many it takes unacknowledged, beyond one.
+        /// How many it accepts unacknowledged, beyond one.
         window: u8,
         /// Messages are acknowledged when they are confirmed.
         confirms: bool,
@@ -16,17 +16,17 @@ choice! {
 
 choice! {
     enum Act {
-        /// Somebody says so many bytes.
+        /// One side sends this many bytes.
         Say(by_client: bool, len: u8),
         /// Now or never.
         Shout(by_client: bool, len: u8),
-        /// What has come is taken.
+        /// What has arrived is taken.
         Take(by_client: bool),
-        /// So many frames are written, and so many read by the other end.
+        /// This many frames are written, and this many read by the other end.
         Carry(by_client: bool, frames: u8),
         /// The client dials again; the server has noticed, or has not.
         Cut(noticed: bool),
-        /// The link is gone, and none follows for so long.
+        /// The link is lost, and none follows for this long.
         Gone(for_long: Span, last_word: bool),
         Wait(span: Span),
         /// The application of the server ends the session.
@@ -44,7 +44,7 @@ choice! {
         Resume(own: bool, epoch: u32, last: u64),
         Resumed(epoch: u32, window: u32, last: u64),
         NewSession(why: u32, millis: u32),
-        /// Of any type, with a checksum that fits.
+        /// Of any type, with a matching checksum.
         Bytes(bytes: Blob),
     }
 }

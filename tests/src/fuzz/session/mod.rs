@@ -23,9 +23,9 @@ use std::time::Duration;
 const MOST_DETACHED: usize = 4000;
 const MOST_SESSIONS: usize = 4;
 
-/// Two ends talk over links that come and go. Nothing panics and memory is bounded, whatever comes. Where nothing is
-/// forged, each message is delivered in order and once, or handed back: never both if it was said not to have left, and
-/// never neither.
+/// Two ends talk over links that come and go. Nothing panics and memory is bounded, whatever arrives. If nothing is
+/// forged, each message is delivered in order and once, or returned: never both if it was reported as not having left,
+/// and never neither.
 pub fn session(data: &[u8]) {
     let affair: Affair = choose(data);
     let _tell = Tell(&affair);
@@ -52,7 +52,7 @@ struct Run {
     forged: bool,
 }
 
-/// What became of the messages of one side, by their numbers in the order of sending.
+/// What happened to the messages of one side, by their numbers in the order of sending.
 #[derive(Debug, Default)]
 struct Side {
     sent: u32,
@@ -101,7 +101,7 @@ impl Run {
         match act {
             Act::Say(by_client, len) => self.say(*by_client, *len),
             Act::Shout(by_client, len) => {
-                // Worth nothing a moment later, so nobody counts it.
+                // Worthless a moment later, so nobody counts it.
                 let message = Message::binary(vec![9; usize::from(*len).min(3)]);
                 if *by_client {
                     let _ = self.client.send_volatile(self.now, message);
@@ -250,7 +250,7 @@ impl Run {
         }
     }
 
-    /// What is kept is bounded, and what is told is heard.
+    /// What is kept is limited, and what is reported is polled.
     fn check(&mut self) {
         let mut stalled = false;
         while let Some(event) = self.client.poll_event() {
@@ -289,7 +289,7 @@ impl Run {
         }
     }
 
-    /// Nothing was forgotten, and nothing came twice.
+    /// Nothing was forgotten, and nothing arrived twice.
     fn account(&self) {
         for side in &self.sides {
             let in_order = side.delivered.windows(2).all(|pair| pair[0] < pair[1]);

@@ -10,7 +10,7 @@ fn affair(confirms: bool, acts: &[&[Act]]) -> Vec<u8> {
     Affair { most: 7, window: 3, confirms, acts: Many(acts.concat()) }.seed()
 }
 
-/// Both say something, and both hear it.
+/// Both send something, and both receive it.
 fn talk() -> Vec<Act> {
     vec![
         Act::Say(CLIENT, 5),
@@ -28,7 +28,7 @@ fn talk() -> Vec<Act> {
     ]
 }
 
-/// Talk over links that are cut, sessions that are lost in each way, and each kind of frame that nobody has sent.
+/// Messages over links that are cut, sessions that are lost in each way, and each kind of frame that nobody has sent.
 pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let many = |by_client| vec![Act::Say(by_client, 20); 12];
     let forged = |to_client, frame| affair(false, &[&talk(), &[Act::Forge(to_client, frame)], &talk()]);

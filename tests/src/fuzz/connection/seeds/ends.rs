@@ -1,4 +1,4 @@
-//! Lives that are about their end.
+//! Lives whose point is their end.
 
 use super::{client, hurried, life, server};
 use crate::fuzz::choice::{Blob, ms};
