@@ -1,13 +1,13 @@
-//! A file crosses links that are cut again and again: two sessions, each with the connection of the day, in virtual time.
+//! A file crosses links that are cut again and again: two sessions, each with its current connection, in virtual time.
 //!
 //! ```text
 //! Session ◀─ pump ─▶ Connection ── output ──▶ carry ──▶ handle_input ── Connection ◀─ pump ─▶ Session
 //!    └─▶ Read, Hash, Check                                       Offered, Write, Sync, Finish ◀─┘
 //! ```
 //!
-//! With sockets, `carry` is a write and a read, `now` comes from a clock, a turn from a socket that is ready or from the
-//! earliest `poll_timeout`, and a link begins with an opening handshake that asks for `SUBPROTOCOL`.
-//! Run it by `cargo run -p bowline-core --example cut_links`.
+//! With sockets, `carry` is a write and a read, `now` comes from a clock, a turn follows from a socket that is ready or
+//! from the earliest `poll_timeout`, and a link begins with an opening handshake that requests `SUBPROTOCOL`.
+//! Run it with `cargo run -p bowline-core --example cut_links`.
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeMap;
@@ -19,15 +19,15 @@ use bowline_core::transfer::{
 };
 use bowline_core::{Connection, End, Instant, Session, connection, pump};
 
-/// So much time passes in a turn, and so many bytes leave in it: some 3 MB/s.
+/// A turn takes this long, and this many bytes leave in it: some 3 MB/s.
 const TURN: Duration = Duration::from_millis(10);
 const BYTES: usize = 32 << 10;
 
-/// What a receiver keeps across links. What is in memory is as safe as it gets here; a disk may answer each event later.
+/// What a receiver keeps across links. Memory is as safe as it gets here; a disk may answer each event later.
 #[derive(Default)]
 struct Store {
     parts: BTreeMap<TransferId, Part>,
-    /// What is whole. A sender that has not heard so offers it again.
+    /// The complete files. A sender that has not learned of that offers its file again.
     files: BTreeMap<TransferId, Part>,
 }
 
@@ -35,15 +35,15 @@ struct Store {
 struct Part {
     name: String,
     bytes: Vec<u8>,
-    /// Raised by each link that takes the transfer. The one before may still bring something: it is fenced.
+    /// Raised by each link that takes the transfer. What the previous link still brings is rejected (fenced).
     epoch: u32,
 }
 
-/// What a link has taken, and by which epoch.
+/// The transfers that a link has taken, and with which epoch.
 type Held = BTreeMap<TransferId, u32>;
 
 impl Store {
-    /// Does what a transfer wants, and says so.
+    /// Does what a transfer requests, and reports it.
     fn carry_out(
         &mut self,
         now: Instant,
@@ -116,7 +116,7 @@ fn read(now: Instant, transfers: &mut Transfers, file: &[u8], event: transfer::E
     }
 }
 
-/// A link: from one end to the other goes what fits into a turn.
+/// A link: moves as much from one end to the other as fits into a turn.
 fn carry(now: Instant, from: &mut Connection, to: &mut Connection) {
     let mut room = BYTES;
     while !from.output().is_empty() && to.wants_input() {
@@ -130,7 +130,7 @@ fn carry(now: Instant, from: &mut Connection, to: &mut Connection) {
     }
 }
 
-/// A server's end of a link. Its session lives as long.
+/// A server's end of a link. Its session lives as long as the link.
 struct Served {
     connection: Connection,
     session: Session,
@@ -146,7 +146,7 @@ impl Served {
         Self { connection, session, held: Held::new(), ends: now + Duration::from_millis(400) }
     }
 
-    /// Returns whether it goes on. A server hears of a cut later than its client here.
+    /// Returns whether it continues. Here, a server learns of a cut later than its client.
     fn turn(&mut self, now: Instant, store: &mut Store) -> bool {
         if self.ends + 100 * TURN <= now {
             self.connection.handle_end(now, End::Eof);
@@ -178,8 +178,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let offer = Offer::new(TransferId::from_bytes([1; 16]), SafeName::parse("a.bin")?, file.len() as u64);
     client.transfers_mut().offer(now, offer)?;
 
-    let mut link: Option<Connection> = None; // the client's end of the link of the day
-    let mut served: Vec<Served> = Vec::new(); // the server's, of that one and of those whose end it has not heard yet
+    let mut link: Option<Connection> = None; // the client's end of the current link
+    let mut served: Vec<Served> = Vec::new(); // the server's ends, of that one and of those whose end it has not noticed yet
     let mut links = 0;
     while !client.transfers().is_empty() {
         if let (Some(near), Some(far)) = (&mut link, served.last_mut()) {

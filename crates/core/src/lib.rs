@@ -8,7 +8,7 @@
 //! | [`Heartbeat`] | when to ping, whether anybody is there, the round-trip time |
 //! | [`closing::Closing`] | who said what when, what ended the connection, and why |
 //! | [`Reconnect`] | when to dial again, or why not |
-//! | [`Adapt`] | how much silence a path bears, learned over many connections |
+//! | [`Adapt`] | how much silence a path allows, learned over many connections |
 //! | [`Replay`] | messages that arrive once and in order, across many links |
 //! | [`Connection`] | frames, heartbeat and closing together: bytes to messages and back |
 #![cfg_attr(

@@ -42,7 +42,7 @@ impl Validator {
     /// Checks the next piece of the text.
     ///
     /// # Errors
-    /// If no text could go on like this. The validator is of no use afterwards.
+    /// If no text could continue like this. The validator cannot be used afterwards.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Utf8Error> {
         let mut rest = bytes;
         while !self.is_complete() {
@@ -63,7 +63,7 @@ impl Validator {
     /// by now. They are appended up to the first bad one even if there is one.
     ///
     /// # Errors
-    /// If no text could go on like this. The validator is of no use afterwards.
+    /// If no text could continue like this. The validator cannot be used afterwards.
     pub fn decode(&mut self, bytes: &[u8], text: &mut String) -> Result<(), Utf8Error> {
         let mut rest = bytes;
         while !self.is_complete() {
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(utf8.finish(), Ok(()));
     }
 
-    /// A text of which fewer than so many bytes were overwritten.
+    /// A text in which fewer than `most` bytes were overwritten.
     fn damaged(most: usize) -> impl Strategy<Value = Vec<u8>> {
         let noise = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..most);
         (".{0,80}", noise).prop_map(|(text, noise)| {

@@ -4,7 +4,7 @@
 //!   Sender ──── commands, questions ───▶ ┌────────┐
 //!   Sender ───────┘                      │ thread │ ◀──▶ Driver ◀──▶ stream
 //!   Receiver ◀─── arrivals ───────────── └────────┘
-//!       └──── has seen so many ─────────────┘
+//!       └──── how many it has seen ─────────┘
 //! ```
 
 use std::collections::VecDeque;

@@ -3,7 +3,7 @@
 //! ```text
 //!  target ──▶ link     opens, pings, closes
 //!         ──▶ largest  messages of growing size, until one is refused
-//!         ──▶ idle     silences side by side, chosen by a search, until the longest that is borne is known
+//!         ──▶ idle     silences in parallel, chosen by a search, until the longest that is survived is known
 //! ```
 //!
 //! Each part finds out one thing, and `tell` reports it as soon as it is known.

@@ -5,7 +5,7 @@
 //! sender, the rest is sent again, and duplicates are recognised by their numbers.
 //!
 //! ```text
-//!              handle_link_up: tell the peer our number      handle_resumed: its number has come
+//!              handle_link_up: tell the peer our number      handle_resumed: its number arrived
 //!  ┌──────┐ ─────────────────────────────▶ ┌──────────┐ ──────────────────────────────────▶ ┌────┐
 //!  │ Down │                                │ Resuming │                                     │ Up │
 //!  └──────┘ ◀───────────────────────────── └──────────┘ ◀─── (again) ────────────────────── └────┘

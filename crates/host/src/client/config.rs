@@ -208,7 +208,7 @@ pub enum LinkEvent {
         /// Whether there ever was a link.
         reached: bool,
     },
-    /// The transfer of this file cannot go on at the moment; it will be tried again after this time.
+    /// The transfer of this file cannot continue at the moment; it will be tried again after this time.
     Retrying {
         /// The file.
         name: SafeName,
