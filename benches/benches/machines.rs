@@ -1,4 +1,4 @@
-//! The machines of the core in isolation, per byte that they move.
+//! The core's machines in isolation, per byte that they move.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -49,8 +49,8 @@ fn connections(c: &mut Criterion) {
     group.finish();
 }
 
-/// A small chunk to a receiver that has so many transfers open, and what an adapter does after it: all that depends on
-/// how many there are should not.
+/// A small chunk for a receiver with this many open transfers, and what an adapter does after it: none of it should
+/// depend on their number.
 fn open_transfers(c: &mut Criterion) {
     let mut group = c.benchmark_group("transfer/open");
     for open in [100, 10_000] {
@@ -70,7 +70,7 @@ fn open_transfers(c: &mut Criterion) {
     group.finish();
 }
 
-/// A server that has taken so many files of a terabyte.
+/// A server that has accepted this many files of a terabyte.
 fn receiver(open: u32) -> Transfers {
     let mut config = Config::default();
     (config.max_transfers, config.max_offers_per_second) = (open, u32::MAX);

@@ -1,7 +1,7 @@
-//! How long a Ping waits for its Pong while much goes out over a path that is not fast, in virtual time.
+//! How long a Ping waits for its Pong while a lot is being sent over a path that is not fast, in virtual time.
 //!
-//! The far end sends pings; the contender, a server, sends 32 MiB over a path of 16 MiB/s that holds what a socket of Linux
-//! does by default.
+//! The far end sends pings; the contender, a server, sends 32 MiB over a path of 16 MiB/s that buffers as much as a
+//! Linux socket does by default.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,18 +20,18 @@ const RATE: usize = 16 << 20;
 const TOTAL: usize = 32 << 20;
 /// `net.core.wmem_default`.
 const ROOM: usize = 212_992;
-/// So often a ping leaves: no multiple of anything here.
+/// How often a ping leaves: no multiple of anything here.
 const EVERY: Duration = Duration::from_millis(97);
 /// Pings begin when the path is full.
 const FIRST: Duration = Duration::from_millis(400);
-/// For so long after the last byte answers are waited for; a ping that has none by then counts with its age.
+/// How long after the last byte answers are waited for; a ping without one by then counts with its age.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// How the contender sends.
 #[derive(Clone, Copy)]
 struct Way {
     len: usize,
-    /// Whether it receives meanwhile, or only when all is sent.
+    /// Whether it receives meanwhile, or only when everything is sent.
     both: bool,
 }
 
@@ -82,7 +82,7 @@ fn peer<P: Peer<Stream = Near>>(way: Way) -> Vec<Duration> {
                 peer.send(body).await;
             }
             peer.flush().await;
-            // Some hand out pings; nothing else comes.
+            // Some contenders hand out pings; nothing else arrives.
             loop {
                 peer.receive().await;
             }
@@ -94,7 +94,7 @@ fn peer<P: Peer<Stream = Near>>(way: Way) -> Vec<Duration> {
     })
 }
 
-/// Pings until everything has come; gives what the answers took.
+/// Pings until everything has arrived; returns how long the answers took.
 async fn measure(mut far: Far) -> Vec<Duration> {
     let start = Instant::now();
     let mut decoder = Decoder::in_pieces(Role::Client, &Limits::none());

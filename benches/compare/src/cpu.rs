@@ -1,9 +1,9 @@
-//! What a piece of work costs: time by the wall and on the processor.
+//! The cost of a piece of work: wall-clock time and processor time.
 #![allow(unsafe_code)]
 
 use std::time::{Duration, Instant};
 
-/// The time that this thread has had on a processor. Other work of the machine does not count.
+/// The processor time of this thread. Other work on the machine does not count.
 pub fn thread() -> Duration {
     // SAFETY: all zeroes is a valid time, and the system writes no more than one.
     let mut time: libc::timespec = unsafe { std::mem::zeroed() };
@@ -13,7 +13,7 @@ pub fn thread() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// What all threads of this process have used together.
+/// The processor time of all threads of this process together.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
     at: Instant,

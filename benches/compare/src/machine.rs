@@ -1,4 +1,4 @@
-//! On what it was measured, and when.
+//! The machine and the time of a measurement.
 
 use std::fs;
 use std::process::Command;
@@ -23,7 +23,7 @@ pub fn describe() -> String {
     )
 }
 
-/// The day, as folders of results are called.
+/// The date, as in the names of folders with results.
 pub fn day() -> String {
     said_by("date", &["-u", "+%Y-%m-%d"])
 }
@@ -33,7 +33,7 @@ fn said_by(program: &str, words: &[&str]) -> String {
     String::from_utf8_lossy(&said).trim().to_owned()
 }
 
-/// What the lock file says of those that are compared.
+/// The versions of the compared libraries in the lock file.
 fn versions() -> Vec<String> {
     let lock = include_str!("../Cargo.lock");
     let packages = lock.split("[[package]]").filter_map(|package| {

@@ -4,8 +4,8 @@
 //! compare [--only frames|streams|echo|control] [--quick] [--rounds N] [--out DIR]
 //! ```
 //!
-//! Prints each table when it is done, and writes all of them as Markdown, CSV and SVG: to benches/results/DATE if it was a
-//! whole run, to target/compare if not.
+//! Prints each table when it is done, and writes all of them as Markdown, CSV and SVG: to benches/results/DATE after a
+//! complete run, and otherwise to target/compare.
 #![deny(unsafe_code)]
 
 mod control;
@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use table::Table;
 
-/// What was asked for.
+/// The requested run.
 struct Options {
     only: Option<String>,
     quick: bool,

@@ -1,4 +1,4 @@
-//! What was measured, round by round, and what follows from it.
+//! The measurements, round by round, and what follows from them.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct Table {
     pub better: Better,
     pub columns: Vec<String>,
     pub rows: Vec<Row>,
-    /// What is to be reached, if anything was promised: a value, or a share of the limit.
+    /// The target, if anything was promised: a value, or a share of the limit.
     pub goals: Vec<Option<Goal>>,
 }
 
@@ -37,10 +37,10 @@ pub struct Row {
     pub cells: BTreeMap<usize, Vec<f64>>,
 }
 
-/// What a row is in the comparison.
+/// The role of a row in the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// What the machine does for the same bytes.
+    /// What the machine needs for the same bytes.
     Limit,
     Bowline,
     Peer,
@@ -101,8 +101,8 @@ impl Table {
         row.cells.get(&column).and_then(|values| figure(values))
     }
 
-    /// A contender against another one: the median of the rounds, each of which compares what was measured at about the same
-    /// time.
+    /// One contender compared with another: the median over the rounds, each of which compares measurements from about
+    /// the same time.
     pub fn ratio(&self, row: &Row, to: &Row, column: usize) -> Option<f64> {
         let (values, others) = (row.cells.get(&column)?, to.cells.get(&column)?);
         let ratios: Vec<f64> = values.iter().zip(others).map(|(value, other)| value / other).collect();

@@ -1,4 +1,4 @@
-//! A file over TCP with nothing around it but checks, for `benches/files/run`: the least that it takes to send a file
+//! A file over TCP with nothing but checks around it, for `benches/files/run`: the least that it takes to send a file
 //! whose pieces have a CRC32C and which has a BLAKE3 digest, compared at the far end.
 //!
 //! ```text
@@ -6,8 +6,8 @@
 //! checked send ADDRESS FILE     sends it, and ends when it has arrived whole
 //! ```
 //!
-//! At each end one thread has the file and its digest, and another one the socket and the checksums. Each piece is its
-//! length, its checksum and its bytes; behind the last one stand a length of 0 and the digest.
+//! At each end, one thread handles the file and its digest, and another one the socket and the checksums. Each piece is
+//! its length, its checksum and its bytes; after the last one come a length of 0 and the digest.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
@@ -19,7 +19,7 @@ use bowline_core::transfer::{Digest, Hasher};
 
 /// The largest chunk of bowline.
 const PIECE: usize = 512 << 10;
-/// How many pieces there are at each end: one at each thread, and one on the way each way.
+/// How many pieces there are at each end: one in each thread, and one on its way in each direction.
 const PIECES: usize = 4;
 
 fn main() -> io::Result<()> {
@@ -34,7 +34,8 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Two threads pass pieces to each other: `fill` gets empty ones until it has no more, and `empty` what was filled.
+/// Two threads pass pieces to each other: `fill` gets empty ones until it has no more, and `empty` gets the filled
+/// ones.
 fn pass<T: Send, U>(
     fill: impl FnOnce(Receiver<Vec<u8>>, SyncSender<Vec<u8>>) -> io::Result<T> + Send,
     empty: impl FnOnce(Receiver<Vec<u8>>, SyncSender<Vec<u8>>) -> io::Result<U>,
@@ -73,7 +74,7 @@ fn send(mut stream: TcpStream, mut file: File) -> io::Result<()> {
         for piece in filled {
             let head = [(piece.len() as u32).to_be_bytes(), crc32c::crc32c(&piece).to_be_bytes()].concat();
             write_both(&mut socket, &head, &piece)?;
-            // Nobody reads any more when the file has ended.
+            // Nobody reads any longer when the file has ended.
             let _ = give_back.send(piece);
         }
         Ok(())
@@ -83,7 +84,7 @@ fn send(mut stream: TcpStream, mut file: File) -> io::Result<()> {
     stream.read_exact(&mut [0])
 }
 
-/// By as few calls as the system allows.
+/// With as few calls as the system allows.
 fn write_both(socket: &mut TcpStream, mut head: &[u8], mut body: &[u8]) -> io::Result<()> {
     while !head.is_empty() {
         let n = socket.write_vectored(&[IoSlice::new(head), IoSlice::new(body)])?;

@@ -1,4 +1,5 @@
-//! Walks a hot path so often, for `benches/instructions`; without arguments, lists the paths.
+//! Takes the steps of a hot path a given number of times, for `benches/instructions`; without arguments, lists the
+//! paths.
 
 use std::process::ExitCode;
 

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 const PING_EVERY: Duration = Duration::from_millis(100);
-/// How long a server may take to come up.
+/// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::main]
@@ -47,7 +47,7 @@ fn seconds(word: &str) -> Result<Duration, Box<dyn Error>> {
 
 async fn serve(address: SocketAddr, dir: &Path) -> Result<(), Box<dyn Error>> {
     let mut config = Config::default();
-    // The network is measured, and not the disk.
+    // The network is measured, not the disk.
     config.fsync = Durability::None;
     let server = Server::new(DiskStore::open(dir, config)?, ServerConfig::default());
     server.serve(TcpListener::bind(address).await?, std::future::pending()).await?;
@@ -73,7 +73,7 @@ async fn send(url: &str, file: &Path, time: Duration, late: Duration) -> Result<
                 ticks.tick().await;
                 let (client, done, asked) = (client.clone(), done.clone(), Instant::now());
                 tokio::spawn(async move {
-                    // From the question on: what a ping waits for before it leaves counts, too.
+                    // From the request on: what a ping waits for before it leaves counts, too.
                     if client.ping().await.is_ok() {
                         let _ = done.send(asked.elapsed().as_secs_f64());
                     }

@@ -1,5 +1,4 @@
-//! A file over TCP with nothing around it, for `benches/files/run`: what any other way to send a file has to be
-//! measured against.
+//! A file over TCP with nothing around it, for `benches/files/run`: the baseline for any other way to send a file.
 //!
 //! ```text
 //! raw serve ADDRESS FILE    takes one file, then ends
@@ -30,7 +29,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// By reads and writes: the system could do it alone, but then nobody could look at the bytes.
+/// With reads and writes: the system could do it alone, but then nobody could look at the bytes.
 fn pour(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
     let mut place = vec![0; PIECE];
     loop {

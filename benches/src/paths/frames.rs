@@ -46,13 +46,13 @@ pub(super) const PATHS: &[Make] = &[
     || send(Role::Client, 16, 64),
 ];
 
-/// Frames that stand one behind the other in a read of at most 64 KiB, or one frame that is longer.
+/// Consecutive frames in a read of at most 64 KiB, or one frame that is longer.
 struct Wire {
     bytes: Vec<u8>,
     frames: usize,
 }
 
-/// What one read brings of a busy peer.
+/// What one read returns from a busy peer.
 const BUSY: usize = 64;
 
 fn wire(to: Role, opcode: Opcode, len: usize, most: usize) -> Wire {
@@ -77,7 +77,7 @@ fn name(role: Role) -> &'static str {
     }
 }
 
-/// A read, and the frames that are in it.
+/// A read, and the frames in it.
 fn decoder(role: Role, len: usize) -> HotPath {
     let wire = wire(role, Opcode::Binary, len, BUSY);
     let mut decoder = Decoder::new(role, &Limits::default());
@@ -89,7 +89,7 @@ fn decoder(role: Role, len: usize) -> HotPath {
     })
 }
 
-/// So many frames, written together.
+/// This many frames, written together.
 fn encoder(role: Role, len: usize, batch: usize) -> HotPath {
     let mut encoder = match role {
         Role::Client => Encoder::client(Keys::new(Rng::from_seed([1; 32]))),
@@ -104,7 +104,7 @@ fn encoder(role: Role, len: usize, batch: usize) -> HotPath {
     })
 }
 
-/// A read, and the messages that come of it.
+/// A read, and the messages in it.
 fn receive(role: Role, opcode: Opcode, len: usize) -> HotPath {
     receive_wire(role, opcode, len, BUSY)
 }
@@ -133,7 +133,7 @@ fn receive_wire(role: Role, opcode: Opcode, len: usize, most: usize) -> HotPath 
     })
 }
 
-/// What came in a place of somebody else, and the messages that come of it.
+/// Bytes that arrived in a foreign buffer, and the messages in them.
 fn push(role: Role, len: usize) -> HotPath {
     let wire = wire(role, Opcode::Binary, len, BUSY);
     let mut connection = connection(role);
@@ -146,7 +146,7 @@ fn push(role: Role, len: usize) -> HotPath {
     })
 }
 
-/// A read, and the messages that come of it, looked at where they lie.
+/// A read, and the messages in it, looked at in place.
 fn lend(role: Role, len: usize) -> HotPath {
     let wire = wire(role, Opcode::Binary, len, BUSY);
     let mut connection = connection(role);
@@ -160,7 +160,7 @@ fn lend(role: Role, len: usize) -> HotPath {
     })
 }
 
-/// So many messages of somebody who has them, too; written together.
+/// This many messages that are also held by somebody else, written together.
 fn send(role: Role, len: usize, batch: usize) -> HotPath {
     let mut connection = connection(role);
     let message = Message::Binary(Bytes::from(vec![b'a'; len]));

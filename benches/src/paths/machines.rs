@@ -40,7 +40,7 @@ fn utf8(kind: &str, piece: &str, len: usize) -> HotPath {
     })
 }
 
-/// A message came and one left, and the deadline was asked for.
+/// A message arrived and one left, and the deadline was requested.
 fn heartbeat() -> HotPath {
     let mut now = Instant::ZERO;
     let mut heartbeat = Heartbeat::new(heartbeat::Config::default(), &mut Rng::from_seed([1; 32]), now);
@@ -53,7 +53,7 @@ fn heartbeat() -> HotPath {
     })
 }
 
-/// An idle connection: a ping leaves, its Pong comes, and the next deadline is asked for.
+/// An idle connection: a ping leaves, its Pong arrives, and the next deadline is requested.
 fn heartbeat_of_a_connection() -> HotPath {
     let now = Instant::ZERO;
     let mut client = Connection::client(connection::Config::default(), [1; 32], now);

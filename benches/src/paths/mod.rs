@@ -1,5 +1,5 @@
-//! The hot paths of the machines, each as a step that is taken again and again: for time by criterion, and for the number
-//! of instructions by callgrind.
+//! The hot paths of the machines, each as a step that is repeated: for time by criterion, and for the number of
+//! instructions by callgrind.
 
 mod frames;
 mod machines;
@@ -7,7 +7,7 @@ mod transfer;
 
 use std::fmt;
 
-/// A hot path, ready to be walked.
+/// A hot path that is ready to run.
 pub struct HotPath {
     /// What it does, with its size: `parse/server/1024`.
     pub name: String,

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{HotPath, Make};
 
-/// The least that a sender cuts.
+/// The smallest chunk that a sender cuts.
 const CHUNK: u32 = 16 << 10;
 
 pub(super) const PATHS: &[Make] = &[
@@ -40,7 +40,7 @@ fn decode(len: usize) -> HotPath {
     })
 }
 
-/// The digest that can stop and go on.
+/// The digest that can be interrupted and continued.
 fn digest(len: usize) -> HotPath {
     let data = vec![7; len];
     HotPath::new(format!("digest/resumable/{len}"), len, move || {
@@ -57,8 +57,8 @@ fn plain_digest(len: usize) -> HotPath {
     })
 }
 
-/// A chunk of the least length: read, cut, sent, received, written and acknowledged, with the
-/// deadlines of both ends.
+/// A chunk of the smallest length: read, cut, sent, received, written and acknowledged, with the deadlines of both
+/// ends.
 fn chunk() -> HotPath {
     let (mut sender, mut receiver, id) = under_way();
     let mut now = Instant::from_secs(1);

@@ -179,7 +179,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     client.transfers_mut().offer(now, offer)?;
 
     let mut link: Option<Connection> = None; // the client's end of the current link
-    let mut served: Vec<Served> = Vec::new(); // the server's ends, of that one and of those whose end it has not noticed yet
+    let mut served: Vec<Served> = Vec::new(); // the server's, of that one and of those whose end it has not noticed
     let mut links = 0;
     while !client.transfers().is_empty() {
         if let (Some(near), Some(far)) = (&mut link, served.last_mut()) {

@@ -1,4 +1,4 @@
-//! Peers that have no runtime: a thread for each end, so one connection only.
+//! Peers without a runtime: a thread for each end, so only one connection.
 
 use bowline_core::{Message, Role};
 use bytes::Bytes;

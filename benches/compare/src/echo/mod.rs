@@ -1,4 +1,5 @@
-//! Small messages there and back over loopback TCP, one end in a thread of its own: what a message costs beside its bytes.
+//! Small messages there and back over loopback TCP, with one end in a thread of its own: what a message costs besides
+//! its bytes.
 
 mod blocking;
 mod raw;
@@ -18,22 +19,22 @@ use crate::stream::{Calls, Counted};
 use crate::table::{Better, Goal, Table};
 
 const LEN: usize = 32;
-/// How many times fewer messages a quick run has.
+/// How many times fewer messages a quick run sends.
 const QUICK: usize = 2;
 
-/// Who talks how much with whom.
+/// Who exchanges how many messages with whom.
 #[derive(Clone, Copy)]
 pub(crate) struct Job {
     connections: usize,
-    /// So many messages of a connection are on their way at any time.
+    /// This many messages of a connection are on their way at any time.
     in_flight: usize,
     /// Over each connection.
     messages: usize,
-    /// Whether answers are held back while more has come already.
+    /// Whether answers are held back while more has already arrived.
     held: bool,
 }
 
-/// What a run took; the calls where they were counted.
+/// The cost of a run, with the calls where they were counted.
 struct Sample {
     cost: Cost,
     calls: Option<Both>,
@@ -148,7 +149,7 @@ async fn answer<P: Peer>(peer: &mut P, message: P::Message, held: bool) {
     }
 }
 
-/// Runs both ends, each in a thread, and says what they cost together.
+/// Runs both ends, each in a thread, and returns what they cost together.
 fn both(
     job: Job,
     client: impl FnOnce(Vec<TcpStream>) + Send + 'static,

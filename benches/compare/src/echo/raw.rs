@@ -1,4 +1,4 @@
-//! What comes goes back.
+//! Returns what arrives.
 
 use std::sync::Arc;
 

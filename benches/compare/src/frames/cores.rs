@@ -1,4 +1,4 @@
-//! Contenders below any stream: those that can be used without one.
+//! Contenders that work without a stream.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -31,7 +31,7 @@ pub(super) fn connection(job: &Job) -> Duration {
     received(job, read, take)
 }
 
-/// Short messages are looked at where they lie.
+/// Short messages are looked at in place.
 pub(super) fn connection_lending(job: &Job) -> Duration {
     received(job, read, |conn| {
         Some(match conn.poll_lent()? {
@@ -42,7 +42,7 @@ pub(super) fn connection_lending(job: &Job) -> Duration {
     })
 }
 
-/// By a host that has what came in a place of its own.
+/// For a host that has received bytes in a buffer of its own.
 pub(super) fn connection_pushed(job: &Job) -> Duration {
     received(job, |conn, now, memory| conn.handle_input(now, memory.lend(AT_ONCE)), take)
 }
@@ -52,7 +52,7 @@ fn read(conn: &mut Connection, now: Instant, memory: &mut Memory) {
     conn.handle_read(now);
 }
 
-/// Takes the next event, and says how long it was if it was a message.
+/// Takes the next event, and returns how long it was if it was a message.
 fn take(conn: &mut Connection) -> Option<Option<usize>> {
     Some(match conn.poll_event()? {
         Event::Message(message) => Some(message.len()),
@@ -60,7 +60,7 @@ fn take(conn: &mut Connection) -> Option<Option<usize>> {
     })
 }
 
-/// By a connection that is given bytes by `bring`, and whose next event `take` takes.
+/// With a connection to which `bring` gives bytes, and whose next event `take` takes.
 fn received(
     job: &Job,
     bring: impl Fn(&mut Connection, Instant, &mut Memory),
@@ -87,14 +87,14 @@ pub(super) fn decoder(job: &Job) -> Duration {
     decoded(job, |decoder| drop(black_box(decoder.take())))
 }
 
-/// Payloads are looked at where they lie.
+/// Payloads are looked at in place.
 pub(super) fn decoder_lending(job: &Job) -> Duration {
     decoded(job, |decoder| {
         black_box(decoder.payload());
     })
 }
 
-/// By a decoder, of whose whole frames `look` does something with each.
+/// With a decoder, where `look` does something with each complete frame.
 fn decoded(job: &Job, look: impl Fn(&mut Decoder)) -> Duration {
     let mut memory = Memory::new(Rc::clone(&job.wire));
     let mut decoder = Decoder::new(job.role, &Limits::default());
@@ -110,7 +110,7 @@ fn decoded(job: &Job, look: impl Fn(&mut Decoder)) -> Duration {
     cpu::thread() - before
 }
 
-/// What came is in a place of its own.
+/// Received bytes are in a buffer of their own.
 pub(super) fn decoder_pushed(job: &Job) -> Duration {
     let mut memory = Memory::new(Rc::clone(&job.wire));
     let mut decoder = Decoder::new(job.role, &Limits::default());
@@ -146,7 +146,7 @@ pub(super) fn yawc(job: &Job) -> Duration {
     let before = cpu::thread();
     let mut left = job.messages;
     while left > 0 {
-        // As `FramedRead` of tokio-util does.
+        // Like `FramedRead` of tokio-util.
         input.reserve(1);
         memory.fill(&mut input);
         while let Some(frame) = decoder.decode(&mut input).expect("a wire without a fault") {
@@ -174,15 +174,15 @@ pub(super) fn sockudo(job: &Job) -> Duration {
     cpu::thread() - before
 }
 
-// The way out.
+// Sending.
 
-/// By a host that looks at its clock for each flush.
+/// For a host that looks at its clock for each flush.
 pub(super) fn connection_out(job: Out) -> Duration {
     let clock = Clock::start();
     sent(job, || clock.now())
 }
 
-/// By a host that wakes up once, and has all the messages then.
+/// For a host that wakes up once, and then has all the messages.
 pub(super) fn connection_out_at_once(job: Out) -> Duration {
     sent(job, || Instant::ZERO)
 }
@@ -209,7 +209,7 @@ fn sent(job: Out, clock: impl Fn() -> Instant) -> Duration {
     cpu::thread() - before
 }
 
-/// As an adapter does: all that is ready in one write.
+/// Like an adapter: everything that is ready in one write.
 fn leave(conn: &mut Connection, now: Instant, memory: &mut Memory) {
     while let Some(n) = gather(conn, |slices, _| memory.take_all(slices)) {
         conn.handle_written(now, n);

@@ -1,4 +1,4 @@
-//! Frames in memory: bytes to messages and messages to bytes, without a system.
+//! Frames in memory: bytes to messages and messages to bytes, without system calls.
 
 mod cores;
 mod parse;
@@ -16,7 +16,7 @@ use bowline_core::frame::{Header, Opcode};
 use bowline_core::{Role, mask};
 use tokio::runtime::{Builder, Runtime};
 
-/// How much of a wire is ready-made: more than a processor's nearest memory holds, less than its farthest.
+/// How much of a wire is prepared: more than a processor's nearest cache holds, less than its farthest.
 const WIRE: usize = 1 << 20;
 /// How many bytes of payload are moved in one measurement, and how many messages at most.
 const BYTES: usize = 64 << 20;
@@ -27,7 +27,7 @@ fn messages(len: usize) -> usize {
     (BYTES / len).min(MESSAGES)
 }
 
-/// Messages of this length as `from` sends them, again and again: about [`WIRE`] bytes, and whole.
+/// Messages of this length as `from` sends them, again and again: about [`WIRE`] bytes, and complete ones only.
 fn wire(from: Role, len: usize) -> Rc<[u8]> {
     let mut wire = Vec::new();
     let mut key = 0x9e37_79b9_u32;
@@ -56,12 +56,12 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().build().expect("a runtime")
 }
 
-/// Runs a future that has nothing to wait for.
+/// Runs a future that never has to wait.
 fn run<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut cx = Context::from_waker(Waker::noop());
     loop {
-        // Tokio lets a task wait at times so that others have their turn.
+        // Tokio sometimes lets a task wait so that others have their turn.
         if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
             return value;
         }

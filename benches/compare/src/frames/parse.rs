@@ -14,7 +14,7 @@ use crate::table::{Better, Goal, Table};
 
 const LENGTHS: [usize; 6] = [16, 125, 1 << 10, 64 << 10, 256 << 10, 1 << 20];
 
-/// A wire of messages, and who reads it.
+/// A wire of messages, and its reader.
 pub(super) struct Job {
     pub(super) wire: Rc<[u8]>,
     pub(super) role: Role,
@@ -104,13 +104,13 @@ fn copy(job: &Job) -> Duration {
     cpu::thread() - before
 }
 
-/// The same copy, and a look at each header.
+/// The same copy, plus a look at each header.
 fn walk(job: &Job) -> Duration {
     let wire = &job.wire;
     let mut memory = Memory::new(Rc::clone(wire));
     let mut place = vec![0; AT_ONCE];
     let before = cpu::thread();
-    // How much was copied since the beginning of the wire, and where the next header is.
+    // How much has been copied since the beginning of the wire, and where the next header is.
     let (mut copied, mut at) = (0, 0);
     let mut left = job.messages;
     while left > 0 {

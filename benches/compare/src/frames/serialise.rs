@@ -13,14 +13,14 @@ use crate::stream::Memory;
 use crate::table::{Better, Goal, Table};
 
 const LENGTHS: [usize; 6] = [16, 125, 1 << 10, 64 << 10, 256 << 10, 1 << 20];
-/// Bodies that nobody else has are made before the clock starts; so many bytes of them.
+/// How many bytes of unshared bodies are made before the clock starts.
 const OWNED: usize = BYTES / 4;
 
 /// Messages to send, and how.
 pub(super) struct Job {
     pub(super) role: Role,
     pub(super) bodies: Vec<Body>,
-    /// After so many messages all of them are flushed.
+    /// After this many messages, all of them are flushed.
     pub(super) batch: usize,
 }
 
@@ -148,7 +148,7 @@ fn peer<P: Peer<Stream = Memory>>(job: Job) -> Duration {
     cpu::thread() - before
 }
 
-/// A header that is there already, and the body, copied: one by one.
+/// A prepared header and the body, copied one after the other.
 fn copy(job: Job) -> Duration {
     let mut memory = Memory::new([].into());
     let len = job.bodies.first().map_or(0, Body::len);

@@ -1,4 +1,4 @@
-//! fastwebsockets: frames, written as they are given, and a read that must not be given up.
+//! fastwebsockets: frames, written as they are given, and a read that must not be cancelled.
 
 use std::rc::Rc;
 
@@ -55,7 +55,7 @@ impl<S: Stream> Peer for Fast<S> {
     }
 
     async fn echo(&mut self, message: Frame<'static>) {
-        // A frame that was received is sent without its mask.
+        // A received frame is sent without its mask.
         self.0.write_frame(Frame::binary(message.payload)).await.expect("an open connection");
     }
 

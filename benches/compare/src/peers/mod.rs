@@ -1,4 +1,4 @@
-//! Everybody behind one trait, each used as its documents advise.
+//! All peers behind one trait, each used as its documentation advises.
 
 mod bowline;
 mod fastwebsockets;
@@ -21,7 +21,7 @@ pub use bowline_core::Role;
 /// What is sent.
 #[derive(Clone)]
 pub enum Body {
-    /// Somebody else has it too, so it cannot be masked in place.
+    /// Somebody else holds it, too, so it cannot be masked in place.
     Shared(Bytes),
     /// The peer may do with it as it likes.
     Owned(Vec<u8>),
@@ -53,16 +53,16 @@ pub trait Peer: Sized + 'static {
     type Stream: Stream;
     /// As it is received, and can be sent back.
     type Message;
-    /// Whether a call to receive that found nothing can be given up. Where not, nothing can be done between two messages.
+    /// Whether a call to receive that found nothing can be cancelled. If not, nothing can be done between two messages.
     const CAN_LOOK: bool = true;
 
     fn new(stream: Self::Stream, role: Role) -> Self;
 
-    /// The next message of the other end.
+    /// The next message from the other end.
     async fn receive(&mut self) -> Self::Message;
     fn len(message: &Self::Message) -> usize;
 
-    /// Sends, and holds nothing back that the stream takes at once.
+    /// Sends, and holds back nothing that the stream accepts at once.
     async fn send(&mut self, body: Body);
     /// Sends; may hold back until it is flushed.
     async fn feed(&mut self, body: Body);
@@ -76,7 +76,7 @@ pub trait Peer: Sized + 'static {
     async fn both(self, bodies: Vec<Body>);
 }
 
-/// What the future says at once, if anything.
+/// What the future returns at once, if anything.
 pub async fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     poll_fn(|cx| {

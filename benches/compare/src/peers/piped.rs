@@ -68,7 +68,7 @@ macro_rules! piped {
     };
 }
 
-/// What an item of a stream is when all is well.
+/// An item of a stream if all is well.
 trait Said<T> {
     fn said(self) -> T;
 }

@@ -1,4 +1,4 @@
-//! One line for each figure.
+//! One line per figure.
 
 use std::fmt::Write;
 

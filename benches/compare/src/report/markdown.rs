@@ -1,4 +1,4 @@
-//! Tables in Markdown: medians, in brackets the ratio to the limit.
+//! Tables in Markdown: medians, with the ratio to the limit in brackets.
 
 use std::fmt::Write;
 
@@ -62,7 +62,7 @@ pub(super) fn table(table: &Table) -> String {
     out
 }
 
-/// Whether the best of bowline reaches what was promised.
+/// Whether the best bowline variant reaches what was promised.
 fn is_reached(table: &Table, column: usize) -> Option<bool> {
     let ours = table.best(Kind::Bowline, column)?;
     let (value, goal) = match table.goals[column]? {

@@ -1,4 +1,4 @@
-//! Tables as people and programs read them.
+//! Tables for people and programs.
 
 mod csv;
 mod markdown;
@@ -23,12 +23,12 @@ pub fn write(dir: &Path, machine: &str, tables: &[Table]) -> io::Result<()> {
     Ok(())
 }
 
-/// One table, to look at.
+/// One table, for people.
 pub fn show(table: &Table) -> String {
     markdown::table(table)
 }
 
-/// With three digits that count.
+/// With three significant digits.
 fn number(value: f64) -> String {
     match value.abs() {
         100.0.. => format!("{value:.0}"),

@@ -1,5 +1,5 @@
-//! A table as bars: a group for each column, each as high as its share of the highest contender of the group. A limit above
-//! that is cut off.
+//! A table as bars: a group for each column, where the height of each bar is its share of the highest contender in the
+//! group. A limit above that is cut off.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ const WIDTH: usize = 960;
 const HEIGHT: usize = 240;
 const LEFT: usize = 16;
 const TOP: usize = 40;
-/// The lines of the legend have this distance.
+/// The distance between the lines of the legend.
 const LINE: usize = 18;
 
 const LIMIT: &str = "#bbbbbb";

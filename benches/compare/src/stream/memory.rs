@@ -1,4 +1,4 @@
-//! A stream without a system: reads copy out of a ready-made piece of wire, writes copy into a place that is used again.
+//! A stream without system calls: reads copy from a prepared piece of wire, writes copy into a buffer that is reused.
 
 use std::hint::black_box;
 use std::io::{self, IoSlice, Read, Write};
@@ -9,10 +9,10 @@ use std::task::{Context, Poll};
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What a call moves at most, and what the place for writes holds: what a socket has at once on a good day.
+/// The most that a call moves, and the capacity for writes: what a socket has at once on a good day.
 pub const AT_ONCE: usize = 64 << 10;
 
-/// Reads give the wire again and again. Writes are copied, as a system would do.
+/// Reads return the wire again and again. Writes are copied, as a system would do.
 pub struct Memory {
     wire: Rc<[u8]>,
     at: usize,
@@ -32,7 +32,7 @@ impl Memory {
         bytes.len()
     }
 
-    /// The next bytes of the wire where they lie, as many as a read would give and at most `space`.
+    /// The next bytes of the wire in place, as many as a read would return and at most `space`.
     pub fn lend(&mut self, space: usize) -> &[u8] {
         let from = self.at;
         let end = from + space.min(AT_ONCE).min(self.wire.len() - from);
@@ -40,7 +40,7 @@ impl Memory {
         &self.wire[from..end]
     }
 
-    /// Takes these bytes, or as many of them as fit.
+    /// Accepts these bytes, or as many of them as fit.
     pub fn put(&mut self, bytes: &[u8]) -> usize {
         let n = bytes.len().min(AT_ONCE);
         self.sink[..n].copy_from_slice(&bytes[..n]);
@@ -48,7 +48,7 @@ impl Memory {
         n
     }
 
-    /// Takes all of it, and leaves it empty.
+    /// Takes everything, and leaves it empty.
     pub fn take_buffer(&mut self, bytes: &mut BytesMut) {
         while !bytes.is_empty() {
             let n = self.put(bytes);
@@ -57,7 +57,7 @@ impl Memory {
         bytes.clear();
     }
 
-    /// Takes all that these pieces hold, or as much as fits.
+    /// Accepts everything in these pieces, or as much as fits.
     pub fn take_all(&mut self, pieces: &[IoSlice<'_>]) -> usize {
         let mut taken = 0;
         for piece in pieces {
@@ -72,7 +72,7 @@ impl Memory {
         taken
     }
 
-    /// Somebody might read what was written, so that it has to be.
+    /// What was written might be read, so the compiler must not leave it out.
     fn look(&mut self) {
         black_box(&mut self.sink);
     }

@@ -1,4 +1,4 @@
-//! What the peers run on, beside TCP.
+//! What the peers run on, apart from TCP.
 
 mod counted;
 mod memory;

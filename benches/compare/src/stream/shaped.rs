@@ -1,6 +1,7 @@
-//! A path in virtual time: one direction carries so many bytes a second and holds what waits, the other is free.
+//! A path in virtual time: one direction carries a number of bytes per second and holds what waits, the other is
+//! unlimited.
 //!
-//! Under a paused clock of tokio's the time is what the path takes and nothing else, so that every run says the same.
+//! Under tokio's paused clock, time is what the path takes and nothing else, so every run gives the same results.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::sleep;
 
-/// How often the path moves on: as finely as the clock of tokio counts.
+/// How often the path makes progress: as finely as tokio's clock counts.
 const TICK: Duration = Duration::from_millis(1);
 
 #[derive(Default)]
@@ -30,13 +31,13 @@ struct Path {
 /// The end that a peer runs on.
 pub struct Near(Rc<RefCell<Path>>);
 
-/// The other end, which takes what comes.
+/// The other end, which accepts what arrives.
 pub struct Far {
     path: Rc<RefCell<Path>>,
     per_tick: usize,
 }
 
-/// A path that carries `rate` bytes a second away from the near end, and holds `room` bytes.
+/// A path that carries `rate` bytes per second away from the near end, and holds `room` bytes.
 pub fn pipe(rate: usize, room: usize) -> (Near, Far) {
     let path = Rc::new(RefCell::new(Path { room, ..Path::default() }));
     let per_tick = rate / (Duration::from_secs(1).as_micros() / TICK.as_micros()) as usize;

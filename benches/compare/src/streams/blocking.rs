@@ -1,4 +1,4 @@
-//! Peers that have no runtime.
+//! Peers without a runtime.
 
 use std::net::TcpStream;
 
@@ -18,7 +18,7 @@ pub(super) fn bowline(job: &Job) -> Cost {
             for body in bodies {
                 socket.send(Message::Binary(body.into_bytes())).expect("an open connection");
             }
-            // It is refused if the other end, which has all, has gone.
+            // It is refused if the other end has everything, and is gone.
             let _ = socket.flush();
         },
         move |stream| {

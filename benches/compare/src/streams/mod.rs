@@ -1,4 +1,4 @@
-//! Streams of messages over loopback TCP, one end in a thread of its own.
+//! Streams of messages over loopback TCP, with one end in a thread of its own.
 
 mod blocking;
 mod raw;
@@ -27,7 +27,7 @@ pub(crate) struct Job {
     pub(crate) messages: usize,
 }
 
-/// One end of a run; tells through the channel that it has begun, and through the other that it is done.
+/// One end of a run; reports through the channel that it has begun, and through the other that it is done.
 type Work = fn(&Job) -> Cost;
 
 const WAYS: [(&str, Role, bool); 3] = [
@@ -103,7 +103,7 @@ fn peer<P: Peer<Stream = tokio::net::TcpStream>>(job: &Job) -> Cost {
     )
 }
 
-/// Runs both ends, each in a thread, and says what they cost together.
+/// Runs both ends, each in a thread, and returns what they cost together.
 fn both(
     job: &Job,
     send: impl FnOnce(TcpStream, Box<dyn Iterator<Item = Body>>) + Send + 'static,
@@ -121,7 +121,7 @@ fn both(
     let thread = thread::spawn(move || {
         let template = Bytes::from(vec![0x5a; LEN]);
         at.wait();
-        // The stream lives until all has arrived.
+        // The stream lives until everything has arrived.
         let keep = sender.try_clone().expect("a descriptor");
         send(sender, Box::new((0..job.messages).map(move |_| body(&template, job.owned))));
         let _ = ended.recv();

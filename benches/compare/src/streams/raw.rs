@@ -1,4 +1,4 @@
-//! What the machine does for the same bytes without frames.
+//! What the machine needs for the same bytes without frames.
 
 use std::io::{Read, Write};
 

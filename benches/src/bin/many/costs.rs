@@ -1,4 +1,4 @@
-//! Cost against work, without a system: the length of messages, the length of files, the number of transfers.
+//! Cost against work, without system calls: the length of messages, the length of files, the number of transfers.
 
 use std::collections::BTreeMap;
 use std::time::{self, Duration};
@@ -21,7 +21,7 @@ pub(crate) fn messages(quick: bool) -> Table {
         &["length", "ns per message", "GiB/s", "peak MiB"],
     );
     let total: usize = if quick { 64 << 20 } else { 512 << 20 };
-    // Each looks at the clock when it wakes up, as hosts do.
+    // Each looks at the clock when it wakes up, like a host.
     let start = time::Instant::now();
     let clock = || Instant::from(start.elapsed());
     let (mut client, mut server) = pair(clock());
@@ -94,7 +94,7 @@ pub(crate) fn transfers(quick: bool) -> Table {
         &["transfers", "CPU µs for each", "peak KiB for each"],
     );
     for count in [1, 10, 100, 1_000, if quick { 3_000 } else { 10_000 }] {
-        // Few are done again and again, so that the clock has something to count.
+        // A few are repeated again and again, so that the clock has something to measure.
         let times = (1_000 / count).max(1);
         let before = machine::memory();
         machine::reset_peak();
@@ -113,7 +113,7 @@ pub(crate) fn transfers(quick: bool) -> Table {
     table
 }
 
-/// A sender of so many files, and who takes them.
+/// A sender of this many files, and their receiver.
 struct Ends {
     now: Instant,
     sender: Transfers,
@@ -141,7 +141,7 @@ impl Ends {
         Self { now, sender, receiver, written: BTreeMap::new(), body: Bytes::from(vec![7; 1 << 20]) }
     }
 
-    /// Until all is done.
+    /// Until everything is done.
     fn run(mut self) {
         while !self.sender.is_empty() {
             self.now += Duration::from_millis(1);

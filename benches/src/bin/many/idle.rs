@@ -1,4 +1,4 @@
-//! Connections that do nothing but stay alive, without a system: one thread, and a heap of deadlines.
+//! Connections that only stay alive, without system calls: one thread, and a heap of deadlines.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,7 +10,7 @@ use bowline_core::{Connection, Instant};
 use crate::machine::{self, Stopwatch};
 use crate::table::Table;
 
-/// Each connection pings so often.
+/// How often each connection pings.
 const HEARTBEATS: u64 = 4;
 
 pub(crate) fn idle(quick: bool) -> Table {
@@ -21,7 +21,7 @@ pub(crate) fn idle(quick: bool) -> Table {
          with the place in a list and in the heap.",
         &["connections", "bytes each", "CPU ns per heartbeat"],
     );
-    // Before the tables grow, what one of them takes is lost in what a process has anyway.
+    // Before the tables grow, the memory of one connection is lost among what a process has anyway.
     for count in [1_000, 10_000, if quick { 30_000 } else { 100_000 }] {
         let before = machine::memory();
         let mut many = Many::new(count);
@@ -55,7 +55,7 @@ impl Many {
         Self { due: due.collect(), connections }
     }
 
-    /// Lets time go on until so many pings of each have been answered; returns how many that were.
+    /// Lets time pass until this many pings of each have been answered; returns how many that were.
     fn beat(&mut self, each: u64) -> u64 {
         let wanted = each * self.connections.len() as u64;
         let mut answered = 0;
@@ -70,13 +70,13 @@ impl Many {
     }
 }
 
-/// Answers the ping that a connection has to say, if there is one.
+/// Answers the ping that a connection sends, if there is one.
 fn answer(connection: &mut Connection, now: Instant) -> u64 {
     let output = connection.output();
     if output.is_empty() {
         return 0;
     }
-    // A server does not mask, and a ping of ours is short.
+    // A server does not mask, and our pings are short.
     let (len, ping) = (output.len(), &output[2..]);
     let mut pong = [0; 64];
     let header = Header::new(Opcode::Pong, ping.len() as u64).masked([0; 4]).encode();

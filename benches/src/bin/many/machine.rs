@@ -1,4 +1,4 @@
-//! What the system says of this process.
+//! What the system reports about this process.
 
 use std::fs;
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub(crate) struct Stopwatch {
 }
 
 impl Stopwatch {
-    /// Of the thread at hand.
+    /// Of the current thread.
     pub(crate) fn of_thread() -> Self {
         Self::start(ClockId::ThreadCPUTime)
     }
@@ -47,7 +47,7 @@ pub(crate) fn peak(process: &str) -> u64 {
 }
 
 pub(crate) fn reset_peak() {
-    // Where it cannot be reset the peak is that of the whole life, and too high.
+    // If it cannot be reset, the peak is that of the whole process, and too high.
     let _ = fs::write("/proc/self/clear_refs", "5");
 }
 

@@ -1,5 +1,5 @@
-//! What many connections, many uploads, and large and many messages and files cost: tables that show whether it grows faster
-//! than the work.
+//! The cost of many connections, many uploads, and of large and many messages and files: tables that show whether it
+//! grows faster than the work.
 //!
 //! ```text
 //! many [--only idle|sockets|messages|files|transfers|uploads] [--quick] [--out DIR]
@@ -20,11 +20,11 @@ use std::process::Command;
 
 use table::Table;
 
-/// How much of it is measured.
+/// Which part of it is measured.
 #[derive(Default)]
 struct Extent {
     quick: bool,
-    /// How many clients upload at once: a row for each; if there are none, the usual ones.
+    /// How many clients upload at once, with a row for each number; if there are none, the usual ones.
     clients: Vec<u64>,
 }
 
@@ -74,7 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Each part in a process of its own: memory that one has given back would hide what the next one takes.
+/// Each part runs in a process of its own: memory that one has freed would hide what the next one takes.
 fn each_by_itself() -> Result<(), Box<dyn Error>> {
     for (name, _) in PARTS {
         let words = ["--only", name].map(String::from).into_iter().chain(std::env::args().skip(1));

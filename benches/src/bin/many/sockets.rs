@@ -1,4 +1,4 @@
-//! As many connections over loopback TCP as the system allows a process, both ends in it.
+//! As many connections over loopback TCP as the system allows a process, with both ends in it.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -18,9 +18,9 @@ use tokio::time::{sleep, timeout};
 use crate::machine;
 use crate::table::Table;
 
-/// All clients together send so much.
+/// How much all clients together send.
 const TOTAL: u64 = 2 << 30;
-/// How often is looked.
+/// How often to check.
 const LOOK: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -95,7 +95,7 @@ async fn upload(port: &str, file: &Path, count: u64, len: u64) -> Result<Measure
         timeout(PATIENCE, up).await??;
     }
     let barrier = Arc::new(Barrier::new(clients.len() + 1));
-    // What watches an upload, once it has begun.
+    // The observer of an upload, once it has begun.
     let begun: Arc<[OnceLock<_>]> = clients.iter().map(|_| OnceLock::new()).collect();
     let mut ends = Vec::new();
     for (n, client) in clients.iter().enumerate() {
@@ -135,11 +135,11 @@ async fn upload(port: &str, file: &Path, count: u64, len: u64) -> Result<Measure
     Ok(Measured { seconds: last, slowest: slowest.unwrap_or(1.0), last: last / median })
 }
 
-/// Serves a folder, prints its port, and ends with whoever holds its stdin.
+/// Serves a folder, prints its port, and ends when its stdin is closed.
 #[allow(clippy::print_stdout)]
 pub(crate) fn serve(dir: &Path) -> Result<(), Box<dyn Error>> {
     let mut store = bowline_store::Config::default();
-    // Memory is nothing to be made safe.
+    // In memory, nothing has to be made safe.
     store.fsync = Durability::None;
     let mut config = ServerConfig::default();
     config.max_connections = 20_000;
