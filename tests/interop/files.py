@@ -44,7 +44,7 @@ from wire import (
 )
 
 EARLY = 64 << 10  # what may be sent before ACCEPT (§4, Credit)
-CREDIT = 1 << 20  # what a receiver here promises to take
+CREDIT = 1 << 20  # what a receiver here promises to accept
 WINDOW = 512 << 10  # what a sender here has under way
 LEAST_CHUNK, FEW = 1 << 10, 16  # over a path that damages chunks (§4, Rewind)
 SYNC_EVERY = 256 << 10
@@ -54,9 +54,9 @@ CREATE, ATTACH, RESTART = 1, 2, 3  # modes of an offer, beside 0: whichever it i
 PART, WHOLE, ELSEWHERE = 0, 1, 2  # what a receiver has
 GAP, DAMAGE = 1, 2  # why it asks to go back
 UNKNOWN = 2**64 - 1  # a length (§4, Unknown length)
-KNOWN = {NAME, VALIDATOR, BATCH}  # a folder, which has a kind, is not taken here
+KNOWN = {NAME, VALIDATOR, BATCH}  # a folder, which has a kind, is not accepted here
 LINKS = 50  # how often a client dials for one file
-PAUSE_BETWEEN = 0.02  # seconds between two links, where a client of the world waits longer each time
+PAUSE_BETWEEN = 0.02  # seconds between two links, where a real client waits longer each time
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Source:
     id: bytes
     name: str
     path: Path
-    epoch: int = 0  # the one that the last ACCEPT has told, 0 for a new process
+    epoch: int = 0  # the one in the last ACCEPT, 0 for a new process
     durable: int = 0
     resumed: list[int] = field(default_factory=list)
 
@@ -124,7 +124,7 @@ class Sender(Transfer):
         self.credit = 0 if was_offered else min(EARLY, source.length)
         self.accepted = self.fin = False
         self.healthy: int | None = None  # how far it has come since a chunk was damaged
-        self.pauses = 0  # how many PAUSEs we have said
+        self.pauses = 0  # how many PAUSEs we have sent
 
     async def run(self) -> Frame:
         """Sends it, and returns the DONE that confirms it."""
@@ -201,7 +201,7 @@ class Sender(Transfer):
         source.resumed.append(resume)
         self.received, self.credit = resume, accept["credit"]
         self.largest = min(self.largest, accept["largest"])
-        # What was sent before ACCEPT was of use if it reaches beyond the place to resume at.
+        # What was sent before ACCEPT was useful if it reaches beyond the position at which to resume.
         self.sent = source.length if accept["have"] == ELSEWHERE else max(self.sent, resume)
         self.highest = max(self.highest, self.sent)
         self.fin = self.fin or accept["have"] == WHOLE
@@ -296,7 +296,7 @@ class Receiver(Transfer):
         self.offer, self.part, self.target, self.is_requested = offer, part, target, is_requested
         self.length, self.epoch = offer["length"], 0
         self.credit = self.sequence = self.heard = self.damaged = 0
-        self.mark: int | None = None  # the sender is to go back; what was dropped since reaches so far
+        self.mark: int | None = None  # the sender must go back; what was dropped since reaches this far
 
     async def run(self) -> bytes:
         """Takes the file, and returns its digest once it has its name."""

@@ -240,7 +240,7 @@ class FilesTest(Case):
         async with self.serve() as url:
             for n, name in enumerate(["", "a folder", "a folder/文"]):
                 lines = await Client(url).list(self.part("listing"), self.ours / str(n), name)
-                # Without the times, and who may use it.
+                # Without the times and the permissions.
                 listed.append([" ".join([line[0], *line.split(" ", 4)[3:]]) for line in lines])
         everything = ["d 0 a folder", f"f {LENGTH} a folder/文", "f 2 b"]
         self.assertEqual(listed, [everything, [f"f {file}"], [f"f {file}"]])
@@ -333,7 +333,7 @@ class FilesTest(Case):
             await Client(url).send(source)
         return source.resumed[-1]
 
-    # ----- either server, and a peer that says one frame after the other -----
+    # ----- either server, and a peer that sends one frame after the other -----
 
     async def test_a_receiver_knows_what_was_under_way(self):
         """Each step is a chunk of so many KiB, or FIN, and what the receiver asks for by a rewind."""
@@ -406,7 +406,7 @@ class FilesTest(Case):
                 self.assertEqual((await self.next(link, handle, Kind.DATA))["offset"], 0)
                 await link.send(Kind.PAUSE, handle)
                 self.assertEqual((await self.next(link, handle, Kind.PAUSE))["answer"], 1)
-                # This was promised before that pause was heard.
+                # This was promised before that pause had arrived.
                 credit = {"received": 1 << 10, "credit": 2 << 10}
                 await link.send(Kind.RESUME, handle, heard=0)
                 await link.send(Kind.ACK, handle, **credit)
@@ -494,7 +494,7 @@ class FilesTest(Case):
             said = await self.run_command("list", url, code=1)
         self.assertIn("this server's version cannot list what it holds", said)
 
-    # ----- what they share -----
+    # ----- shared parts -----
 
     @contextlib.asynccontextmanager
     async def serve(self, **env: str) -> AsyncIterator[str]:

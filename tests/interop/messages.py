@@ -23,9 +23,9 @@ from wire import MESSAGES, Broken, Code, Dialer, Frame, Link, LinkLost, Listener
 LARGEST = 1 << 20  # the longest message
 TEXT, BINARY = 1, 2  # forms
 ACK_MESSAGES, ACK_BYTES, ACK_AFTER = 32, 64 << 10, 0.2  # when one is sent (§8.3)
-LEAST_WAIT = 1.0  # seconds before a server is asked again that had no room
+LEAST_WAIT = 1.0  # seconds before a server that had no room is asked again
 KEEP = 120  # seconds for which a session is kept without a link
-PAUSE_BETWEEN = 0.02  # seconds between two links, where a client of the world waits longer each time
+PAUSE_BETWEEN = 0.02  # seconds between two links, where a real client waits longer each time
 
 Content = str | bytes
 
@@ -57,7 +57,7 @@ class Lost(NamedTuple):
     """A message that is not known to have arrived, in a session that has ended."""
 
     content: Content
-    maybe_delivered: bool  # a link has had it
+    maybe_delivered: bool  # it was sent on a link
 
 
 class Talk(Link):
@@ -67,9 +67,9 @@ class Talk(Link):
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.session: Session | None = None  # the one that this link has had last
-        self.was_given_up = False  # the peer may not have heard so yet
-        self.number = 0  # at a server, in the order in which links came
+        self.session: Session | None = None  # the last one on this link
+        self.was_given_up = False  # the peer may not know yet
+        self.number = 0  # on a server, in the order in which links opened
 
 
 Inbox = asyncio.Queue[tuple["Session", int, Content]]
@@ -124,7 +124,7 @@ class Session:
         if self.told < self.arrived:
             await self.ack()
 
-    # ----- for whoever has the link -----
+    # ----- for the owner of the link -----
 
     def fits(self, last: int) -> bool:
         """Whether the other end can have heard so far (§8.2, numbers)."""
@@ -162,7 +162,7 @@ class Session:
         self.inbox.put_nowait((self, number, content))
 
     def _hear_ack(self, last: int) -> None:
-        # What came on an earlier link may be acknowledged before it has been sent again on this one.
+        # What arrived on an earlier link may be acknowledged before it has been sent again on this one.
         if last > self.highest:
             raise Broken(Code.PROTOCOL, f"{last} is acknowledged, {self.highest} was sent")
         self._drop(last)
@@ -265,7 +265,7 @@ class Client(Dialer):
     async def receive(self) -> Content:
         while True:
             session, number, content = await self.inbox.get()
-            # What a session has received that is over is its sender's again.
+            # What was received in a session that is over belongs to its sender again.
             if session is self.session:
                 await session.take(number)
                 return content
@@ -326,7 +326,7 @@ class Client(Dialer):
             raise Broken(Code.INTERNAL, f"{resumed['last']} messages cannot have arrived")
         self.epoch, self.secret = resumed["epoch"], resumed["secret"]
         await self.session.attach(link, room, resumed["last"])
-        # If only to show that the epoch was heard.
+        # If only to show that the epoch has arrived.
         await self.session.ack()
 
     def _give_up(self, why: Why) -> None:

@@ -22,7 +22,7 @@ from wire import HEADER, Code, Dialer, Frame, Link, LinkLost, Listener, Msg
 
 CUTS = 20
 PAUSE = "20"  # milliseconds before a client of ours dials again
-MANY = 2500  # more messages than either end keeps or takes at once
+MANY = 2500  # more messages than either end keeps or accepts at once
 
 Say = Callable[[Link], Awaitable[None]]  # says something on a link
 
@@ -33,7 +33,7 @@ class Relay:
     def __init__(self, url: str, places: list[int] = []):
         self.port = port_of(url)
         self.places, self.passed, self.links = sorted(places), 0, 0
-        self.is_deaf = False  # loses what comes from clients, and keeps the connection
+        self.is_deaf = False  # loses what clients send, and keeps the connection
         self.cut: Callable[[], object] = lambda: None  # the latest of them
 
     async def __aenter__(self) -> Relay:
@@ -132,7 +132,7 @@ async def damaged(link: Link) -> None:
     await link.socket.send(frame[:-5] + bytes([frame[-5] ^ 1]) + frame[-4:])
 
 
-# What either end refuses, whoever says it: name, what is said in a session, ERROR, Close.
+# What either end refuses, whoever sends it: name, what is sent in a session, ERROR, Close.
 FAULTS = [
     ("a gap", [message(1), message(3)], Code.PROTOCOL, 1002),
     ("an ACK of what was not sent", [say(Msg.ACK, last=1000)], Code.PROTOCOL, 1002),
@@ -280,7 +280,7 @@ class ServerTest(Both):
 
     async def test_it_acknowledges_in_time(self):
         async with self.echo() as url:
-            # The first is acknowledged by the DATA that brings it back.
+            # The first one is acknowledged by the DATA that echoes it.
             for count, length in [(33, 1), (2, 64 << 10), (2, 0)]:
                 async with self.session(url, hello(messages=1)) as link:
                     for n in range(count):
@@ -342,7 +342,7 @@ class ServerTest(Both):
                 async with self.session(url, known, shows=False):
                     answers.append(self.resumed)
             self.assertEqual([answer["epoch"] for answer in answers], [1, 2, 3])
-            # Any of them may have been heard.
+            # Any of them may have arrived.
             async with self.session(url, known | {"epoch": 2, "secret": answers[1]["secret"]}):
                 self.assertEqual(self.resumed["epoch"], 4)
             for answer in answers:
@@ -387,7 +387,7 @@ class ServerTest(Both):
                 with self.assertRaises(LinkLost):
                     await self.answer(first)
                 self.assertEqual((first.socket.close_code, first.socket.close_reason), (1000, "superseded"))
-                # What was held up on its way: that link came before the third.
+                # What was delayed on its way: that link came before the third.
                 known.update(epoch=2, secret=self.resumed["secret"])
                 await second.send(Msg.RESUME, **known)
                 self.assertEqual((await self.answer(second))["why"], Why.EPOCH)
@@ -432,7 +432,7 @@ class ServerTest(Both):
             async with self.session(url, known):
                 known.update(epoch=1, secret=self.resumed["secret"])
                 self.assertEqual(self.resumed["keep"], 1)
-            # It waits from when the server has seen the link go.
+            # It waits from when the server has noticed the end of the link.
             answer = self.resumed
             while answer.kind == Msg.RESUMED:
                 known.update(epoch=answer["epoch"], secret=answer["secret"])
@@ -486,7 +486,7 @@ class PythonServerTest(ServerTest):
         async with await server.serve() as listening:
             yield url_of(listening)
 
-    test_files_and_messages_share_a_link = None  # It takes no files.
+    test_files_and_messages_share_a_link = None  # It accepts no files.
     test_more_than_fits_waits = test_more_than_its_window_is_refused = None  # It keeps whatever there is.
 
 
@@ -566,7 +566,7 @@ class ClientTest(Both):
         async def go_on(link: Talk) -> None:
             asked.append(await self.answer(link))
             await link.send(Msg.RESUMED, epoch=8, messages=9, bytes=9, secret=secret)
-            # It has had no acknowledgement of its first.
+            # It has received no acknowledgement for its first message.
             self.assertEqual(await self.numbers(link, 1), [1])
 
         await self.play(begin, lose_the_answer, supersede, go_on)
@@ -584,7 +584,7 @@ class ClientTest(Both):
                 await link.send(Msg.RESUMED, epoch=1, messages=9, bytes=9, keep=9)
                 if len(names) == 1:
                     await message(1, b"a")(link)
-                # What was not acknowledged in one session is sent in the next.
+                # What was not acknowledged in one session is sent in the next one.
                 self.assertEqual(await self.numbers(link, 1), [1])
                 await link.send(Msg.NEWSESSION, why=why)
             self.assertEqual(len(names), 7)

@@ -20,7 +20,7 @@ MESSAGES = {
     "empty binary": b"",
     "large text": "ü" * (MIB // 2),
     "large binary": bytes(i % 251 for i in range(MIB)),
-    # A list is sent in fragments: the border lies inside no character, and one fragment is empty.
+    # A list is sent in fragments: no boundary is inside a character, and one fragment is empty.
     "text in fragments": ["gr", "", "üße", " 🚢"],
     "binary in fragments": [b"\0" * 1000, b"", b"\1" * 100_000],
 }

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 SUBPROTOCOL = Subprotocol("bowline.v1")
-LARGEST = 64 << 10  # the longest payload that is taken here
+LARGEST = 64 << 10  # the longest payload that is accepted here
 MEMORY = 16 << 20
 LONGEST = (1 << 20) + (64 << 10) + 64  # no frame is longer: a message (§8.1), its fields and what is around
 MAY_BE_IGNORED = 0x80  # types from here on (§1)
@@ -112,7 +112,7 @@ class Frame:
     tlvs: dict[int, bytes] = field(default_factory=dict)
     payload: bytes = b""
     flags: int = 0
-    is_damaged: bool = False  # a DATA whose checksum does not fit: what it says of itself may be wrong
+    is_damaged: bool = False  # a DATA with a wrong checksum: its header may be wrong, too
 
     def __getitem__(self, name: str) -> Any:
         return self.fixed[name]
@@ -180,13 +180,13 @@ Inbox = asyncio.Queue[Frame | LinkLost | Cancelled]
 class Link:
     """One connection: whom its frames are for (§1), how it begins (§3) and ends (§7)."""
 
-    features = 0  # what this end speaks of, beside files
-    farewell = 1000  # with which it closes
+    features = 0  # what this end supports, besides files
+    farewell = 1000  # the code with which it closes
 
     def __init__(self, socket: Connection, instance: bytes, is_server: bool):
         self.socket, self.instance = socket, instance
         self.peer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
-        self.asked: asyncio.Queue[Frame | None] = asyncio.Queue()  # what the peer offers and asks for
+        self.asked: asyncio.Queue[Frame | None] = asyncio.Queue()  # what the peer offers and requests
         self.error, self.code = "", 0  # of the peer's ERROR
         self._probed = asyncio.Event()
         self._inboxes: dict[int, Inbox] = {0: asyncio.Queue()}  # that of 0 is for messages
