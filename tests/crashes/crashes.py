@@ -125,7 +125,7 @@ class Case:
             raise Failed(f"exit code 0, and missing: {missing}")
         parts = [path.name for path in self.arrived().parent.rglob("*.part")]
         # Without a secret that can be stored, a later command cannot recognise them, and says so.
-        if parts and "no later command can go on with this" not in self.said("client"):
+        if parts and "no later command can resume this" not in self.said("client"):
             raise Failed(f"left behind: {parts}")
 
     def check_said(self, role):

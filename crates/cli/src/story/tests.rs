@@ -65,7 +65,8 @@ fn a_second_connection_beside_a_silent_one_is_told_with_what_came_of_it() {
     story.link(&LinkEvent::DialingBeside);
     story.link(&LinkEvent::Kept);
     let text = text(&story);
-    let told: Vec<_> = text.lines().filter_map(|line| line.split_once(" s  ")).map(|(_, told)| told).collect();
+    let told: Vec<_> =
+        text.lines().filter_map(|line| line.split_once(" s  ")).map(|(_, told)| told).collect();
     let expected = [
         "connection 3 is up",
         "connection 3 is silent: dials a second one",
