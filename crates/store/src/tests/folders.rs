@@ -6,13 +6,13 @@ use bowline_core::transfer::{Kind, Listing, UnixMode};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::thread;
 
-const SOME_TIME: i64 = 1_600_000_000_123;
+pub(super) const SOME_TIME: i64 = 1_600_000_000_123;
 
-fn folder(file: &str) -> FolderSpec {
+pub(super) fn folder(file: &str) -> FolderSpec {
     FolderSpec { name: name(file), mtime_ms: SOME_TIME, unix_mode: Some(UnixMode::from_bits(0o750)) }
 }
 
-fn mode(path: &Path) -> u32 {
+pub(super) fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("there").permissions().mode() & 0o7777
 }
 
@@ -20,7 +20,7 @@ fn set_mode(path: &Path, bits: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(bits)).expect("ours");
 }
 
-fn mtime_ms(path: &Path) -> i64 {
+pub(super) fn mtime_ms(path: &Path) -> i64 {
     let time = fs::metadata(path).and_then(|meta| meta.modified()).expect("a time");
     time.duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64
 }

@@ -2,6 +2,7 @@
 
 mod device;
 
+use super::folders::{SOME_TIME, folder, mode, mtime_ms};
 use super::sender::{Sender, flushed_twice, in_many_links};
 use super::*;
 pub(super) use device::fast_folder;
@@ -194,4 +195,18 @@ fn an_upload_into_a_folder_that_somebody_else_has_just_made_survives() {
         sender.finish(store)
     })
     .survives();
+}
+
+#[test]
+fn a_folder_that_was_dressed_keeps_its_time_and_mode() {
+    let base = fast_folder();
+    let device = Arc::new(Device::new(base.path(), &Story::new(flushed_twice), usize::MAX));
+    let store = DiskStore::open_with(&device.served, Config::default(), Faults::new(device.clone()))
+        .expect("a store");
+    store.make_folder(&folder("d/made")).expect("made");
+    store.dress(SOME_TIME, folder("d").unix_mode).expect("dressed");
+    device.lose_power(Kept::NOTHING);
+    for path in [&device.served, &device.served.join("d/made")] {
+        assert_eq!((mode(path), mtime_ms(path)), (0o750, SOME_TIME), "{}", path.display());
+    }
 }

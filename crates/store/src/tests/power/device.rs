@@ -1,12 +1,13 @@
 //! A model of a device.
 //!
-//! A synced file has its content, and a synced folder its names. Anything not synced may be there completely, partly or
-//! not at all. Only a rename is all or nothing, as on every journaling file system; and both names may be left if only
-//! one of two folders was synced.
+//! A synced file has its content, and a synced folder its names, its time and its mode. Anything not synced may be there
+//! completely, partly or not at all. Only a rename is all or nothing, as on every journaling file system; and both names
+//! may be left if only one of two folders was synced.
 
 use super::Story;
 use crate::fault::{Disk, Op};
 use std::collections::{BTreeMap, HashMap};
+use std::fs::Permissions;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -16,6 +17,9 @@ use tempfile::TempDir;
 
 /// The names in a folder: what they refer to, and whether that is a folder.
 type Names = BTreeMap<String, (u64, bool)>;
+
+/// The time and the mode of a folder.
+type Dress = (SystemTime, Permissions);
 
 /// A device that loses power after some steps.
 pub(super) struct Device {
@@ -37,6 +41,7 @@ struct Cache {
     slots: usize,
     files: HashMap<u64, (Vec<u8>, SystemTime)>,
     folders: HashMap<u64, Names>,
+    dresses: HashMap<u64, Dress>,
 }
 
 impl Disk for Device {
@@ -62,6 +67,7 @@ impl Disk for Device {
         let ino = what.id.ino;
         if let Some((path, _)) = folders(&self.served).into_iter().find(|(_, inode)| *inode == ino) {
             cache.folders.insert(ino, names(&path));
+            cache.dresses.insert(ino, dress(&path));
         } else {
             cache.files.insert(ino, stored(&self.attic.join(ino.to_string())));
         }
@@ -91,6 +97,7 @@ impl Device {
     fn remember(&self, cache: &mut Cache) {
         let folders = folders(&self.served);
         cache.folders.retain(|inode, _| folders.iter().any(|(_, there)| there == inode));
+        cache.dresses.retain(|inode, _| folders.iter().any(|(_, there)| there == inode));
         for (path, _) in folders {
             for (name, (inode, is_folder)) in names(&path) {
                 let link = self.attic.join(inode.to_string());
@@ -123,8 +130,12 @@ impl Device {
                 },
             );
         }
+        if kept.names == Some(true) {
+            cache.dresses =
+                folders(&self.served).into_iter().map(|(path, inode)| (inode, dress(&path))).collect();
+        }
         fs::remove_dir_all(&self.served).expect("removed");
-        self.rebuild(&self.served, root, &tree);
+        self.rebuild(&self.served, root, &tree, &cache.dresses);
         for (path, _) in folders(&self.served) {
             for (name, (inode, is_folder)) in names(&path) {
                 let journal = Path::new(&name).extension().is_some_and(|end| end == "jnl");
@@ -143,14 +154,18 @@ impl Device {
         *self.cache.lock().expect("no panic") = Cache { steps: usize::MAX, slots: 1000, ..Cache::default() };
     }
 
-    fn rebuild(&self, path: &Path, folder: u64, tree: &HashMap<u64, Names>) {
+    fn rebuild(&self, path: &Path, folder: u64, tree: &HashMap<u64, Names>, dresses: &HashMap<u64, Dress>) {
         fs::create_dir(path).expect("made");
         for (name, (inode, is_folder)) in tree.get(&folder).into_iter().flatten() {
             if *is_folder {
-                self.rebuild(&path.join(name), *inode, tree);
+                self.rebuild(&path.join(name), *inode, tree, dresses);
             } else {
                 fs::hard_link(self.attic.join(inode.to_string()), path.join(name)).expect("linked");
             }
+        }
+        if let Some((time, mode)) = dresses.get(&folder) {
+            let dressed = fs::set_permissions(path, mode.clone());
+            dressed.and_then(|()| fs::File::open(path)?.set_modified(*time)).expect("set");
         }
     }
 }
@@ -160,7 +175,7 @@ impl Device {
 pub(super) struct Kept {
     pub(super) data: Much,
     pub(super) journal: Much,
-    /// The names: all, none, or the old ones together with the new ones.
+    /// The names: all, none, or the old ones together with the new ones. Times and modes of folders: all, or none.
     pub(super) names: Option<bool>,
 }
 
@@ -181,6 +196,7 @@ pub(super) struct Lost {
 
 impl Kept {
     pub(super) const ALL: Self = Self { data: Much::All, journal: Much::All, names: Some(true) };
+    pub(super) const NOTHING: Self = Self { data: Much::Nothing, journal: Much::Nothing, names: Some(false) };
 
     /// Whether this differs from keeping everything.
     pub(super) fn matters(self, lost: Lost) -> bool {
@@ -225,6 +241,11 @@ fn restore(path: &Path, synced: Option<&(Vec<u8>, SystemTime)>, how: Much, journ
     fs::write(path, new).expect("written");
     fs::File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("set");
     true
+}
+
+fn dress(folder: &Path) -> Dress {
+    let meta = fs::metadata(folder).expect("there");
+    (meta.modified().expect("a time"), meta.permissions())
 }
 
 /// In memory where possible: these tests write a lot, and synchronise nothing.
