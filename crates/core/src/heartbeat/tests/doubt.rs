@@ -16,6 +16,8 @@ an answer that nobody has doubted makes nothing longer
     1 hurry; 4 T => Ping#1; 5 rx; 14 T => Ping#2 | doubt@17
 a transport that takes bytes again shows life
     1 block; 1 hurry; 4 T => Ping#1; 7 T => Doubt(7000); 8 tx | doubt@14
+the clock of the answer starts when the ping has left, also in a transport that was free meanwhile
+    1 hurry; 3 block; 4 T => Ping#1; 5 tx; 6 flush | doubt@9
 who does not wait any more doubts nothing
     1 hurry; 4 T => Ping#1; 5 calm | dead@50
 an early probe makes no early verdict, nor a late one of the next ping
@@ -34,8 +36,8 @@ long round trips are no reason for doubts
     10 T => Ping#1; 12 pong(1) => rtt=2000; 12 hurry; 20 T => Ping#2 | doubt@38
 who does not read cannot see the answer
     1 hurry; 4 T => Ping#1; 5 pause; 9 T; 10 T => Pong; 11 resume | doubt@14
-... nor whether the doubt was right
-    1 hurry; 4 T => Ping#1; 7 T => Doubt(7000); 8 pause; 9 resume | doubt@12
+... nor whether the doubt was right, and the next one tells since when nothing was heard
+    1 hurry; 4 T => Ping#1; 7 T => Doubt(7000); 8 pause; 9 resume; 12 T => Doubt(12000) | doubt@18
 a delay of our own is not the peer's silence
     1 hurry; 4 T => Ping#1; 9.001 T => Stalled(2001), Ping#2 | doubt@12.001
 ... but only once in a row
@@ -56,6 +58,17 @@ fn every_row_of_the_table_holds() {
 }
 
 #[test]
+fn between_pings_that_are_far_apart_a_silence_is_probed_every_20_s() {
+    holds(
+        Config { interval: Duration::from_secs(60), ..patient() },
+        "
+by who waits
+    1 hurry; 4 T => Ping#1; 4.05 pong(1) => rtt=50; 23.999 T; 24 T => Ping#2; 24.05 pong(2) => rtt=50; 25 calm | ping@84.05
+",
+    );
+}
+
+#[test]
 fn without_a_verdict_there_are_no_doubts() {
     holds(
         config(Mode::KeepaliveOnly),
@@ -69,12 +82,16 @@ pings come as ever
 
 #[test]
 fn a_doubt_ends_where_we_could_not_have_heard_the_answer() {
-    for (step, ends) in [("flush", false), ("tx", false), ("pause", true), ("wake(60)", true), ("rx", true)] {
+    let ends = ["pause", "wake(60)", "rx", "block tx"];
+    for steps in ["flush", "tx", "block"].into_iter().chain(ends) {
         let mut bench = Bench::new(patient());
-        for (at, input) in [(1, "hurry"), (4, "T"), (7, "T"), (8, step)] {
+        for (at, input) in [(1, "hurry"), (4, "T"), (7, "T")] {
             bench.step(Instant::from_secs(at), input);
         }
-        assert_eq!(!bench.heartbeat.is_doubtful(), ends, "{step}");
+        for step in steps.split(' ') {
+            bench.step(Instant::from_secs(8), step);
+        }
+        assert_eq!(!bench.heartbeat.is_doubtful(), ends.contains(&steps), "{steps}");
     }
 }
 
