@@ -102,6 +102,21 @@ fn a_file_of_which_no_byte_comes_is_given_up() {
     given_up(asks, give);
 }
 
+/// The client has the file already, and waits for its digest.
+fn have(pair: &mut Pair) {
+    pair.settle();
+    pair.server.1.transfers_mut().offer(pair.now, offer(1 << 20)).expect("new");
+    pair.settle();
+    let answer = Answer::Present { digest: Digest::of(b"it") };
+    assert!(pair.client.1.transfers_mut().answer(pair.now, ID, answer));
+    pair.settle();
+}
+
+#[test]
+fn a_file_that_is_here_and_is_not_confirmed_is_given_up() {
+    given_up(asks, have);
+}
+
 #[test]
 fn what_is_not_answered_is_given_up() {
     given_up(offers, |_| {});
@@ -166,6 +181,27 @@ fn a_pause_of_either_end_is_borne() {
         });
         assert_eq!(end, None, "fetched, of the server: {of_server}");
     }
+}
+
+#[test]
+fn a_pause_of_a_file_that_is_here_is_borne() {
+    let end = links(asks, |pair| {
+        have(pair);
+        pair.server.1.transfers_mut().pause(pair.now, ID);
+        pair.settle();
+    });
+    assert_eq!(end, None);
+}
+
+/// The sender says that it has heard of it, which the client does not hear any more.
+#[test]
+fn a_pause_of_ours_is_borne_before_it_is_confirmed() {
+    let end = links(asks, |pair| {
+        pair.client.1.transfers_mut().resume(pair.now, ID);
+        give(pair);
+        pair.client.1.transfers_mut().pause(pair.now, ID);
+    });
+    assert_eq!(end, None);
 }
 
 #[test]
