@@ -113,6 +113,21 @@ fn have(pair: &mut Pair) {
 }
 
 #[test]
+fn a_file_of_which_only_the_end_is_missing_is_given_up() {
+    for length in [0, 1 << 20] {
+        given_up(asks, |pair| {
+            pair.settle();
+            pair.server.1.transfers_mut().offer(pair.now, offer(length)).expect("new");
+            pair.settle();
+            let prefix = Digest::of(&alloc::vec![7; length as usize]);
+            let answer = Answer::Take { from: length, prefix, epoch: 1, expires: None };
+            assert!(pair.client.1.transfers_mut().answer(pair.now, ID, answer));
+            pump(pair.now, &mut pair.client.0, &mut pair.client.1);
+        });
+    }
+}
+
+#[test]
 fn a_file_that_is_here_and_is_not_confirmed_is_given_up() {
     given_up(asks, have);
 }

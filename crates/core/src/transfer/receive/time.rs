@@ -52,7 +52,10 @@ impl Incoming {
     /// Since when the sender is waited for, and was not heard of: not in pauses, nor where something of ours is in its way.
     pub(in crate::transfer) fn awaits_since(&self) -> Option<Instant> {
         let waits = match self.state {
-            State::Receiving => self.received < self.credit,
+            // Behind the last byte comes the FIN, which needs no credit.
+            State::Receiving => {
+                self.received < self.credit || self.fin.is_none() && self.received == self.bound()
+            }
             State::Present { .. } => self.awaits_peer(),
             State::Opening | State::Finishing { .. } => false,
         };
