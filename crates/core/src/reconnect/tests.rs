@@ -31,6 +31,10 @@ links that are of use end the outage, however short they live
     0 lost(1.0) => DialAt(1000); 1 open; 2 useful; 3 replaced; 3 open; 3.5 lost(1.0) => DialAt(4500) | n=1
 ... unless they were of none
     0 lost(1.0) => DialAt(1000); 1 open; 3 replaced; 3 open; 3.5 lost(1.0) => DialAt(5500) | n=2
+... and the other one begins anew, of no use so far
+    0 lost(1.0) => DialAt(1000); 1 open; 4 replaced; 12 lost(1.0) => DialAt(14000) | n=2
+... nor stuck
+    0 lost(1.0) => DialAt(1000); 1 open; 13 stuck(5); 14 replaced; 27 lost(1.0) => DialAt(28000) | n=1
 ... and use without a link is nothing
     0 lost(1.0) => DialAt(1000); 0.5 useful; 1 lost(1.0) => DialAt(3000) | n=2
 stable connection resets
@@ -284,6 +288,17 @@ fn quick_drops_are_counted_until_a_link_lasts() {
         })
         .into();
     assert_eq!(counts, [1, 2, 3, 0, 1]);
+}
+
+#[test]
+fn a_link_that_replaces_a_useful_one_may_be_dropped_quickly_itself() {
+    let mut reconnect = client(Config::default());
+    let now = Instant::from_secs(1);
+    reconnect.handle_open(now);
+    reconnect.handle_progress(now);
+    reconnect.handle_replaced(now + Duration::from_secs(5));
+    reconnect.handle_lost(now + Duration::from_millis(5500), Retry::Backoff);
+    assert_eq!(reconnect.quick_drops(), 1);
 }
 
 #[test]

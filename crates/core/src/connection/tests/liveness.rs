@@ -52,6 +52,27 @@ fn silence_is_death_and_the_last_words_are_offered_once() {
 }
 
 #[test]
+fn one_that_gives_way_says_so_to_the_peer_and_in_its_record() {
+    let mut client = client();
+    client.set_impatient(T0, true);
+    client.handle_timeout(at(3000));
+    drain(&mut client, at(3000));
+    assert!(!client.give_way(at(3000)), "nobody doubts it");
+    let doubt = client.poll_timeout().expect("a doubt");
+    client.handle_timeout(doubt);
+    assert!(client.give_way(doubt));
+    assert_eq!(client.transport(), Transport::Drop);
+    let last_words = drain(&mut client, doubt);
+    assert_eq!(frames(Role::Client, &last_words)[0].1, b"\x03\xe9replaced by a new connection"[..]);
+    let disconnect = end(&mut client);
+    let text = disconnect.to_string();
+    assert!(text.contains("sent 1001 (going away) replaced by a new connection"), "{text}");
+    let record = client.timeline(doubt).to_string();
+    assert!(record.contains("a new connection takes its place"), "{record}");
+    assert!(!client.give_way(doubt), "it has");
+}
+
+#[test]
 fn a_ping_that_cannot_leave_is_a_stall_of_writing() {
     let mut client = client();
     client.send(T0, Message::binary(vec![0; 60_000])).unwrap();
