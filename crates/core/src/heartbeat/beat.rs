@@ -72,10 +72,9 @@ impl Heartbeat {
             self.answered = self.answered.saturating_add(1);
         }
         let news = news.or_else(|| self.missing_pongs());
-        let usual = self.silent_from + self.config.interval;
         self.doubt.withdraw();
         self.doubt.asked = now;
-        self.doubt.usual = if usual > now { usual } else { Instant::ZERO };
+        self.doubt.usual = self.silent_from + self.config.interval;
         self.state = State::Probing {
             queued: now,
             resume: matches!(news, Some(News::Stalled { .. } | News::Resumed { .. })),

@@ -26,8 +26,7 @@ const MOST_WRONG: u8 = 3;
 pub(super) struct Doubt {
     /// Since when the owner has been impatient; the end of time while it is not.
     impatient: Instant,
-    /// When the outstanding ping would have been due without impatience, if it was early; otherwise zero. The verdict
-    /// counts from then.
+    /// When the outstanding ping was due without impatience. The verdict counts from then, if it was early.
     pub(super) usual: Instant,
     /// When the newest ping was requested.
     pub(super) asked: Instant,
@@ -117,7 +116,7 @@ impl Heartbeat {
             return Some(silence);
         }
         let distance = PROBE_EVERY.min(self.config.interval);
-        self.beat_at(self.doubt.asked, distance).map(|next| next.max(silence))
+        after(self.doubt.asked, distance).map(|next| next.max(silence))
     }
 
     #[cold]
