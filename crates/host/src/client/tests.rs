@@ -2,6 +2,7 @@
 
 mod beside;
 mod reconnecting;
+mod replaced;
 mod strangers;
 
 use std::io;
