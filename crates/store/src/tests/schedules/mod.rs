@@ -20,7 +20,9 @@ use watch::check_whole;
 use world::{World, hear_the_end};
 
 /// How many schedules an ordinary run of the tests tries; before a release it is four times as many. Synchronisations
-/// that were left out on purpose, one at a time, were noticed within the first few hundred, or not within thousands.
+/// that were left out on purpose, one at a time, were noticed within the first few hundred, or not within thousands. Those
+/// of folders, which these files are not in, and that of a journal that is used again, are tested by the stories in
+/// `power`.
 const SCHEDULES: u64 = 5_000;
 
 /// After the last fault, everything must end within this time.
