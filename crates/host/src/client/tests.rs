@@ -2,7 +2,6 @@
 
 mod beside;
 mod reconnecting;
-mod replaced;
 mod strangers;
 
 use std::io;

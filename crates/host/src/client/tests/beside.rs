@@ -2,8 +2,15 @@
 
 use super::*;
 
-/// A keeper whose link falls silent while a file waits, and when; the second link is being dialled.
+/// A keeper that asks for a file on a link that falls silent, that link, and the time at which a second one is dialled.
 fn doubting() -> (Keeper<&'static str>, Connection, Instant) {
+    let (keeper, near, now, told) = silent(false);
+    assert_eq!(told, ["DialingBeside", "Dial"]);
+    (keeper, near, now)
+}
+
+/// The same, closed before that or not, and what is said when the link is in doubt.
+fn silent(is_closed: bool) -> (Keeper<&'static str>, Connection, Instant, Vec<String>) {
     let mut ends = Ends::new();
     // Both say hello.
     for _ in 0..3 {
@@ -16,22 +23,29 @@ fn doubting() -> (Keeper<&'static str>, Connection, Instant) {
     let store = DiskStore::open(dir.path(), bowline_store::Config::default()).unwrap();
     let Offer { id, name, .. } = offer(1);
     keeper.download(now, Download::new(id, name.clone(), name), store, "file");
-    let mut told = Vec::new();
-    while told.is_empty() {
+    while !near.is_doubtful() {
         keeper.pump(now, &mut near);
         while !near.output().is_empty() {
             near.handle_written(now, near.output().len());
         }
-        told = said(&mut keeper, now);
-        told.retain(|told| !told.starts_with("Notice"));
         now = [keeper.poll_timeout(), near.poll_timeout()].into_iter().flatten().min().unwrap().max(now);
-        assert!(now < Instant::ZERO + 30 * SECOND, "{told:?}");
+        assert!(now < Instant::ZERO + 30 * SECOND);
         keeper.handle_timeout(now);
-        let _ = keeper.progress(now);
+        keeper.progress(now).for_each(drop);
         near.handle_timeout(now);
     }
-    assert_eq!(told, ["DialingBeside", "Dial"]);
-    (keeper, near, now)
+    if is_closed {
+        keeper.close();
+    }
+    keeper.pump(now, &mut near);
+    let mut told = said(&mut keeper, now);
+    told.retain(|told| !told.starts_with("Notice"));
+    (keeper, near, now, told)
+}
+
+/// How many links the file has used up.
+fn links(keeper: &mut Keeper<&'static str>, now: Instant) -> u32 {
+    keeper.progress(now + SECOND).map(|(_, progress)| progress.links).sum()
 }
 
 #[test]
@@ -45,6 +59,7 @@ fn one_that_is_not_reached_is_told_and_changes_nothing() {
 fn one_that_is_open_first_takes_the_place_of_the_other() {
     let (mut keeper, mut near, now) = doubting();
     assert!(keeper.replace(now, &mut near));
+    assert_eq!(links(&mut keeper, now), 1, "the first one has carried the request");
     assert_eq!(said(&mut keeper, now), ["LetGo", "Down"]);
     keeper.handle_link_up(now, SECOND);
     assert_eq!(said(&mut keeper, now)[..2], ["Up", "link 2"]);
@@ -56,6 +71,7 @@ fn one_that_is_open_too_late_is_not_kept_and_that_is_told() {
     // Half a frame is a sign of life.
     near.handle_input(now, &[0x82]);
     assert!(!keeper.replace(now, &mut near));
+    assert_eq!(links(&mut keeper, now), 0);
     assert_eq!(said(&mut keeper, now), ["Kept"]);
 }
 
@@ -67,4 +83,10 @@ fn one_that_comes_after_a_goodbye_is_closed_without_a_word() {
     said(&mut keeper, now);
     assert!(!keeper.replace(now, &mut near));
     assert_eq!(said(&mut keeper, now), [""; 0]);
+}
+
+#[test]
+fn a_client_that_was_closed_dials_no_second_link() {
+    let (.., told) = silent(true);
+    assert!(!told.contains(&"Dial".to_owned()), "{told:?}");
 }
