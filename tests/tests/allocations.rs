@@ -225,7 +225,7 @@ fn read_message(receiver: &mut Connection, len: usize, most: usize) -> Event {
 }
 
 #[test]
-fn places_that_are_kept_take_a_few_mebibytes_whatever_comes() {
+fn kept_buffers_take_a_few_mebibytes_whatever_comes() {
     let mut receiver = keeping();
     let lens = [256 << 10, 3 << 20, 100 << 10, 5 << 20, 900 << 10];
     let (receiver, used) = heap::measure(|| {
@@ -243,7 +243,7 @@ fn places_that_are_kept_take_a_few_mebibytes_whatever_comes() {
 }
 
 #[test]
-fn who_holds_messages_holds_little_beside_them() {
+fn held_messages_take_little_more_memory_than_their_bytes() {
     const HELD: usize = 64;
     for (len, most) in
         [(64 << 10, usize::MAX), (64 << 10, 40 << 10), (17 << 10, 16 << 10 | 512), (200 << 10, 64 << 10)]
@@ -261,7 +261,7 @@ fn who_holds_messages_holds_little_beside_them() {
 
 /// What the thread of a connection holds after reading a lot, and then only its heartbeat.
 #[test]
-fn an_idle_connection_without_a_runtime_has_no_place_to_read_to() {
+fn an_idle_connection_without_a_runtime_has_no_read_buffer() {
     const LARGE: usize = 1 << 20;
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let near = TcpStream::connect(listener.local_addr().expect("bound")).expect("somebody listens");

@@ -219,7 +219,7 @@ fn seeds() -> Range<u64> {
 }
 
 #[test]
-fn every_file_arrives_whatever_happens_and_nothing_stands_still() {
+fn every_file_arrives_whatever_happens_and_no_transfer_stalls() {
     let seeds = seeds();
     let runs = seeds.end - seeds.start;
     let threads = thread::available_parallelism().map_or(1, NonZero::get);

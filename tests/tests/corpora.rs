@@ -43,7 +43,7 @@ fn no_input_at_all_does_no_harm() {
 }
 
 #[test]
-fn inputs_are_what_they_are_made_from() {
+fn inputs_match_the_seeds_they_are_made_from() {
     let bless = std::env::var_os("BLESS").is_some();
     for seed in seeds() {
         let file = folder(seed.target).join(seed.name);

@@ -162,7 +162,7 @@ fn an_upload_survives_crashes_of_the_server() {
 }
 
 /// A small exchange, cut after every single byte that `role` writes.
-fn cut_behind_every_byte(sender: Role, role: Role) {
+fn cut_after_every_byte(sender: Role, role: Role) {
     const LEN: usize = 3 << 10;
     let path = Path::new(Duration::from_millis(1), None);
     let data = contents(1, LEN);
@@ -191,21 +191,21 @@ fn cut_behind_every_byte(sender: Role, role: Role) {
 }
 
 #[test]
-fn a_small_upload_survives_a_cut_behind_every_byte_of_its_sender() {
-    cut_behind_every_byte(Role::Client, Role::Client);
+fn a_small_upload_survives_a_cut_after_every_byte_of_its_sender() {
+    cut_after_every_byte(Role::Client, Role::Client);
 }
 
 #[test]
-fn a_small_upload_survives_a_cut_behind_every_byte_of_its_receiver() {
-    cut_behind_every_byte(Role::Client, Role::Server);
+fn a_small_upload_survives_a_cut_after_every_byte_of_its_receiver() {
+    cut_after_every_byte(Role::Client, Role::Server);
 }
 
 #[test]
-fn a_small_download_survives_a_cut_behind_every_byte_of_its_sender() {
-    cut_behind_every_byte(Role::Server, Role::Server);
+fn a_small_download_survives_a_cut_after_every_byte_of_its_sender() {
+    cut_after_every_byte(Role::Server, Role::Server);
 }
 
 #[test]
-fn a_small_download_survives_a_cut_behind_every_byte_of_its_receiver() {
-    cut_behind_every_byte(Role::Server, Role::Client);
+fn a_small_download_survives_a_cut_after_every_byte_of_its_receiver() {
+    cut_after_every_byte(Role::Server, Role::Client);
 }

@@ -25,7 +25,7 @@ proptest! {
     }
 
     #[test]
-    fn what_one_side_writes_the_other_side_reads(data in bytes(800)) {
+    fn each_side_reads_what_the_other_writes(data in bytes(800)) {
         fuzz::conversation(&data);
     }
 }

@@ -181,7 +181,7 @@ fn a_wrong_header_is_refused_here_before_its_payload() {
 }
 
 #[test]
-fn text_that_is_none_is_refused_here_before_its_frame_is_whole() {
+fn invalid_text_is_refused_here_before_its_frame_is_complete() {
     let begun = b"\x81\x05a\xff";
     assert_eq!(close_code(Role::Client, &mut ours(Role::Client, begun)), Some(CloseCode::INVALID_DATA));
     assert!(waits(&theirs(Role::Client, begun).read()));
@@ -199,7 +199,7 @@ fn empty_fragments_have_an_end_here() {
 }
 
 #[test]
-fn a_refusal_is_told_to_the_peer_here() {
+fn the_peer_is_told_of_a_refusal_here() {
     let reserved = b"\xc1\x00";
     let sent = sent(Role::Client, &mut ours(Role::Client, reserved));
     assert_eq!(sent, [(Opcode::Close, b"\x03\xeareserved bits 100 set".to_vec())]);
@@ -210,7 +210,7 @@ fn a_refusal_is_told_to_the_peer_here() {
 }
 
 #[test]
-fn of_all_close_codes_only_bad_gateway_is_judged_differently() {
+fn only_the_close_code_bad_gateway_is_judged_differently() {
     for code in 0..=u16::MAX {
         let close = [&b"\x88\x02"[..], &code.to_be_bytes()].concat();
         let ours = close_code(Role::Client, &mut ours(Role::Client, &close)).expect("an answer");
@@ -226,7 +226,7 @@ fn of_all_close_codes_only_bad_gateway_is_judged_differently() {
 }
 
 #[test]
-fn an_invalid_close_code_is_told_as_it_came_here() {
+fn an_invalid_close_code_is_reported_as_it_came_here() {
     let close = b"\x88\x02\x03\xec"; // 1004
     assert_eq!(end(&mut ours(Role::Client, close)).received().map(Close::code), Some(CloseCode::new(1004)));
     let message = theirs(Role::Client, close).read().expect("a close");
@@ -235,14 +235,14 @@ fn an_invalid_close_code_is_told_as_it_came_here() {
 }
 
 #[test]
-fn of_two_faults_of_a_close_the_code_comes_first_here() {
+fn the_code_is_judged_before_the_reason_of_a_close_here() {
     let close = b"\x88\x03\x03\xec\xff";
     assert_eq!(close_code(Role::Client, &mut ours(Role::Client, close)), Some(CloseCode::PROTOCOL_ERROR));
     assert!(matches!(theirs(Role::Client, close).read(), Err(Error::Utf8(_))));
 }
 
 #[test]
-fn what_comes_behind_a_close_is_ignored_here() {
+fn bytes_after_a_close_are_ignored_here() {
     let late = b"\x88\x02\x03\xe8\x82\x01x";
     let mut ours = ours(Role::Client, late);
     assert_eq!(close_code(Role::Client, &mut ours), Some(CloseCode::NORMAL));
@@ -255,7 +255,7 @@ fn what_comes_behind_a_close_is_ignored_here() {
 }
 
 #[test]
-fn a_ping_behind_our_close_is_answered_here() {
+fn a_ping_after_our_close_is_answered_here() {
     let mut ours = ours(Role::Server, b"");
     ours.close(NOW, Close::normal()).expect("open");
     sent(Role::Server, &mut ours);

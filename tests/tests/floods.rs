@@ -137,7 +137,7 @@ fn read_behind(decoder: &mut Decoder, first: &[u8], second: &[u8]) -> Bytes {
 }
 
 #[test]
-fn chunks_that_come_behind_large_frames_hold_no_more_than_others() {
+fn chunks_that_come_after_large_frames_hold_no_more_than_others() {
     let offers = (0..16).map(offer);
     let mut decoder = Decoder::new(Role::Client, &Limits::default());
     decoder.keep_places(true);

@@ -313,7 +313,7 @@ proptest! {
     }
 
     #[test]
-    fn law_2_whatever_happens_what_arrives_is_a_beginning_of_what_was_sent(
+    fn law_2_the_messages_that_arrive_are_always_the_first_of_those_sent(
         story in story(),
         pieces in pieces(),
     ) {
@@ -333,7 +333,7 @@ proptest! {
     }
 
     #[test]
-    fn law_6_it_makes_no_difference_in_what_pieces_bytes_are_read(story in story(), pieces in pieces()) {
+    fn law_6_the_pieces_in_which_bytes_are_read_make_no_difference(story in story(), pieces in pieces()) {
         // At the receive limit, reading stops between two pieces; it is not reached here.
         let mut config = hurried();
         config.receive_buffer = usize::MAX;

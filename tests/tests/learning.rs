@@ -121,7 +121,7 @@ fn at(duration: Duration) -> Instant {
 }
 
 #[test]
-fn behind_a_proxy_of_three_seconds_one_connection_ends_and_the_next_lives() {
+fn a_proxy_of_three_seconds_ends_one_connection_and_the_next_lives() {
     for seed in 0..20 {
         let mut world = client(seed, Mode::Learn, 10 * SECOND, Some((3 * SECOND, Then::Finish)));
         world.run_until(at(HOUR));
@@ -139,7 +139,7 @@ fn behind_a_proxy_of_three_seconds_one_connection_ends_and_the_next_lives() {
 }
 
 #[test]
-fn behind_a_nat_that_says_nothing_few_connections_are_lost() {
+fn few_connections_are_lost_behind_a_silent_nat() {
     for seed in 0..20 {
         for then in [Then::Swallow, Then::ResetLater] {
             let interval = heartbeat::Config::default().interval;
@@ -187,7 +187,7 @@ fn a_network_that_was_down_is_not_taken_for_a_limit() {
 }
 
 #[test]
-fn who_explores_finds_the_limit_at_the_cost_of_one_connection() {
+fn a_client_that_explores_finds_the_limit_at_the_cost_of_one_connection() {
     let mut world = client(4, Mode::Explore, 20 * SECOND, Some((60 * SECOND, Then::Finish)));
     world.run_until(at(12 * HOUR));
     assert_eq!(world.past.len(), 1, "{:?}", world.past);
@@ -197,7 +197,7 @@ fn who_explores_finds_the_limit_at_the_cost_of_one_connection() {
 }
 
 #[test]
-fn who_explores_tries_nothing_while_a_file_is_on_its_way() {
+fn a_client_that_explores_tries_nothing_during_a_transfer() {
     let mut world = client(5, Mode::Explore, 20 * SECOND, Some((60 * SECOND, Then::Swallow)));
     world.run_until(at(Duration::from_secs(160)));
     let tried = changes(&world).last().map(|(_, to, _)| *to).expect("three pings were answered");

@@ -204,7 +204,7 @@ fn the_default_heartbeat_passes_every_known_idle_limit() {
 }
 
 #[test]
-fn of_two_heartbeats_the_quicker_one_spares_the_other_its_pings() {
+fn the_quicker_of_two_heartbeats_saves_the_other_its_pings() {
     let (mut quick, mut slow) = (heartbeat(9 * SECOND, SECOND), heartbeat(10 * SECOND, SECOND));
     (quick.heartbeat.jitter_percent, slow.heartbeat.jitter_percent) = (0, 0);
     let link = Link::new(Path::default(), Instant::ZERO);

@@ -57,7 +57,7 @@ fn a_folder_arrives_over_links_that_carry_a_kibibyte() {
 }
 
 #[test]
-fn of_what_links_of_a_few_kib_carry_a_fifth_counts() {
+fn at_least_a_fifth_of_what_links_of_a_few_kib_carry_counts() {
     for sender in [Role::Client, Role::Server] {
         for carried in [2 << 10, 3 << 10, 4 << 10, 8 << 10, 16 << 10, 32 << 10, 64 << 10] {
             let (links, _) = arrival(sender, carried);
@@ -69,7 +69,7 @@ fn of_what_links_of_a_few_kib_carry_a_fifth_counts() {
 
 /// Files that lack nothing but their FIN bring no bytes, and a client that brings none dials later and later.
 #[test]
-fn a_link_over_which_a_file_was_completed_was_of_use() {
+fn a_link_that_completed_a_file_counts_as_useful() {
     let (links, at) = arrival(Role::Client, 2 << 10);
     assert!(at <= Instant::from_secs(links), "{links} links in {at:?}");
 }

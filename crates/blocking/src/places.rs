@@ -59,7 +59,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn whoever_has_found_no_place_is_called_once() {
+    fn a_client_that_has_found_no_place_is_called_once() {
         let (places, (waker, wakened)) = (Places::new(1), waker().unwrap());
         let place = places.take(&waker).expect("free");
         assert!(places.take(&waker).is_none() && places.take(&waker).is_none());

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_system_gives_no_thread_no_job_is_left() {
+    fn no_job_is_left_over_if_the_system_gives_no_thread() {
         let (pool, done) = (Pool::new(2), Arc::new(Mutex::new(Vec::new())));
         let job = |n| {
             let done = Arc::clone(&done);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_have_gone_come_again() {
+    fn threads_that_have_ended_are_started_again() {
         let (pool, jobs) = (Pool::with_patience(1, Duration::from_millis(1)), Count::default());
         let spawn = pool.spawner(&jobs);
         for _ in 0..3 {

@@ -114,7 +114,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_letter_wakes_who_waits_and_nobody_waits_before_a_letter() {
+    fn a_letter_wakes_the_waiting_thread_and_prevents_a_wait_before_it() {
         let (waker, wakened) = waker().unwrap();
         let post = Post::new(waker);
         let woken = || wakened.wait(Some(Duration::ZERO)).unwrap();

@@ -103,7 +103,7 @@ mod tests {
     /// In a process of its own that cannot have more threads.
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_system_without_threads_is_told() {
+    fn a_lack_of_threads_is_reported() {
         const ALONE: &str = "BOWLINE_WITHOUT_THREADS";
         if std::env::var_os(ALONE).is_some() {
             let error = resolve("localhost", 80, LONG).unwrap().unwrap_err();
@@ -113,7 +113,7 @@ mod tests {
             return;
         }
         let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
-        alone.args(["--exact", "tcp::tests::a_system_without_threads_is_told", "--test-threads=1"]);
+        alone.args(["--exact", "tcp::tests::a_lack_of_threads_is_reported", "--test-threads=1"]);
         // More than any system gives to one process in one piece.
         alone.env(ALONE, "1").env("RUST_MIN_STACK", (3_usize << (usize::BITS - 2)).to_string());
         let output = alone.output().unwrap();

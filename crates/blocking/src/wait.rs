@@ -146,7 +146,7 @@ mod tests {
     const NOTHING: Interest = Interest { read: false, write: false };
 
     #[test]
-    fn of_nothing_but_the_time_it_waits_for_the_time() {
+    fn a_wait_for_nothing_else_lasts_for_its_time() {
         let before = Instant::now();
         assert!(!wait(None, NOTHING, None, Some(Duration::from_millis(5))).unwrap());
         assert!(before.elapsed() >= Duration::from_millis(5));

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn who_looks_for_something_looks_again_at_news_and_at_times_of_his_own() {
+    fn a_look_is_repeated_at_news_and_at_the_times_it_asks_for() {
         let (teller, news) = watch(());
         teller.tell(());
         let mut looks = 0;
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn who_listens_too_slowly_misses_something_and_holds_nobody_up() {
+    fn a_slow_listener_misses_events_and_holds_nobody_up() {
         let audience = Audience::default();
         let (slow, gone) = (audience.join(2), audience.join(2));
         drop(gone);

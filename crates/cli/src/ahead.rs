@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_panics_on_the_way_does_not_look_as_if_all_were_found() {
+    async fn a_walk_that_panics_does_not_look_complete() {
         let mut left = 3;
         let mut steps = ahead(
             move |_| {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_opened_long_ago_is_not_sent() {
+    fn a_file_opened_long_ago_is_not_sent() {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::write(dir.path().join("a"), "a").expect("writable");
         let store = DiskStore::open(dir.path(), bowline_store::Config::default()).expect("a store");

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn only_where_there_is_nothing_nobody_is_asked() {
+    fn a_place_counts_as_empty_or_full_unless_it_is_meant() {
         let dir = tempfile::tempdir().expect("a folder");
         let stands = |place: &str, meant| {
             Claim::on(&dir.path().join(place), meant, TransferId::from_bytes([1; 16])).stands
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_was_had_is_had_again_and_by_nobody_else() {
+    fn a_claimed_place_can_be_taken_again_only_by_its_owner() {
         let dir = tempfile::tempdir().expect("a folder");
         assert!(!claim(dir.path(), Stands::Full, 1).take());
         assert!(claim(dir.path(), Stands::Empty, 1).take());

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_file_says_stands_before_the_command_line() {
+    fn options_from_the_file_come_before_those_of_the_command_line() {
         let text = "[serve]\nlisten = \"127.0.0.1:1\"\nread-only = true\noverwrite = false\n\
                     [send]\nheader = [\"A: b\", \"C: d\"]\n[probe]\npings = 7\nlargest = true\n";
         let said = |line| with_file(text, line).expect("a good file");
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line_and_without_its_value() {
+    fn an_error_in_the_file_is_reported_with_its_line_and_without_its_value() {
         for (text, why) in [
             ("[serve]\n\nlissten = \"s3cret\"\n", "line 3: lissten: serve has no such option"),
             ("[serv]\n", "line 1: [serv] is not a command"),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_line_that_is_wrong_is_told_so_when_it_is_read_for_good() {
+    fn a_wrong_command_line_is_left_for_the_real_parser_to_report() {
         for line in ["bowline", "bowline frobnicate", "bowline serve --help", "bowline --version"] {
             assert_eq!(with_file("", line).expect("not here"), line);
         }

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_low_limit_invites_few_transfers_and_never_none() {
+    fn a_low_limit_allows_few_transfers_but_never_none() {
         let shares =
             [None, Some(1 << 20), Some(1024), Some(64), Some(8)].map(|limit| part(limit, SHARES, 256));
         assert_eq!(shares, [256, 256, 128, 8, 4]);

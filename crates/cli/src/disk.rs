@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_full_disk_is_waited_for_and_told() {
+    async fn a_full_disk_is_waited_for_and_reported() {
         let (tell, mut news) = mpsc::channel(10);
         let tries = AtomicU32::new(0);
         let began = tokio::time::Instant::now();

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn who_finds_the_name_taken_on_the_way_hears_what_is_kept() {
+    fn a_name_taken_on_the_way_is_reported_with_what_is_kept() {
         let taken = |by_peer, leftover| {
             let mut failure = Failure::local(Code::Exists, "");
             (failure.by_peer, failure.leftover) = (by_peer, leftover);
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_overtaken_hears_that_nothing_is_lost() {
+    fn a_sender_that_was_overtaken_is_told_that_another_has_taken_over() {
         let error = TransferError::Failed(Failure::local(Code::Fenced, "no"));
         let (trouble, _) = explain(&error, &told(SEND, true), "ws://h/", "");
         assert_eq!(trouble.exit, Exit::Overtaken);
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_a_listing_of_a_server_that_knows_none_hears_so() {
+    fn a_server_too_old_for_listings_is_reported_as_such() {
         let mut failure =
             Failure::local(Code::Unsupported, "frame type 0x11, handle 1: unknown field 0x002a");
         failure.by_peer = true;
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_refused_is_told_what_to_look_at() {
+    fn a_refusal_says_what_to_check() {
         let text = |kind| {
             let refused = TransferError::Refused("no".into());
             explain(&refused, &told(SEND, false), "ws://h/", remedy(kind)).0.to_string()

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trouble_is_one_line_whatever_it_is_about() {
+    fn an_error_is_always_printed_as_one_line() {
         let trouble = Trouble::failed("the other side says: no\n\x1b[2Jbowline: all is well");
         assert_eq!(trouble.to_string(), "the other side says: no\u{fffd}\u{fffd}[2Jbowline: all is well");
     }

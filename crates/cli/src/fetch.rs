@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_stands_where_it_stood() {
+    fn the_place_of_a_folder_stays_the_same_once_it_exists() {
         let dir = tempfile::tempdir().expect("a folder");
         let dir = dunce::canonicalize(dir.path()).expect("it exists");
         assert_eq!(place(Some(&dir.join("new")), &name()), Ok(dir.join("new")));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_obvious_is_shown() {
+    fn the_place_is_shown_only_if_it_is_not_obvious() {
         let name = SafeName::parse("holiday/beach.jpg").expect("a good name");
         let said = |wanted: Option<&str>| {
             let Place { file, folder } = shown(wanted.map(Path::new), "beach.jpg", &name);
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_here_of_the_same_name_takes_the_file_and_that_is_shown() {
+    fn a_file_goes_into_a_local_folder_of_its_name_and_that_is_shown() {
         // Tests run in the folder of the package.
         let name = SafeName::parse("src").expect("a good name");
         assert_eq!(shown(None, "src", &name).file, Some(format!("src{MAIN_SEPARATOR}src")));

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_differs_changes_the_id() {
+    fn any_difference_changes_the_id() {
         let identity = Identity { secret: [1; 32] };
         let other_file = Digest::from_bytes([8; 32]);
         let of_fetch = |range: &str, path| {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_process_has_left_that_was_killed_at_its_start_is_cleared_away() {
+    fn leftovers_of_a_process_killed_at_its_start_are_cleared_away() {
         let dir = tempfile::tempdir().expect("a folder");
         let left = private::fill(&dir.path().join(SECRET), b"").expect("written").keep().expect("left").1;
         let long_ago = std::time::SystemTime::UNIX_EPOCH;

@@ -70,7 +70,7 @@ mod tests {
     use clap::Parser as _;
 
     #[test]
-    fn what_is_asked_for_is_logged() {
+    fn the_options_choose_the_log_level() {
         for (options, expected) in [
             ("", None),
             ("-v", Some(Level::Info)),

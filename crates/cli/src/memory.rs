@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_learned_is_there_at_the_next_run() {
+    fn knowledge_of_paths_is_there_at_the_next_run() {
         let dir = tempfile::tempdir().expect("a folder");
         let state = dir.path().join("deep/state");
         let first = memory(&state);
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_process_has_learned_meanwhile_stays() {
+    fn knowledge_saved_by_another_process_meanwhile_stays() {
         let dir = tempfile::tempdir().expect("a folder");
         fs::write(dir.path().join(FILE), "old:1 2.000 - 1\n").expect("written");
         let (one, other) = (memory(dir.path()), memory(dir.path()));
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn nobody_else_reads_which_servers_were_visited() {
+    fn only_the_owner_can_read_which_servers_were_visited() {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().expect("a folder");
         let memory = memory(dir.path());

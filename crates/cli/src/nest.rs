@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_before_the_walk_is_through_waits_for_the_walk() {
+    fn a_folder_is_not_ready_before_the_walk_has_left_it() {
         let mut nest = Nest::default();
         nest.enter(Some(folder("a")));
         nest.begin(1);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_sent_keeps_the_one_around_it_waiting_for_what_it_holds() {
+    fn the_contents_of_a_folder_that_is_not_sent_keep_its_parent_waiting() {
         let mut nest = Nest::default();
         nest.enter(Some(folder("a")));
         nest.enter(None);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_no_folder_keeps_nobody_waiting() {
+    fn a_file_in_no_folder_keeps_no_folder_waiting() {
         let mut nest = Nest::default();
         nest.begin(1);
         assert!(nest.is_empty());

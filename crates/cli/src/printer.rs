@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_nothing_holds_nobody_up_and_is_told_how_much_is_missing() {
+    fn a_reader_that_reads_nothing_blocks_nobody_and_is_told_how_much_is_missing() {
         let (queue, read) = to_reader();
         queue.print_or_drop(b"first\n");
         taken(&queue);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_for_a_reader_lets_others_go_on() {
+    async fn waiting_for_a_reader_does_not_block_other_tasks() {
         let (queue, read) = to_reader();
         let room = |waiting: &Waiting| waiting.text.is_empty();
         queue.until(room).await;
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn who_prints_what_may_not_be_dropped_waits_for_nobody() {
+    fn printing_lines_that_must_not_be_dropped_never_waits() {
         let (queue, read) = to_reader();
         queue.print(b"first\n");
         taken(&queue);

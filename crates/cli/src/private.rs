@@ -79,7 +79,7 @@ mod tests {
     use std::time::SystemTime;
 
     #[test]
-    fn what_a_killed_process_has_left_goes_once_it_is_old() {
+    fn leftovers_of_a_killed_process_are_removed_once_they_are_old() {
         let dir = tempfile::tempdir().expect("a folder");
         let make = |name: &str, age| {
             let file = fs::File::create(dir.path().join(name)).expect("made");

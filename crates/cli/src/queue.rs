@@ -63,14 +63,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_queue_that_is_through_has_nothing_more_to_tell() {
+    async fn a_finished_queue_has_nothing_more_to_report() {
         let mut queue = queue(|| {});
         assert!(matches!(queue.next().await, Some(Ok(News::FolderMade))));
         assert!(queue.next().await.is_none() && queue.next().await.is_none());
     }
 
     #[tokio::test]
-    async fn a_queue_that_panicked_is_not_through() {
+    async fn a_queue_that_panicked_does_not_look_finished() {
         let mut queue = queue(|| panic!("the walk is lost"));
         assert!(matches!(queue.next().await, Some(Ok(News::FolderMade))));
         let Some(Err(trouble)) = queue.next().await else { panic!("it looks as if all were queued") };

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn files_go_under_their_last_names() {
+    fn files_are_sent_under_the_last_part_of_their_path() {
         let parcels = check(&["/nowhere/a.txt", "b/día.jpg"]).expect("good names");
         let names: Vec<_> = parcels.iter().map(|parcel| parcel.name().as_str()).collect();
         assert_eq!(names, ["a.txt", "día.jpg"]);
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_twice_is_sent_once() {
+    fn a_file_that_is_named_twice_is_sent_once() {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::create_dir_all(dir.path().join("photos/2026")).expect("made");
         std::fs::write(dir.path().join("a"), "").expect("written");
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_through_stdin_goes_into_a_folder_too() {
+    fn a_file_from_stdin_goes_into_the_given_folder_too() {
         let line = "bowline send - ws://h --name photos.tar";
         let Ok(Cli { command: Command::Send(args), .. }) = Cli::try_parse_from(line.split(' ')) else {
             panic!("a command to send")
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_goes_under_its_last_name_however_it_is_called() {
+    fn a_folder_is_sent_under_its_last_name_however_it_is_given() {
         let dir = tempfile::tempdir().expect("a folder");
         let photos = dir.path().join("photos");
         std::fs::create_dir_all(photos.join("2026")).expect("made");
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_no_server_takes_is_told_before_anything_is_sent() {
+    fn a_name_that_no_server_accepts_is_refused_before_anything_is_sent() {
         let trouble = check(&["a?b"]).expect_err("not on every system");
         assert_eq!(
             trouble.to_string(),

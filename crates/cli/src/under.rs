@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_kept_of_what_is_over() {
+    async fn nothing_is_kept_of_a_transfer_that_is_over() {
         let mut under = Under::default();
         for index in 0..1000 {
             under.begin(index, control().0, async { Err(TransferError::Closed) });
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_begins_while_all_are_paused_is_paused_too() {
+    async fn a_transfer_that_begins_while_all_are_paused_is_paused_too() {
         let mut under = Under::default();
         let ((first, of_first), (second, of_second), (third, of_third)) = (control(), control(), control());
         under.begin(0, first, std::future::pending());

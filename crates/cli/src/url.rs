@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scheme_that_lacks_something_is_mended_and_no_host_is_taken_for_one() {
+    fn an_incomplete_scheme_is_mended_and_a_host_is_not_taken_for_one() {
         for slip in ["ws:/h:1/a", "WS:h:1/a", "ws//h:1/a", "ws:///h:1/a", "http:/h:1/a"] {
             assert_eq!(mended(slip).as_deref(), Some("ws://h:1/a"), "{slip}");
         }
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_of_a_url_that_is_wrong_holds_no_secret() {
+    fn a_wrong_url_is_shown_without_its_secrets() {
         assert_eq!(shown("ws://ann:s3cret@h:x/a"), "ws://h:x/a");
         assert_eq!(shown("ws://h:x/a?token=s3cret"), "ws://h:x/a?...");
         // It is unclear what that is: a password with a special character, or a query.
@@ -174,13 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_question_mark_is_not_shown() {
+    fn the_query_of_a_url_is_not_shown() {
         assert_eq!(without_query("ws://h/up?token=s3cret"), "ws://h/up?...");
         assert_eq!(without_query("ws://h/up"), "ws://h/up");
     }
 
     #[test]
-    fn a_path_behind_a_server_is_said_to_be_no_folder() {
+    fn a_path_after_a_server_is_explained_not_to_be_a_folder() {
         for url in ["ws://h", "ws://h:1/", "ws://h//", "ws://h?a/b", "ws://h/?a/b"] {
             assert_eq!(route(url), None, "{url}");
         }
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_name_is_needed_there_may_be_none() {
+    fn a_url_may_have_no_name_if_none_is_needed() {
         for url in ["ws://h:1", "ws://h:1/"] {
             assert_eq!(place_in(url), Ok(("ws://h:1/".into(), None)), "{url}");
         }

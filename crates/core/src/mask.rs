@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn wide_instructions_do_what_the_loop_over_words_does() {
+    fn wide_instructions_match_the_loop_over_words() {
         let key = doubled([0x37, 0xfa, 0x21, 0x3d]);
         let bytes: Vec<_> = (0..PIECE + 5 * VECTOR).map(|n| n as u8).collect();
         for start in 0..VECTOR {

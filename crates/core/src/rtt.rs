@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_sample_is_the_estimate_and_half_of_it_the_variation() {
+    fn the_first_sample_is_the_estimate_and_half_of_it_is_the_variation() {
         let rtt = after(&[100]);
         assert_eq!(rtt.srtt(), Some(ms(100)));
         assert_eq!(rtt.pto(), Some(ms(100 + 4 * 50)));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_deviation_counts_downwards_too() {
+    fn a_shorter_sample_adds_to_the_deviation_too() {
         let rtt = after(&[160, 80]);
         assert_eq!(rtt.srtt(), Some(ms(150)));
         assert_eq!(rtt.pto(), Some(ms(150 + 4 * (60 + 20))));

@@ -157,12 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn prints_seconds_with_milliseconds() {
+    fn an_instant_is_printed_in_seconds_with_milliseconds() {
         assert_eq!(Instant::from_micros(12_345_678).to_string(), "12.345s");
     }
 
     #[test]
-    fn the_earliest_deadline_ignores_those_that_never_come() {
+    fn the_earliest_deadline_ignores_missing_ones() {
         let (a, b) = (Instant::from_secs(1), Instant::from_secs(2));
         assert_eq!(earliest(Some(b), Some(a)), Some(a));
         assert_eq!(earliest(None, Some(b)), Some(b));

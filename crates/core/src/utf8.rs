@@ -224,7 +224,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_handed_out_is_what_is_good(
+        fn only_valid_text_is_handed_out(
             bytes in damaged(2), size in 1..9_usize
         ) {
             let (mut checked, mut decoded, mut text) = (Validator::new(), Validator::new(), String::new());

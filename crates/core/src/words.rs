@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_terminal_obeys_is_left() {
+    fn terminal_control_characters_are_replaced() {
         for active in ["\x1b[31m", "\r", "\n", "\x07", "\x7f", "\u{9b}", "\u{202e}", "\u{2028}", "\u{feff}"] {
             assert!(!plain(active).contains(is_active), "{active:?}");
         }
@@ -188,21 +188,21 @@ mod tests {
     }
 
     #[test]
-    fn a_word_longer_than_a_line_has_one_for_itself() {
+    fn a_word_longer_than_a_line_gets_its_own_line() {
         let word = "x".repeat(100);
         assert_eq!(wrapped(&word, 1), word);
         assert_eq!(wrapped(&["a", &*word, "b"].join(" "), 1), ["a\n ", &*word, "\n b"].concat());
     }
 
     #[test]
-    fn short_times_are_told_in_milliseconds() {
+    fn short_times_are_shown_in_milliseconds() {
         let told = |micros| Span(Duration::from_micros(micros)).to_string();
         let expected = ["less than 1 ms", "1 ms", "999 ms", "1.0 s"];
         assert_eq!([999, 1_000, 999_999, 1_000_000].map(told), expected.map(String::from));
     }
 
     #[test]
-    fn one_is_not_many() {
+    fn a_single_byte_is_written_in_the_singular() {
         let told = |bytes| Size(bytes, 1).to_string();
         assert_eq!(
             [0, 1, 1023, 1536].map(told),

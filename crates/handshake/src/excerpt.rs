@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_overwritten_wherever_they_stand() {
+    fn secrets_are_overwritten_wherever_they_appear() {
         let redacted = |text: &str, secrets: &[&[u8]]| {
             let mut text = text.as_bytes().to_vec();
             redact(&mut text, &secrets.iter().map(|secret| secret.to_vec()).collect::<Vec<_>>());

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_greeting_of_another_protocol_is_kept_up_to_the_line_end() {
+    fn a_greeting_of_another_protocol_is_kept_up_to_the_end_of_its_line() {
         let mut reader = reader(Expect::Response, 100, 10);
         assert_eq!(trickle(&mut reader, b"SSH-2.0-OpenSSH_9.6\r"), Scan::Partial);
         assert!(reader.is_foreign());
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_greeting_is_complete_as_soon_as_nothing_more_of_it_is_kept() {
+    fn a_greeting_is_complete_once_no_more_of_it_would_be_kept() {
         let mut reader = reader(Expect::Request, 100, 10);
         assert_eq!(trickle(&mut reader, &[0x16; 63]), Scan::Partial);
         reader.push(&[0x16]);
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_line_may_hold_any_byte_behind_the_method() {
+    fn a_request_line_may_hold_any_byte_after_the_method() {
         let mut reader = reader(Expect::Request, 100, 10);
         assert_eq!(trickle(&mut reader, b"GET /\xff\x00"), Scan::Partial);
         assert!(!reader.is_foreign());

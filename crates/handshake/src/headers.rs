@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_read_over_all_lines_without_its_empty_elements() {
+    fn a_list_is_read_across_all_lines_without_empty_elements() {
         let mut headers = HeaderMap::new();
         headers.append(CONNECTION, HeaderValue::from_static("keep-alive , ,Upgrade"));
         headers.append(CONNECTION, HeaderValue::from_static("\tclose,"));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_header_is_no_single_one() {
+    fn a_repeated_header_has_no_single_value() {
         let mut headers = HeaderMap::new();
         assert_eq!(single(&headers, HOST), None);
         headers.append(HOST, HeaderValue::from_static("a "));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_written_as_people_write_them() {
+    fn header_names_are_written_in_their_usual_case() {
         let mut headers = HeaderMap::new();
         headers.append("sec-websocket-key", HeaderValue::from_static("x"));
         headers.append("x--y", HeaderValue::from_bytes(b"\xff").unwrap());
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_hold_no_separators() {
+    fn tokens_contain_no_separators() {
         assert!(is_token(b"v1.chat+json~"));
         for bad in [&b""[..], b"a b", b"a,b", b"a/b", b"\"a\"", b"a\r", b"\xc3\xa4"] {
             assert!(!is_token(bad), "{}", bad.escape_ascii());

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_leaves_in_order() {
+    fn queued_bytes_leave_in_order() {
         let mut question = question();
         question.handle_written(at(2), 4);
         question.say(b" and who?");
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_steps_back_stands_still() {
+    fn a_clock_that_steps_back_stands_still() {
         let mut question = question();
         assert_eq!((question.tick(at(5)), question.tick(at(3))), (at(5), at(5)));
         question.handle_write_failed(at(4));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_takes_nothing_has_a_moment_and_never_longer_than_any() {
+    fn a_peer_that_takes_nothing_has_a_second_within_the_overall_limit() {
         let mut question = question();
         assert_eq!((question.first_due(), question.due()), (at(11), at(11)));
         question.handle_write_failed(at(3));

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_read_against_the_date_of_the_answer() {
+    fn a_date_is_read_relative_to_the_date_of_the_answer() {
         let date = Some("Wed, 28 Feb 2024 23:59:50 GMT");
         assert_eq!(asked("Thu, 29 Feb 2024 00:00:05 GMT", date), Some(Duration::from_secs(15)));
         assert_eq!(asked("Fri, 01 Mar 2024 00:00:00 GMT", date), Some(Duration::from_secs(86_410)));
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_ignored() {
+    fn unreadable_values_are_ignored() {
         let date = Some("Wed, 28 Feb 2024 23:59:50 GMT");
         for bad in ["", "soon", "-1", "1.5", "99999999999999999999999", "Thu, 29 Foo 2024 00:00:05 GMT"] {
             assert_eq!(asked(bad, date), None, "{bad}");

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_a_secret_is_not_shown() {
+    fn debug_shows_nothing_that_may_be_a_secret() {
         let request = http::Request::get("/up?token=secret").body(()).unwrap();
         let mut accepted = Accepted::handed_over("stream", request, "chat");
         accepted.leftover = Bytes::from_static(b"secret");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_who_are_gone_keep_nobody_waiting() {
+    fn clients_that_are_gone_do_not_delay_others() {
         use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput};
         for kind in [ConnectionAborted, ConnectionReset, InvalidInput] {
             let mut failures = Failures::default();
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_wrong_with_one_client_does_not_end_the_server() {
+    fn a_failure_of_one_client_does_not_end_the_server() {
         for passing in [1, 12, 23, 24, 64, 71, 92, 100, 101, 103, 105, 112, 113] {
             assert!(is_passing(&io::Error::from_raw_os_error(passing)), "{passing}");
         }

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_takes_what_the_protocol_has_and_nothing_longer() {
+    fn a_connection_accepts_nothing_longer_than_the_protocol_sends() {
         let mut transfers = transfer::Config::default();
         let fields = u64::from(u16::MAX);
         for chunk in [CHUNK_LIMITS.start(), &transfers.max_chunk.clone(), CHUNK_LIMITS.end()] {
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_to_take_less_takes_less() {
+    fn lower_configured_limits_are_kept() {
         let mut connection = connection::Config::default();
         (connection.limits.frame, connection.limits.message) = (Some(1000), Some(2000));
         let limits = carrying(&connection, &transfer::Config::default(), true).limits;

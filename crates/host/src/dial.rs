@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_a_secret_is_not_shown() {
+    fn debug_shows_nothing_that_may_be_a_secret() {
         let dialed = Dialed {
             stream: "stream",
             leftover: Bytes::from_static(b"secret"),

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_nothing_has_failed_and_is_read_on() {
+    fn a_stream_that_takes_nothing_has_failed_but_is_still_read() {
         let failures: [fn(&mut Exchange<Handshake>); 3] = [
             |exchange| exchange.handle_written(NOW, &Ok(0)),
             |exchange| exchange.handle_written(NOW, &Err(io::ErrorKind::BrokenPipe.into())),

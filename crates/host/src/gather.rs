@@ -57,7 +57,7 @@ mod tests {
     use bowline_core::{Instant, Message};
 
     #[test]
-    fn a_write_has_its_most_however_much_there_is() {
+    fn a_write_has_a_maximum_however_much_there_is() {
         let now = Instant::ZERO;
         let mut config = Config::default();
         config.fragment = Some(2 * WRITE);

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_in_bits_is_read_in_bits() {
+    fn partial_writes_and_partial_reads_carry_a_whole_message() {
         let (now, mut near, mut far) = (Instant::ZERO, client(), server());
         near.send(now, Message::text("hello")).unwrap();
         let mut out =
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_without_bytes_ends_nothing() {
+    fn an_empty_read_buffer_does_not_end_the_connection() {
         let (now, mut near, mut far) = (Instant::ZERO, client(), server());
         far.send(now, Message::text("hello")).unwrap();
         let mut inp = far.output();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_told_as_what_they_are() {
+    fn an_end_of_file_is_told_from_a_reset() {
         let end = |answer| {
             let mut conn = client();
             assert!(read(&mut Socket::new([answer], &[]), &mut conn, Instant::ZERO, &mut [0; 64]));

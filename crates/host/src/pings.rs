@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_goes_to_whoever_asked_and_ends_the_wait_of_those_before() {
+    fn an_answer_reaches_its_caller_and_ends_the_wait_of_earlier_ones() {
         let (mut connection, mut pings, (tell, told)) = (client(), pings(), channel());
         for number in 1..=3_u32 {
             pings.ask(Instant::ZERO, &mut connection, &number.to_be_bytes(), (number, tell.clone()));
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_has_come_is_not_forgotten_for_a_question_that_comes_first() {
+    fn an_answer_that_has_come_is_not_lost_to_a_later_question() {
         let (mut near, mut pings, (tell, told)) = (client(), pings(), channel());
         let mut far = Connection::server(Config::default(), [8; 32], Instant::ZERO);
         pings.ask(Instant::ZERO, &mut near, b"first", (1, tell.clone()));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_peer_that_answers_none_few_answers_are_waited_for() {
+    fn few_answers_are_awaited_from_a_peer_that_gives_none() {
         let (mut connection, mut pings, (tell, told)) = (client(), pings(), channel());
         for number in 0..1000_u32 {
             pings.ask(Instant::ZERO, &mut connection, &number.to_be_bytes(), (number, tell.clone()));

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_of_a_web_server_names_no_proxy() {
+    fn a_header_passed_on_by_a_web_server_is_not_taken_for_a_proxy() {
         let proxies = environment(&[("HTTP_PROXY", "http://evil:1"), ("REQUEST_METHOD", "GET")]);
         assert_eq!(chosen(&proxies, "ws://h/"), None);
     }
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_names_no_proxy_is_told_where_it_matters() {
+    fn an_invalid_proxy_variable_is_reported_only_where_it_matters() {
         let proxies = environment(&[("HTTPS_PROXY", "ftp://u:secret@h:1")]);
         assert_eq!(chosen(&proxies, "wss://localhost/"), None);
         let error = proxies.choose(&Request::new("wss://h/").unwrap()).unwrap_err().to_string();

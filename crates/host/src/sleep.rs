@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_long_sleep_is_one() {
+    fn only_a_long_sleep_counts_as_one() {
         let start = Reading::take();
         let later = |steady: u64, wall: u64| Reading {
             steady: start.steady + Duration::from_secs(steady),

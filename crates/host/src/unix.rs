@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_who_come_at_once_one_listens() {
+    fn only_one_of_many_simultaneous_listeners_succeeds() {
         for _ in 0..50 {
             let (_dir, path) = place();
             drop(UnixListener::bind(&path).unwrap());
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_another_keeps_locked_is_waited_for_and_not_for_ever() {
+    fn a_folder_locked_by_another_process_is_waited_for_but_not_for_ever() {
         let (dir, path) = place();
         let other = fs::File::open(dir.path()).unwrap();
         flock(&other, FlockOperation::LockExclusive).unwrap();
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn who_listens_and_accepts_nobody_is_not_waited_for() {
+    fn a_listener_with_a_full_queue_is_not_waited_for() {
         let (_dir, path) = place();
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
         socket.bind(&SockAddr::unix(&path).unwrap()).unwrap();
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_use_is_left_alone() {
+    fn a_path_that_is_in_use_is_left_alone() {
         let (_dir, path) = place();
         let (_listener, _file) = listen(&path).unwrap();
         let error = listen(&path).unwrap_err();

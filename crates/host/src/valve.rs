@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_path_may_hold_more_and_a_slow_one_little() {
+    fn a_fast_path_may_hold_much_and_a_slow_one_little() {
         let (told, mut millis) = (Told::default(), 0);
         let mut connection = Connection::server(Config::default(), [1; 32], Instant::ZERO);
         let mut valve = Valve::new(tell);

@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_read_is_another_file_and_what_cannot_be_opened_yet_is_nobodys_verdict() {
+    fn an_unreadable_file_counts_as_another_and_a_lack_of_descriptors_decides_nothing() {
         let (digest, other) = (Digest::of(b"a"), Digest::of(b"b"));
         let found = |found: io::Result<Option<Digest>>| is_digest(found, digest).ok();
         let error = |code| Err(io::Error::from_raw_os_error(code));

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_changed_is_another_file() {
+    fn the_digest_of_a_file_that_has_changed_is_not_used() {
         let digests = Digests::default();
         digests.keep(&file(1), &hasher(b"abc"), NOW);
         assert_eq!(come(&digests, &Meta { changed: 1, ..file(1) }), None);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_changed_lately_is_not_remembered() {
+    fn a_recently_changed_file_is_not_remembered() {
         let digests = Digests::default();
         digests.keep(&file(1), &hasher(b"abc"), 9_999);
         assert_eq!(come(&digests, &file(1)), None);

@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_that_is_to_wait_is_told_how_long() {
+    fn a_sender_that_has_to_wait_is_told_how_long() {
         use ErrorKind as K;
         let all = [
             K::Fenced,
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn system_errors_are_sorted_by_what_helps() {
+    fn system_errors_are_classified_by_their_remedy() {
         let kind = |k: io::ErrorKind| StoreError::io(Path::new("x"), k.into()).kind();
         assert_eq!(kind(io::ErrorKind::ReadOnlyFilesystem), ErrorKind::Denied);
         assert_eq!(kind(io::ErrorKind::QuotaExceeded), ErrorKind::NoSpace);
@@ -356,7 +356,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_name_that_the_disk_does_not_take_is_a_bad_one() {
+    fn a_name_that_the_disk_rejects_is_a_bad_name() {
         for number in [rustix::io::Errno::NAMETOOLONG, rustix::io::Errno::ILSEQ] {
             let error = StoreError::io(Path::new("x"), number.into());
             assert_eq!((error.kind(), error.code()), (ErrorKind::BadName, Code::NameInvalid));
@@ -365,7 +365,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_system_without_locks_is_told_as_one() {
+    fn a_file_system_without_locks_is_reported_as_such() {
         let error = StoreError::io(Path::new("x"), rustix::io::Errno::NOLCK.into());
         assert_eq!((error.kind(), error.code()), (ErrorKind::NoLocks, Code::StoreFailed));
         assert!(error.reason().starts_with("this file system provides no locks; "), "{error}");

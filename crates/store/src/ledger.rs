@@ -280,7 +280,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_keeps_nothing_stands_in_no_book() {
+    fn a_principal_that_keeps_nothing_has_no_entry() {
         let mut books = Books::default();
         for n in 0..3 {
             let (id, name) = (TransferId::from_bytes([n; 16]), format!("guest {n}"));

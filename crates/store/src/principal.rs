@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_means_something_else_for_everybody() {
+    fn one_id_means_a_different_transfer_for_each_principal() {
         let id = TransferId::from_bytes([7; 16]);
         let keys = ["", "alice", "alic", "bob"]
             .map(|name| Principal::named(name).unwrap_or_default().key(id).to_hex());

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_runs_or_panics_leaves_its_room_to_others() {
+    fn a_job_that_never_runs_or_panics_leaves_its_slot_to_others() {
         let (strides, log) = (Strides::default(), Arc::default());
         let (gone, dropped) = by_hand();
         for name in 0..3 {
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(lock(&log).len(), 100_000);
     }
     #[test]
-    fn a_spawner_that_panics_keeps_nobody_else_from_starting() {
+    fn a_spawner_that_panics_does_not_stop_others_from_starting() {
         let (strides, log) = (Strides::default(), Arc::default());
         let broken: Spawn = Arc::new(|_| panic!("no thread, on purpose"));
         let submit = || strides.submit(&broken, work(1, 1, &log));

@@ -10,7 +10,7 @@ use bowline_tokio::{Client, ClientConfig, Server, ServerConfig};
 use tokio::net::TcpListener;
 
 #[test]
-fn of_a_file_that_is_done_the_log_has_words_and_numbers() {
+fn the_log_has_words_and_numbers_for_a_finished_file() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let to = Mutex::new(log.reopen().unwrap());
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(to).finish();

@@ -57,7 +57,7 @@ fn contents(len: usize) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn files_come_by_one_route_and_go_by_another() {
+async fn files_are_received_on_one_route_and_served_on_another() {
     let Running { address, folder, stop, serving } = start(ServerConfig::default()).await;
     let here = TempDir::new().unwrap();
     std::fs::write(here.path().join("a"), contents(3_000_000)).unwrap();
@@ -90,7 +90,7 @@ async fn files_come_by_one_route_and_go_by_another() {
 }
 
 #[tokio::test]
-async fn whoever_asks_for_no_link_of_ours_is_told_why() {
+async fn a_request_that_is_not_for_a_link_is_told_why_it_is_refused() {
     let mut config = ServerConfig::default();
     config.access = Access::by_token("secret");
     let running = start(config).await;

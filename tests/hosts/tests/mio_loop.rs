@@ -240,7 +240,7 @@ fn clients_for_another_process() {
 }
 
 #[test]
-fn whoever_does_not_answer_is_found_dead_and_nobody_else() {
+fn only_clients_that_do_not_answer_are_found_dead() {
     // A living client may not run for longer than that on a busy machine.
     let config = heartbeat(Duration::from_millis(200), Duration::from_secs(6));
     let ends = beside(&config, |server, ends| {
@@ -302,7 +302,7 @@ fn a_client_that_does_not_read_is_not_read_from_and_loses_nothing() {
 }
 
 #[test]
-fn what_comes_right_behind_the_request_is_heard() {
+fn a_message_right_after_the_request_is_heard() {
     let ends = beside(&Config::default(), |server, _| {
         let mut socket = TcpStream::connect_timeout(&server, LIMIT).unwrap();
         socket.set_read_timeout(Some(LIMIT)).unwrap();
@@ -319,7 +319,7 @@ fn what_comes_right_behind_the_request_is_heard() {
 }
 
 #[test]
-fn what_is_no_websocket_is_told_so() {
+fn a_client_that_does_not_speak_websocket_is_told_so() {
     let ends = beside(&Config::default(), |server, _| {
         let mut socket = TcpStream::connect_timeout(&server, LIMIT).unwrap();
         socket.set_read_timeout(Some(LIMIT)).unwrap();
@@ -332,7 +332,7 @@ fn what_is_no_websocket_is_told_so() {
 }
 
 #[test]
-fn whoever_says_more_than_it_was_asked_hears_why_it_was_refused() {
+fn a_client_with_a_long_invalid_request_is_told_why_it_is_refused() {
     let ends = beside(&Config::default(), |server, _| {
         let mut socket = TcpStream::connect(server).unwrap();
         socket.set_read_timeout(Some(LIMIT)).unwrap();

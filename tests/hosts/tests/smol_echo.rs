@@ -94,7 +94,7 @@ fn a_client_is_answered() {
 }
 
 #[test]
-fn what_comes_right_behind_the_request_is_heard() {
+fn a_message_right_after_the_request_is_heard() {
     run(async {
         let listener = Async::<TcpListener>::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.get_ref().local_addr().unwrap();
@@ -152,7 +152,7 @@ fn a_message_larger_than_any_buffer_of_the_system_comes_back() {
 }
 
 #[test]
-fn a_close_that_nobody_answers_is_over_on_time() {
+fn an_unanswered_close_ends_on_time() {
     run(async {
         let listener = Async::<TcpListener>::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.get_ref().local_addr().unwrap();
@@ -193,7 +193,7 @@ fn a_silence_is_lived_through_by_pings() {
 }
 
 #[test]
-fn an_end_that_a_deadline_brings_is_told_at_once() {
+fn an_end_caused_by_a_deadline_is_reported_at_once() {
     run(async {
         // If the server itself did not run for seconds, it says so, and this proves nothing.
         for _ in 0..20 {

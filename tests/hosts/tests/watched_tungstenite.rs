@@ -62,7 +62,7 @@ fn a_client_that_hangs_is_found_dead() {
 }
 
 #[test]
-fn a_client_that_crashes_is_told_from_one_that_closes() {
+fn a_client_that_crashes_is_distinguished_from_one_that_closes() {
     let (client, server) = pair(20_000, 20_000);
     drop(client);
     let end = server.join().unwrap();

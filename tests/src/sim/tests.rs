@@ -51,7 +51,7 @@ fn a_full_send_buffer_frees_itself_as_acknowledgements_return() {
 }
 
 #[test]
-fn a_reader_who_does_not_read_stops_the_writer() {
+fn a_reader_that_does_not_read_stops_the_writer() {
     let mut link = Link::new(slow(), START);
     let mut taken = 0;
     for at in (0..10_000).step_by(50) {
@@ -73,7 +73,7 @@ fn a_stall_delays_what_has_not_left() {
 }
 
 #[test]
-fn a_fin_comes_behind_all_bytes() {
+fn a_fin_comes_after_all_bytes() {
     let mut link = Link::new(slow(), START);
     link.outgoing(Role::Client).write(START, &[0; 150]).unwrap();
     link.outgoing(Role::Client).finish(START);
@@ -114,7 +114,7 @@ fn the_writer_learns_of_a_cut_later_than_the_reader() {
 }
 
 #[test]
-fn a_black_hole_tells_nobody_and_fills_the_buffer() {
+fn a_black_hole_reports_nothing_and_fills_the_buffer() {
     let mut link = Link::new(slow(), START);
     link.swallow(Role::Client, ms(150));
     let mut taken = 0;
@@ -161,7 +161,7 @@ fn a_middlebox_counts_silence_in_both_directions() {
 }
 
 #[test]
-fn writing_to_somebody_who_left_is_answered_by_a_reset() {
+fn writing_to_a_peer_that_left_is_answered_by_a_reset() {
     let mut link = Link::new(slow(), START);
     link.outgoing(Role::Server).write(START, b"last words").unwrap();
     link.leave(START, Role::Server);
@@ -184,7 +184,7 @@ fn pieces_are_never_empty() {
 }
 
 #[test]
-fn a_pair_talks_whatever_the_pieces() {
+fn a_pair_talks_in_pieces_of_any_size() {
     for pieces in [Pieces::Whole, Pieces::Bytes, Pieces::random(7)] {
         let mut pair = Pair::default();
         for host in [&mut pair.client, &mut pair.server] {
@@ -241,7 +241,7 @@ fn a_world_dials_until_somebody_answers() {
 }
 
 #[test]
-fn damaged_bytes_are_the_only_ones() {
+fn only_the_chosen_bytes_are_damaged() {
     let mut link = Link::new(Path { segment: 4, ..Path::default() }, Instant::ZERO);
     link.damage(Role::Client, 5, 0x20);
     link.damage(Role::Client, 3, 0x20);

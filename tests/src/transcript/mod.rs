@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_named() {
+    fn a_command_that_is_not_understood_is_named() {
         for (script, error) in [
             ("link latency=fast\n0s end", "line 1: fast is no time: link latency=fast"),
             ("wire latency=1s", "line 1: no setting of wire: wire latency=1s"),

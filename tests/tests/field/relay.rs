@@ -105,7 +105,7 @@ async fn pump(
 }
 
 #[tokio::test]
-async fn the_relay_is_as_slow_as_it_is_told() {
+async fn the_relay_is_as_slow_as_told() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let relay = Relay::start(&format!("ws://{}", listener.local_addr().unwrap()), Some(100_000)).await;
     let mut client = TcpStream::connect(relay.address).await.unwrap();
@@ -122,7 +122,7 @@ async fn the_relay_is_as_slow_as_it_is_told() {
 }
 
 #[tokio::test]
-async fn the_relay_is_open_again_when_it_is_told() {
+async fn the_relay_opens_again_when_told() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let relay = Relay::start(&format!("ws://{}", listener.local_addr().unwrap()), None).await;
     let mut client = TcpStream::connect(relay.address).await.unwrap();

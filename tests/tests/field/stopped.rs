@@ -24,7 +24,7 @@ over! {
     a_client_that_stood_still_goes_on
     a_server_that_stood_still_goes_on
     a_client_that_stood_still_does_not_blame_python
-    a_server_of_python_may_stand_still
+    a_python_server_that_stood_still_goes_on
 }
 
 async fn a_client_that_stood_still_goes_on(adapter: Adapter) {
@@ -68,7 +68,7 @@ async fn a_client_that_stood_still_does_not_blame_python(adapter: Adapter) {
     blames_nobody(&mut client).await;
 }
 
-async fn a_server_of_python_may_stand_still(adapter: Adapter) {
+async fn a_python_server_that_stood_still_goes_on(adapter: Adapter) {
     let mut server = python("field.py");
     server.args(["idle", "0", "0"]);
     let mut server = Peer::start(server);

@@ -261,7 +261,7 @@ fn the_allocator_counts() {
 /// Between two fragments of a message, a peer may send as much as it likes, and a host may append more than there is
 /// room for.
 #[test]
-fn pings_inside_a_message_take_no_room_for_good() {
+fn pings_inside_a_message_take_no_memory_permanently() {
     for role in [Role::Client, Role::Server] {
         let (config, most) = limited();
         let before = USED.get();

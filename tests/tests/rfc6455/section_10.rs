@@ -29,7 +29,7 @@ fn an_origin_that_is_not_expected_can_be_answered_403() {
 // §10.3, masks. See also §5.3.
 
 #[test]
-fn the_application_cannot_choose_what_stands_on_the_wire() {
+fn the_application_cannot_choose_the_bytes_on_the_wire() {
     // The same message, again and again, never looks the same.
     let mut client = Endpoint::client();
     let wires: BTreeSet<Vec<u8>> = (0..100)
@@ -140,7 +140,7 @@ fn a_message_in_too_many_fragments_is_refused_with_1008() {
 }
 
 #[test]
-fn messages_that_nobody_takes_stop_the_reading() {
+fn untaken_messages_stop_the_reading() {
     let mut config = Config::default();
     config.receive_buffer = 10_000;
     for mut us in Endpoint::both_with(&config) {
@@ -171,7 +171,7 @@ fn an_invalid_handshake_is_answered_by_a_status_of_http() {
 }
 
 #[test]
-fn no_bytes_whatever_make_an_endpoint_panic() {
+fn no_bytes_make_an_endpoint_panic() {
     // All headers with a length of each form, with something after them.
     for first in 0..=255 {
         for second in [0, 1, 2, 0x7d, 0x7e, 0x7f, 0x80, 0x81, 0x82, 0xfd, 0xfe, 0xff] {

@@ -10,7 +10,7 @@ use bowline_handshake::client;
 use bowline_handshake::server::{Accept, Error};
 
 #[test]
-fn a_key_stands_once() {
+fn a_key_appears_once() {
     assert_eq!(values(&asked(&request()), "sec-websocket-key").len(), 1);
     let line = format!("Sec-WebSocket-Key: {KEY}\r\n");
     let (error, answer) = refused(with(REQUEST, &line, &line.repeat(2)));
@@ -24,7 +24,7 @@ fn extensions_may_be_asked_for_in_several_lines() {
 }
 
 #[test]
-fn accept_stands_once() {
+fn accept_appears_once() {
     assert_eq!(values(&accepted(&and(REQUEST, ""), &Accept::new()), "sec-websocket-accept").len(), 1);
     let line = format!("Sec-WebSocket-Accept: {ACCEPT}\r\n");
     let error = answered(&with(ANSWER, &line, &line.repeat(2))).unwrap_err();
@@ -46,7 +46,7 @@ fn a_subprotocol_is_chosen_once() {
 }
 
 #[test]
-fn a_version_stands_once_in_a_request() {
+fn a_version_appears_once_in_a_request() {
     assert_eq!(values(&asked(&request()), "sec-websocket-version").len(), 1);
     let line = "Sec-WebSocket-Version: 13\r\n";
     let (error, answer) = refused(with(REQUEST, line, &line.repeat(2)));

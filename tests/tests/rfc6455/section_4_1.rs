@@ -307,7 +307,7 @@ fn an_answer_that_is_not_http_1_1_fails() {
 }
 
 #[test]
-fn what_follows_the_answer_is_handed_on() {
+fn bytes_after_the_answer_are_handed_on() {
     let mut client = Handshake::new(&request(), NONCE, Config::default(), NOW);
     client.handle_written(NOW, client.output().len());
     assert!(client.wants_input());

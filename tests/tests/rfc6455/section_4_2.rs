@@ -71,7 +71,7 @@ fn the_target_may_be_a_path_or_a_url() {
 }
 
 #[test]
-fn a_target_that_is_no_resource_is_answered_400() {
+fn a_target_that_is_not_a_resource_is_answered_400() {
     for target in ["*", "example.org:80", "ftp://example.org/chat"] {
         flawed("/chat", target, &Error::Target, 400);
     }
@@ -142,7 +142,7 @@ fn a_key_that_is_not_16_bytes_in_base64_is_answered_400() {
 }
 
 #[test]
-fn credentials_that_stand_twice_are_answered_400() {
+fn duplicate_credentials_are_answered_400() {
     let line = "Authorization: Bearer a\r\n";
     assert!(is_welcome(and(REQUEST, line)));
     for other in [line, "Authorization: Bearer b\r\n", "authorization:\r\n"] {
@@ -164,7 +164,7 @@ fn subprotocols_are_seen_in_order_of_preference() {
 }
 
 #[test]
-fn subprotocols_that_are_no_list_of_tokens_are_answered_400() {
+fn subprotocols_that_are_not_a_list_of_tokens_are_answered_400() {
     for offer in ["a b", "a;q=1", "\"a\"", "a, \u{e9}", "", ","] {
         let (error, answer) = refused(and(REQUEST, &format!("Sec-WebSocket-Protocol: {offer}\r\n")));
         assert_eq!((error, status(&answer)), (Error::Subprotocols, 400), "{offer:?}");
@@ -247,14 +247,14 @@ fn white_space_around_the_key_does_not_count() {
 }
 
 #[test]
-fn the_subprotocol_chosen_is_told() {
+fn the_chosen_subprotocol_is_in_the_answer() {
     let request = and(REQUEST, "Sec-WebSocket-Protocol: b, a\r\n");
     let answer = accepted(&request, &Accept::new().with_subprotocol("a"));
     assert_eq!(values(&answer, "sec-websocket-protocol"), ["a"]);
 }
 
 #[test]
-fn no_subprotocol_is_told_if_none_was_chosen() {
+fn no_subprotocol_is_in_the_answer_if_none_was_chosen() {
     let request = and(REQUEST, "Sec-WebSocket-Protocol: b, a\r\n");
     assert_eq!(values(&accepted(&request, &Accept::new()), "sec-websocket-protocol"), [""; 0]);
 }
@@ -292,7 +292,7 @@ fn a_server_may_send_as_soon_as_its_answer_has_left() {
 }
 
 #[test]
-fn what_follows_the_request_is_handed_on() {
+fn bytes_after_the_request_are_handed_on() {
     let mut server = served([and(REQUEST, "").as_bytes(), b"\x81\x80"].concat());
     assert!(!server.wants_input());
     server.accept(NOW, &Accept::new()).unwrap();

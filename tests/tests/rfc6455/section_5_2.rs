@@ -117,7 +117,7 @@ fn a_length_whose_highest_bit_is_set_is_refused_with_1002() {
 }
 
 #[test]
-fn a_length_just_below_2_to_the_63_is_no_violation() {
+fn a_length_just_below_2_to_the_63_is_not_a_violation() {
     let mut in_pieces = unlimited();
     in_pieces.delivery = Delivery::Pieces;
     for mut us in Endpoint::both_with(&in_pieces) {
@@ -196,7 +196,7 @@ fn every_form_of_length_is_read_in_network_byte_order() {
 }
 
 #[test]
-fn the_key_stands_between_length_and_payload() {
+fn the_key_comes_between_length_and_payload() {
     let mut client = Endpoint::client();
     client.sends(Message::binary(vec![0; 300]));
     let bytes = client.writes();

@@ -52,7 +52,7 @@ fn control_frames_have_keys_of_their_own() {
 }
 
 #[test]
-fn who_does_not_know_the_seed_cannot_foresee_a_key() {
+fn keys_cannot_be_foreseen_without_the_seed() {
     // Seeds that differ in one bit have nothing in common.
     let (a, b) = (keys([0; 32], 100), keys([[0; 31].as_slice(), &[1]].concat().try_into().unwrap(), 100));
     assert!(a.iter().zip(&b).all(|(a, b)| a != b));

@@ -71,7 +71,7 @@ fn no_data_can_be_sent_after_a_close() {
 }
 
 #[test]
-fn what_was_accepted_before_a_close_is_sent_before_it() {
+fn messages_accepted_before_a_close_are_sent_before_it() {
     let mut config = Config::default();
     config.fragment = Some(1000);
     for mut us in Endpoint::both_with(&config) {
@@ -118,7 +118,7 @@ fn a_close_is_answered_when_the_message_being_sent_is_complete() {
 }
 
 #[test]
-fn a_close_is_answered_behind_the_frame_being_written_if_the_message_takes_too_long() {
+fn a_close_is_answered_after_the_current_frame_if_the_message_takes_too_long() {
     let mut config = Config::default();
     config.fragment = Some(1000);
     for mut us in Endpoint::both_with(&config) {
@@ -224,7 +224,7 @@ fn a_client_does_not_wait_for_ever() {
 }
 
 #[test]
-fn nothing_after_the_close_of_the_peer_is_looked_at() {
+fn nothing_after_the_close_of_the_peer_is_processed() {
     for mut us in Endpoint::both() {
         us.hears(FIN | CLOSE, &body(1000, ""));
         us.hears(FIN | TEXT, b"late");

@@ -29,7 +29,7 @@ fn pings_are_answered_in_order() {
 }
 
 #[test]
-fn of_more_pings_than_can_wait_the_latest_is_answered() {
+fn the_latest_of_more_pings_than_can_wait_is_answered() {
     for mut us in Endpoint::both() {
         for number in 0..100 {
             us.hears(FIN | PING, &[number]);
@@ -40,7 +40,7 @@ fn of_more_pings_than_can_wait_the_latest_is_answered() {
 }
 
 #[test]
-fn a_pong_that_nobody_asked_for_is_taken_without_an_answer() {
+fn an_unsolicited_pong_is_accepted_without_an_answer() {
     for mut us in Endpoint::both() {
         us.hears(FIN | PONG, b"");
         us.hears(FIN | PONG, b"I am alive");

@@ -35,7 +35,7 @@ fn trailing_bytes_are_discarded() {
 }
 
 #[test]
-fn who_waits_for_the_end_of_tcp_waits_for_a_reasonable_time() {
+fn an_endpoint_waits_for_the_end_of_tcp_for_a_reasonable_time() {
     for mut us in Endpoint::both() {
         us.closes(1000, "");
         us.says();

@@ -48,7 +48,7 @@ fn text_that_is_not_utf_8_is_refused_with_1007() {
 }
 
 #[test]
-fn it_is_refused_at_the_first_byte_that_cannot_stand_there() {
+fn invalid_utf_8_is_refused_at_the_first_impossible_byte() {
     for (bytes, at) in invalid() {
         for us in Endpoint::both() {
             // The frame is far from complete: more is announced than ever arrives.
@@ -60,7 +60,7 @@ fn it_is_refused_at_the_first_byte_that_cannot_stand_there() {
 }
 
 #[test]
-fn it_is_refused_across_fragments() {
+fn invalid_utf_8_is_refused_across_fragments() {
     for (bytes, at) in invalid() {
         for cut in [at / 2, at, at + 1] {
             for mut us in Endpoint::both() {
@@ -76,7 +76,7 @@ fn it_is_refused_across_fragments() {
 }
 
 #[test]
-fn it_is_refused_in_the_fragment_where_it_stands() {
+fn invalid_utf_8_is_refused_in_the_fragment_that_holds_it() {
     for (bytes, at) in invalid() {
         for mut us in Endpoint::both() {
             us.hears(TEXT, &bytes[..at]);

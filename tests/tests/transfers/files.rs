@@ -74,7 +74,7 @@ pub(crate) fn two_large_files_share_the_link(pair: Pair) {
     assert_eq!((serving.file("file 1"), serving.file("file 2")), (contents(3_000_000), contents(3_000_001)));
 }
 
-pub(crate) fn what_comes_through_a_pipe_arrives(pair: Pair) {
+pub(crate) fn the_contents_of_a_pipe_arrive(pair: Pair) {
     let serving = Serving::start(pair, ServerConfig::default());
     let client = serving.client(quick());
     let pipe = Pipe::new(std::io::Cursor::new(contents(1_000_000))).expect("a thread");
@@ -193,7 +193,7 @@ pub(crate) fn a_wrong_token_is_refused_at_once(pair: Pair) {
     }
 }
 
-pub(crate) fn a_server_that_stops_sends_its_clients_away_and_keeps_what_came(pair: Pair) {
+pub(crate) fn a_server_that_stops_sends_its_clients_away_and_keeps_partial_files(pair: Pair) {
     let mut serving = Serving::start(pair, ServerConfig::default());
     ends_while_a_file_comes(&mut serving, |serving| serving.server.stop());
 }
@@ -230,7 +230,7 @@ fn ends_while_a_file_comes(serving: &mut Serving, end: impl FnOnce(&mut Serving)
     assert!(kept > 400_000, "{kept} bytes are kept");
 }
 
-pub(crate) fn nobody_there_is_told_when_the_time_is_over(pair: Pair) {
+pub(crate) fn an_absent_server_is_reported_when_the_time_is_over(pair: Pair) {
     let (free, _kept) = nobody();
     let mut config = quick();
     config.reconnect.first_contact = Some(Duration::from_millis(300));
@@ -262,7 +262,7 @@ pub(crate) fn named_in_time(words: &str, attempt: impl Fn() -> Result<Finished, 
     panic!("{words}: {ends:?}");
 }
 
-pub(crate) fn each_attempt_is_counted_and_told_like_an_end(pair: Pair) {
+pub(crate) fn each_failed_attempt_is_counted_and_reported_like_an_end(pair: Pair) {
     let address = answering("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n");
     let mut client = pair.client.client(&format!("ws://{address}"), quick());
     for expected in 1..=3 {
@@ -312,7 +312,7 @@ pub(crate) fn a_dial_after_one_that_timed_out_has_twice_as_long(pair: Pair) {
     }
 }
 
-pub(crate) fn a_server_of_something_else_is_named(pair: Pair) {
+pub(crate) fn a_server_of_another_kind_is_named(pair: Pair) {
     let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 9\r\n\r\n<!doctype";
     let client = pair.client.client(&format!("ws://{}", answering(page)), quick());
     let dir = folder();

@@ -53,7 +53,7 @@ pub(crate) fn a_server_says_what_it_holds(pair: Pair) {
     }
 }
 
-pub(crate) fn only_who_may_is_told_what_there_is_and_no_more_than_he_may_fetch(pair: Pair) {
+pub(crate) fn a_client_sees_only_what_its_grant_allows_in_a_listing(pair: Pair) {
     let [mut sends, mut sees, mut knows] = [(); 3].map(|()| Grant::default());
     sends.may_fetch = false;
     sees.folder = Some(name("folder"));

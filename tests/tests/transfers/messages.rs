@@ -127,7 +127,7 @@ pub(crate) fn messages_cross_links_that_are_cut_once_and_in_order(pair: Pair) {
     assert!(resumed > 2, "{resumed} links");
 }
 
-pub(crate) fn what_is_said_without_a_link_waits_for_one(pair: Pair) {
+pub(crate) fn a_message_sent_without_a_link_waits_for_one(pair: Pair) {
     let (address, _kept) = reserved();
     let client = pair.client.client(&format!("ws://{address}"), speaking());
     let here = client.talk();
@@ -149,7 +149,7 @@ pub(crate) fn what_is_said_without_a_link_waits_for_one(pair: Pair) {
     assert_eq!((received.receipt, received.message), (None, Message::text("you too")));
 }
 
-pub(crate) fn who_does_not_listen_stops_the_other_end_before_memory_grows(pair: Pair) {
+pub(crate) fn a_receiver_that_does_not_listen_stops_the_sender_before_memory_grows(pair: Pair) {
     let rig = Rig::new(pair, SessionsConfig::default());
     // Nobody gets less, however long it takes to say so.
     let while_there_is_room = |sent| if sent < 10 { LIMIT } else { Duration::from_millis(500) };
@@ -210,7 +210,7 @@ pub(crate) fn a_session_that_the_server_ends_is_handed_back_and_followed_by_anot
     assert_eq!(again, Message::text("b"));
 }
 
-pub(crate) fn what_is_confirmed_is_acknowledged(pair: Pair) {
+pub(crate) fn a_confirmed_message_is_acknowledged(pair: Pair) {
     let rig = Rig::new(pair, on_confirmation());
     rig.here.send(Message::text("a")).expect("queued");
     let receipt = loop {
@@ -260,7 +260,7 @@ pub(crate) fn a_client_that_says_goodbye_ends_its_session(pair: Pair) {
     drop(serving);
 }
 
-pub(crate) fn a_client_that_is_closed_hands_back_what_has_not_arrived(pair: Pair) {
+pub(crate) fn a_client_that_is_closed_hands_back_messages_that_have_not_arrived(pair: Pair) {
     let Rig { here, there, client, serving } = Rig::new(pair, on_confirmation());
     here.send(Message::text("a")).expect("queued");
     message(&*there);
@@ -274,7 +274,7 @@ pub(crate) fn a_client_that_is_closed_hands_back_what_has_not_arrived(pair: Pair
     drop(serving);
 }
 
-pub(crate) fn a_client_that_nobody_holds_goes_when_its_messages_have_arrived(pair: Pair) {
+pub(crate) fn a_dropped_client_leaves_when_its_messages_have_arrived(pair: Pair) {
     let Rig { here, there, client, serving } = Rig::new(pair, on_confirmation());
     here.send(Message::text("a")).expect("queued");
     drop((here, client));
@@ -305,7 +305,7 @@ pub(crate) fn a_session_whose_client_is_gone_expires(pair: Pair) {
 }
 
 /// Nobody receives events; a sender that waits for room does so itself.
-pub(crate) fn who_waits_for_room_in_a_session_that_expires_is_told(pair: Pair) {
+pub(crate) fn a_sender_that_waits_for_room_is_told_when_the_session_expires(pair: Pair) {
     let mut sessions = SessionsConfig::default();
     sessions.keep = Duration::from_millis(300);
     sessions.session.replay.max_messages = 1;
@@ -317,7 +317,7 @@ pub(crate) fn who_waits_for_room_in_a_session_that_expires_is_told(pair: Pair) {
     assert_eq!(rig.there.send(session, more.clone()), Err(SendError::Unknown(more)));
 }
 
-pub(crate) fn a_server_that_stops_hands_back_what_has_not_arrived(pair: Pair) {
+pub(crate) fn a_server_that_stops_hands_back_messages_that_have_not_arrived(pair: Pair) {
     let mut rig = Rig::over(serve(pair, SessionsConfig::default()), |server| lone_proxy(server, 1200));
     rig.here.send(Message::text("a")).expect("queued");
     let (session, _) = rig.message_there();
@@ -333,7 +333,7 @@ pub(crate) fn a_server_that_stops_hands_back_what_has_not_arrived(pair: Pair) {
     assert_eq!((of, why, messages.len()), (session, Why::Closed, 1));
 }
 
-pub(crate) fn a_client_that_gives_up_hands_back_what_it_has(pair: Pair) {
+pub(crate) fn a_client_that_gives_up_hands_back_its_messages(pair: Pair) {
     let mut config = ClientConfig::default();
     config.messages = Some(Config::default());
     config.reconnect.max_attempts = Some(1);

@@ -27,7 +27,7 @@ fn with_token(token: &str) -> ClientConfig {
     config
 }
 
-pub(crate) fn whoever_a_token_names_goes_on_with_his_own_files_only(pair: Pair) {
+pub(crate) fn a_principal_resumes_only_its_own_files(pair: Pair) {
     let mut config = ServerConfig::default();
     config.access = alice_and_bob();
     config.transfer.limit_rate = Some(2_000_000);
@@ -54,7 +54,7 @@ pub(crate) fn whoever_a_token_names_goes_on_with_his_own_files_only(pair: Pair) 
     assert!(refused.is_err(), "{refused:?}");
 }
 
-pub(crate) fn more_open_transfers_than_a_principal_may_have_are_told_to_wait(pair: Pair) {
+pub(crate) fn transfers_beyond_the_limit_of_a_principal_are_told_to_wait(pair: Pair) {
     let mut config = ServerConfig::default();
     config.access = alice_and_bob();
     config.max_open = Some(1);
@@ -84,7 +84,7 @@ pub(crate) fn more_open_transfers_than_a_principal_may_have_are_told_to_wait(pai
     end(second).expect("sent");
 }
 
-pub(crate) fn a_quota_is_told_with_both_numbers(pair: Pair) {
+pub(crate) fn a_quota_is_reported_with_both_numbers(pair: Pair) {
     let dir = folder();
     let mut config = bowline_store::Config::default();
     config.quota.bytes = Some(1000);
@@ -235,7 +235,7 @@ fn expires(pair: Pair, lifetime: Duration) -> bool {
     is_up
 }
 
-pub(crate) fn what_a_token_allows_may_change_under_way(pair: Pair) {
+pub(crate) fn the_rights_of_a_token_may_change_during_a_transfer(pair: Pair) {
     let mut config = ServerConfig::default();
     config.access = alice_and_bob();
     config.transfer.limit_rate = Some(1_000_000);

@@ -30,7 +30,7 @@ pub(crate) fn rate_and_time_left_are_known_while_it_moves_and_then_no_more(pair:
     assert_eq!((last.rate, last.time_left), (None, None));
 }
 
-pub(crate) fn what_a_link_carries_is_told_and_adds_up(pair: Pair) {
+pub(crate) fn the_traffic_of_a_link_is_reported_and_adds_up(pair: Pair) {
     let serving = Serving::start(pair, ServerConfig::default());
     let dir = folder();
     let client = serving.client(slow(400_000));
@@ -88,7 +88,7 @@ pub(crate) fn a_folder_is_listed_and_nothing_is_written(pair: Pair) {
     assert_eq!(told, Some(name("folder")), "no file was fetched");
 }
 
-pub(crate) fn of_a_small_file_that_another_client_has_begun_only_the_rest_comes(pair: Pair) {
+pub(crate) fn only_the_rest_of_a_small_file_that_another_client_began_is_fetched(pair: Pair) {
     const SMALL: usize = 60_000;
     let mut config = ServerConfig::default();
     config.transfer.limit_rate = Some(20_000);

@@ -159,7 +159,7 @@ fn carry(listener: &UnixListener, server: SocketAddr) {
     }
 }
 
-pub(crate) fn a_unix_socket_at_which_many_wait_is_waited_for(pair: Pair) {
+pub(crate) fn a_unix_socket_with_a_full_queue_is_waited_for(pair: Pair) {
     let serving = Serving::start(pair, ServerConfig::default());
     let dir = folder();
     let path = dir.path().join("socket");

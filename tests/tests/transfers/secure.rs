@@ -54,7 +54,7 @@ fn assert_refused(mut client: Box<dyn Client>, obstacle: Obstacle, why: &str) {
     assert!(matches!(&told, Err(TransferError::Refused(told)) if told.ends_with(why)), "{told:?}");
 }
 
-pub(crate) fn who_is_not_who_it_should_be_is_told_in_words(pair: Pair) {
+pub(crate) fn a_server_with_the_wrong_certificate_is_refused_in_plain_words(pair: Pair) {
     let (known, stranger) = (papers(), Papers::of("127.0.0.1"));
     let server = serving(pair, known);
     let client = |tls| server.client(believing(tls));
@@ -87,7 +87,7 @@ pub(crate) fn who_is_not_who_it_should_be_is_told_in_words(pair: Pair) {
     );
 }
 
-pub(crate) fn a_server_without_tls_is_told_apart(pair: Pair) {
+pub(crate) fn a_server_without_tls_is_recognised(pair: Pair) {
     let address = answering("HTTP/1.1 400 Bad Request\r\n\r\n");
     let client = pair.client.client(&pair.over.url(address), believing(papers().client()));
     assert_refused(client, Obstacle::NotWebSocket, "what answers does not speak TLS; ws:// may be right");
@@ -108,7 +108,7 @@ pub(crate) fn a_server_that_says_nothing_is_named_when_the_time_is_over(pair: Pa
     });
 }
 
-pub(crate) fn a_client_without_tls_is_told_to_whoever_listens_to_the_server(pair: Pair) {
+pub(crate) fn a_client_without_tls_is_reported_by_the_server(pair: Pair) {
     let mut server = serving(pair, papers());
     let mut client = pair.client.client(&format!("ws://{}", server.server.address()), quick());
     assert!(next_link(&mut client).is_err());
@@ -116,7 +116,7 @@ pub(crate) fn a_client_without_tls_is_told_to_whoever_listens_to_the_server(pair
     assert!(matches!(&event, ServerEvent::Rejected { why, .. } if why.starts_with("no TLS: ")), "{event:?}");
 }
 
-pub(crate) fn a_client_that_says_nothing_is_let_go_when_the_time_is_over(pair: Pair) {
+pub(crate) fn a_silent_client_is_dropped_when_the_time_is_over(pair: Pair) {
     let mut config = ServerConfig::default();
     config.accept.timeout = Duration::from_millis(200);
     let mut server = Serving::start(pair, config);
@@ -152,7 +152,7 @@ pub(crate) fn a_certificate_can_be_replaced_while_connections_live(pair: Pair) {
     assert!(old.ping().is_ok(), "the old connection lives");
 }
 
-pub(crate) fn a_cut_below_tls_is_told_from_an_end_of_the_server(pair: Pair) {
+pub(crate) fn a_cut_below_tls_is_distinguished_from_an_end_of_the_server(pair: Pair) {
     let server = serving(pair, papers());
     let (address, cut) = cut_on_demand(server.server.address());
     let mut client = server.client_at(address, quick());
@@ -183,7 +183,7 @@ fn cut_on_demand(to: SocketAddr) -> (SocketAddr, mpsc::Sender<()>) {
     (address, cut)
 }
 
-pub(crate) fn a_server_stops_in_time_whoever_is_shaking_hands(pair: Pair) {
+pub(crate) fn a_server_stops_in_time_despite_an_unfinished_handshake(pair: Pair) {
     let mut config = ServerConfig::default();
     config.drain = Duration::from_millis(300);
     config.accept.timeout = 10 * LIMIT;

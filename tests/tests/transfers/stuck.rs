@@ -17,7 +17,7 @@ use crate::rig::{Serving, contents, folder, id, kept, name, quick, slow, source,
 /// More than the system holds between two sockets.
 const LEN: usize = 40_000_000;
 
-pub(crate) fn a_peer_that_takes_no_more_is_found_and_the_file_goes_on(pair: Pair) {
+pub(crate) fn a_peer_that_takes_no_more_is_found_dead_and_the_file_goes_on(pair: Pair) {
     let serving = Serving::start(pair, ServerConfig::default());
     let dir = folder();
     let proxy = stalling_proxy(serving.server.address(), 3_000_000);

@@ -129,7 +129,7 @@ pub(crate) fn either_end_cancels_and_the_other_learns_what_is_left(pair: Pair) {
     }
 }
 
-pub(crate) fn a_download_is_begun_anew_after_its_part_was_discarded_without_a_link(pair: Pair) {
+pub(crate) fn a_download_starts_over_after_its_part_was_discarded_without_a_link(pair: Pair) {
     let rig = Rig::new(pair);
     let mut transfer = rig.begin(false);
     until_moving(&mut transfer);
@@ -162,7 +162,7 @@ pub(crate) fn a_transfer_is_paused_and_cancelled_when_its_client_is_dropped(pair
     while !matches!(serving.server.event(), ServerEvent::Disconnected { .. }) {}
 }
 
-pub(crate) fn whoever_keeps_a_transfer_that_has_ended_keeps_no_connection(pair: Pair) {
+pub(crate) fn a_handle_of_an_ended_transfer_keeps_no_connection_alive(pair: Pair) {
     let rig = Rig::new(pair);
     let mut transfer = rig.begin(true);
     transfer.finished().expect("sent");

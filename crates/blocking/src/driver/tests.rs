@@ -118,7 +118,7 @@ fn patient(driver: &Driver<Watched>) -> usize {
 }
 
 #[test]
-fn what_a_stream_holds_is_not_waited_for() {
+fn bytes_that_a_stream_already_holds_are_not_waited_for() {
     let (mut driver, _far) = watched(b"\x81\x05hello");
     let start = std::time::Instant::now();
     assert!(!driver.wait(Some(Duration::from_secs(60))), "nobody calls");
@@ -142,7 +142,7 @@ fn a_message_costs_one_read() {
 }
 
 #[test]
-fn who_does_not_wait_still_reads() {
+fn a_drive_that_does_not_wait_still_reads() {
     let (mut driver, mut far) = watched(b"");
     for _ in 0..3 {
         far.write_all(b"\x81\x05hello").unwrap();
@@ -154,7 +154,7 @@ fn who_does_not_wait_still_reads() {
 }
 
 #[test]
-fn who_only_writes_still_reads() {
+fn a_driver_that_is_busy_writing_still_reads() {
     let (mut driver, mut far) = watched(b"");
     far.write_all(b"\x81\x05hello").unwrap();
     driver.drive(None);
@@ -173,7 +173,7 @@ fn who_only_writes_still_reads() {
 }
 
 #[test]
-fn a_message_in_fragments_is_not_kept_where_nothing_more_comes() {
+fn a_message_in_fragments_is_not_kept_if_nothing_more_comes() {
     let (mut driver, mut far) = watched(b"");
     // Too long to be copied from where it was read.
     let part = [7; 4 << 10];
@@ -201,7 +201,7 @@ fn a_message_in_fragments_is_not_kept_where_nothing_more_comes() {
 }
 
 #[test]
-fn all_is_read_before_a_deadline_is_looked_at() {
+fn everything_is_read_before_a_deadline_is_checked() {
     let (mut driver, mut far) = watched(b"");
     far.write_all(b"\x81\x05hello").unwrap();
     driver.drive(None);
@@ -219,7 +219,7 @@ fn all_is_read_before_a_deadline_is_looked_at() {
 }
 
 #[test]
-fn a_step_that_does_not_read_puts_off_no_read() {
+fn a_step_that_does_not_read_does_not_delay_the_next_read() {
     let (mut driver, mut far) = watched(b"");
     far.write_all(b"\x81\x05hello").unwrap();
     driver.clock = driver.clock.set_forward(DEAF);
@@ -230,7 +230,7 @@ fn a_step_that_does_not_read_puts_off_no_read() {
 }
 
 #[test]
-fn who_says_last_words_hears_no_calls() {
+fn saying_last_words_leaves_calls_pending() {
     let (mut driver, _far) = watched(b"");
     let (waker, wakened) = crate::wait::waker().unwrap();
     driver.set_wakened(wakened.clone());
@@ -261,7 +261,7 @@ fn hear(driver: &mut Driver<Watched>, far: &mut UnixStream) {
 }
 
 #[test]
-fn the_last_byte_that_had_to_wait_is_news() {
+fn a_step_that_writes_the_last_waiting_byte_reports_news() {
     let (mut driver, mut far) = conversing();
     block(&mut driver);
     // So little at a time that there is room for more long before everything has left.
@@ -277,7 +277,7 @@ fn the_last_byte_that_had_to_wait_is_news() {
 }
 
 #[test]
-fn a_write_that_fails_is_news() {
+fn a_write_that_fails_is_reported_as_news() {
     let (mut driver, far) = conversing();
     drop(far);
     let now = driver.now();
@@ -322,7 +322,7 @@ fn large_messages_are_read_in_pieces_that_a_cache_holds() {
 }
 
 #[test]
-fn all_that_has_come_of_a_large_message_is_read_in_one_turn() {
+fn the_received_part_of_a_large_message_is_read_in_one_turn() {
     const LEN: usize = 100 << 10;
     let (mut driver, mut far) = watched(b"");
     let mut frame = vec![0x82, 127, 0, 0, 0, 0, 0, 1, 0x90, 0];
@@ -333,7 +333,7 @@ fn all_that_has_come_of_a_large_message_is_read_in_one_turn() {
 }
 
 #[test]
-fn a_ping_or_a_pong_alone_wakes_nobody_later() {
+fn a_ping_or_a_pong_alone_wakes_nobody_afterwards() {
     let (mut driver, mut far) = watched(b"");
     let mut ping = vec![0x89, 125];
     ping.resize(2 + 125, 7);
@@ -360,7 +360,7 @@ fn a_frame_that_has_only_begun_may_hold_something() {
 }
 
 #[test]
-fn where_much_drains_the_system_may_hold_more() {
+fn the_system_may_hold_more_if_much_drains() {
     let (driver, _far) = watched(b"");
     let mut driver = driver.with_valve(|stream, most| stream.unsent.set(most));
     // With virtual time, in which nothing is slow.
@@ -379,7 +379,7 @@ fn where_much_drains_the_system_may_hold_more() {
 }
 
 #[test]
-fn what_is_dialled_here_has_a_valve() {
+fn a_connection_dialled_here_has_a_valve() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     let server = std::thread::spawn(move || crate::WebSocket::accept(listener.accept().unwrap().0).unwrap());

@@ -49,7 +49,7 @@ mod tests {
     use crate::count::Count;
 
     #[test]
-    fn a_disk_that_hangs_keeps_nobody_who_stops() {
+    fn a_disk_that_hangs_does_not_delay_a_stop() {
         let (left, (disk, hangs)) = (Count::default(), mpsc::channel::<()>());
         let sweeping = Sweeping::start(left.enter(), move |pause| {
             let _ = hangs.recv();

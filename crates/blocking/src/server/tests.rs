@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 #[test]
-fn who_has_asked_is_not_looked_at_for_a_place() {
+fn a_client_that_has_sent_its_request_is_not_asked_to_leave() {
     let inbox = tempfile::tempdir().unwrap();
     let store = DiskStore::open(inbox.path(), bowline_store::Config::default()).unwrap();
     let server = Server::new(store, ServerConfig::default());
@@ -26,7 +26,7 @@ fn who_has_asked_is_not_looked_at_for_a_place() {
 
 /// TLS, for example, which has taken all the time. Otherwise this would take a minute.
 #[test]
-fn what_precedes_a_request_takes_of_its_time() {
+fn time_spent_before_a_request_counts_towards_its_timeout() {
     let inbox = tempfile::tempdir().unwrap();
     let store = DiskStore::open(inbox.path(), bowline_store::Config::default()).unwrap();
     let (mut config, time) = (ServerConfig::default(), Duration::from_secs(60));

@@ -79,7 +79,7 @@ mod tests {
     use bowline_core::Message;
 
     #[test]
-    fn an_empty_message_has_its_price() {
+    fn an_empty_message_counts_towards_the_limit() {
         let mut held = Held::default();
         held.set_limit(Some(1));
         held.push(Some(Event::Message(Message::text(""))));

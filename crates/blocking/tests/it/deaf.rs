@@ -51,7 +51,7 @@ fn a_close_does_not_wait_until_a_peer_takes_what_is_queued() {
 }
 
 #[test]
-fn who_drops_both_halves_is_rid_of_a_peer_that_takes_nothing() {
+fn dropping_both_halves_ends_a_connection_whose_peer_takes_nothing() {
     within(|| {
         let (sender, receiver, peer) = scene(Duration::from_millis(200));
         drop((sender, receiver));

@@ -108,7 +108,7 @@ fn write(path: &Path, len: usize) -> Vec<u8> {
     bytes
 }
 
-pub(crate) fn calls_of_the_owner_carry_files_both_ways_and_return_at_their_end(over: Over) {
+pub(crate) fn the_owners_calls_carry_files_both_ways_and_return_when_done(over: Over) {
     within(move || {
         let start = Instant::now();
         let (serving, dir) = (Serving::over(over, None), tempfile::tempdir().unwrap());
@@ -129,7 +129,7 @@ pub(crate) fn calls_of_the_owner_carry_files_both_ways_and_return_at_their_end(o
 }
 
 #[test]
-fn progress_is_told_while_it_moves_and_ends_with_it() {
+fn progress_is_reported_until_the_transfer_ends() {
     within(|| {
         let (serving, dir) = (Serving::start(Some(500_000)), tempfile::tempdir().unwrap());
         write(&dir.path().join("file"), 3_000_000);
@@ -147,7 +147,7 @@ fn progress_is_told_while_it_moves_and_ends_with_it() {
 }
 
 #[test]
-fn a_transfer_that_nobody_looks_at_moves_with_the_next_and_is_cancelled_from_elsewhere() {
+fn an_unwatched_transfer_moves_with_the_next_and_can_be_cancelled() {
     within(|| {
         let (serving, dir) = (Serving::start(Some(2_000_000)), tempfile::tempdir().unwrap());
         write(&dir.path().join("large"), 20_000_000);
@@ -167,7 +167,7 @@ fn a_transfer_that_nobody_looks_at_moves_with_the_next_and_is_cancelled_from_els
     });
 }
 
-pub(crate) fn a_thread_takes_over_what_the_owner_has_begun(over: Over) {
+pub(crate) fn a_thread_takes_over_a_transfer_that_the_owner_has_begun(over: Over) {
     within(move || {
         let (serving, dir) = (Serving::over(over, Some(2_000_000)), tempfile::tempdir().unwrap());
         let bytes = write(&dir.path().join("file"), 1_000_000);
@@ -216,7 +216,7 @@ fn a_wait_for_an_answer_to_a_ping_ends_on_time() {
 }
 
 #[test]
-fn the_thread_ends_when_the_last_handle_is_dropped_and_nothing_is_under_way() {
+fn the_thread_ends_with_the_last_handle_once_no_transfer_is_open() {
     within(|| {
         let start = Instant::now();
         let (serving, dir) = (Serving::start(Some(2_000_000)), tempfile::tempdir().unwrap());
@@ -237,7 +237,7 @@ fn the_thread_ends_when_the_last_handle_is_dropped_and_nothing_is_under_way() {
 }
 
 /// A client that does not even send a request: neither a timeout of the server nor one of the listener ends it.
-pub(crate) fn whoever_says_nothing_is_let_go_when_the_server_stops(over: Over) {
+pub(crate) fn a_silent_client_is_dropped_when_the_server_stops(over: Over) {
     within(move || {
         let mut config = ServerConfig::default();
         config.drain = Duration::from_secs(3600);
@@ -266,7 +266,7 @@ pub(crate) fn whoever_says_nothing_is_let_go_when_the_server_stops(over: Over) {
 }
 
 #[test]
-fn a_link_that_answers_nothing_is_cut_when_the_time_of_a_server_that_stops_is_over() {
+fn a_silent_link_is_cut_when_the_time_of_a_stopping_server_is_over() {
     within(|| {
         let mut config = ServerConfig::default();
         config.drain = Duration::from_millis(50);
@@ -281,7 +281,7 @@ fn a_link_that_answers_nothing_is_cut_when_the_time_of_a_server_that_stops_is_ov
 }
 
 #[test]
-fn a_link_that_comes_when_its_client_is_gone_is_not_kept() {
+fn a_link_that_opens_after_its_client_is_gone_is_not_kept() {
     within(|| {
         let (listener, dir) = (TcpListener::bind("127.0.0.1:0").unwrap(), tempfile::tempdir().unwrap());
         let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -318,7 +318,7 @@ fn a_server_takes_any_stream() {
 }
 
 #[test]
-fn what_cannot_be_is_said_at_once() {
+fn an_impossible_request_fails_at_once() {
     let url = "http://example.org";
     let error = InlineClient::new(url, ClientConfig::default()).unwrap_err();
     assert!(matches!(error, StartError::Request(RequestError::Scheme { .. })), "{error}");

@@ -89,7 +89,7 @@ fn socket(sink: Sink) -> WebSocket<Sink> {
 }
 
 #[test]
-fn what_was_only_queued_is_flushed() {
+fn a_message_that_was_only_queued_is_flushed() {
     within(|| {
         let mut client = client(0, 0);
         client.try_send(Message::text("hello")).unwrap();
@@ -99,7 +99,7 @@ fn what_was_only_queued_is_flushed() {
 }
 
 #[test]
-fn what_the_stream_has_refused_is_flushed() {
+fn a_message_that_the_stream_has_refused_at_first_is_flushed() {
     for (writes, flushes) in (0..5).flat_map(|writes| (0..5).map(move |flushes| (writes, flushes))) {
         within(move || {
             let mut client = client(writes, flushes);
@@ -111,7 +111,7 @@ fn what_the_stream_has_refused_is_flushed() {
 }
 
 #[test]
-fn a_rest_behind_whole_turns_is_flushed() {
+fn a_remainder_after_whole_turns_is_flushed() {
     for turns in 0..4 {
         within(move || {
             let mut client = client(0, 0);
@@ -123,7 +123,7 @@ fn a_rest_behind_whole_turns_is_flushed() {
 }
 
 #[test]
-fn what_the_stream_has_taken_and_not_brought_on_its_way_is_lost_too() {
+fn bytes_that_the_stream_took_but_did_not_flush_are_lost_too() {
     within(|| {
         let sink = sink(0, usize::MAX);
         let peer = sink.peer.try_clone().unwrap();
@@ -137,7 +137,7 @@ fn what_the_stream_has_taken_and_not_brought_on_its_way_is_lost_too() {
 }
 
 #[test]
-fn a_close_that_has_left_is_told() {
+fn a_close_that_has_left_is_reported() {
     within(|| {
         let mut client = client(0, 0);
         client.close(Close::normal()).unwrap();
@@ -145,7 +145,7 @@ fn a_close_that_has_left_is_told() {
     });
 }
 
-pub(crate) fn a_peer_that_takes_and_says_nothing_is_enough_for_a_flush(over: Over) {
+pub(crate) fn a_flush_needs_only_a_peer_that_takes_the_bytes(over: Over) {
     within(move || {
         let (dialed, silent) = streams(over);
         let mut client = WebSocket::client(dialed, without_heartbeat()).unwrap();
@@ -159,7 +159,7 @@ pub(crate) fn a_peer_that_takes_and_says_nothing_is_enough_for_a_flush(over: Ove
     });
 }
 
-pub(crate) fn a_flush_after_a_clean_end_has_nothing_to_complain_of(over: Over) {
+pub(crate) fn a_flush_after_a_clean_end_succeeds(over: Over) {
     within(move || {
         let (mut client, mut server) = pair(over, Config::default(), Config::default());
         let serving = thread::spawn(move || (server.ended(), server.flush()));
@@ -173,7 +173,7 @@ pub(crate) fn a_flush_after_a_clean_end_has_nothing_to_complain_of(over: Over) {
     });
 }
 
-pub(crate) fn a_flush_after_the_end_of_what_had_not_left_says_so(over: Over) {
+pub(crate) fn a_flush_after_an_end_that_lost_messages_says_so(over: Over) {
     within(move || {
         let (mut client, server) = pair(over, Config::default(), Config::default());
         while client.conn().output().is_empty() {
@@ -185,7 +185,7 @@ pub(crate) fn a_flush_after_the_end_of_what_had_not_left_says_so(over: Over) {
     });
 }
 
-pub(crate) fn a_flush_behind_a_close_waits_until_that_has_left(over: Over) {
+pub(crate) fn a_flush_after_a_close_waits_until_the_close_has_left(over: Over) {
     within(move || {
         let (client, server) = pair(over, without_heartbeat(), Config::default());
         let (sender, _receiver) = client.spawn().unwrap();

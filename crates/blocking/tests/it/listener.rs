@@ -13,7 +13,7 @@ use bowline_host::accept::PAUSE;
 use crate::common::{LIMIT, within};
 
 #[test]
-fn a_client_more_than_are_served_waits_for_a_place() {
+fn one_client_too_many_waits_for_a_place() {
     within(|| {
         let listener = Listener::bind("127.0.0.1:0").unwrap().with_most(1);
         let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -82,7 +82,7 @@ impl Door for Flooded {
 }
 
 #[test]
-fn those_who_reset_their_connections_keep_nobody_waiting() {
+fn clients_that_reset_their_connections_do_not_delay_others() {
     within(|| {
         let door = TcpListener::bind("127.0.0.1:0").unwrap();
         let _client = TcpStream::connect(door.local_addr().unwrap()).unwrap();
@@ -106,7 +106,7 @@ impl Drop for Slow {
 }
 
 #[test]
-fn once_all_clients_are_gone_nothing_of_the_service_is_left() {
+fn nothing_of_the_service_is_left_once_all_clients_are_gone() {
     within(|| {
         let listener = Listener::bind("127.0.0.1:0").unwrap();
         let (address, stopper) = (listener.local_addr().unwrap(), listener.stopper());
@@ -157,7 +157,7 @@ impl Door for Useless {
 }
 
 #[test]
-fn a_door_by_which_nobody_ever_comes_is_not_asked_all_the_time() {
+fn a_door_that_always_fails_is_not_asked_all_the_time() {
     within(|| {
         let (tell, asked) = mpsc::channel();
         let door = Useless { door: TcpListener::bind("127.0.0.1:0").unwrap(), asked: tell };

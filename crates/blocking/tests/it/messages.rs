@@ -50,7 +50,7 @@ fn message_there(serving: &Serving) -> (SessionId, Message) {
 }
 
 #[test]
-fn calls_of_the_owner_carry_messages_both_ways() {
+fn the_owners_calls_carry_messages_both_ways() {
     within(|| {
         let (serving, mut client) = start();
         client.send(Message::text("early")).unwrap();
@@ -88,7 +88,7 @@ fn a_wait_for_a_message_ends_on_time() {
 
 /// Both ends send, and neither receives: they would wait for each other.
 #[test]
-fn who_has_to_receive_first_is_told() {
+fn a_client_that_has_to_receive_first_is_told() {
     within(|| {
         let (serving, mut client) = start();
         client.send(Message::text("here I am")).unwrap();

@@ -101,7 +101,7 @@ impl Frames {
     }
 }
 
-pub(crate) fn a_close_takes_no_longer_than_its_time_out(over: Over) {
+pub(crate) fn a_close_takes_no_longer_than_its_timeout(over: Over) {
     within(move || {
         let (dialed, silent) = streams(over);
         let mut config = Config::default();
@@ -130,13 +130,13 @@ fn a_server_that_does_not_answer_is_given_up() {
 }
 
 #[test]
-fn nobody_there_is_said_in_one_sentence() {
+fn an_absent_server_is_reported_in_one_sentence() {
     let (address, _kept) = nobody();
     let error = WebSocket::connect(&format!("ws://{address}/")).unwrap_err();
     assert_eq!(error.to_string(), format!("nothing is listening at {address} (connection refused)"));
 }
 
-pub(crate) fn a_peer_that_goes_away_without_a_word_is_told(over: Over) {
+pub(crate) fn a_peer_that_leaves_without_a_close_is_reported(over: Over) {
     let (client, mut server) = pair(over, Config::default(), Config::default());
     drop(client);
     let disconnect = server.ended();

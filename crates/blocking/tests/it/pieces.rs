@@ -50,7 +50,7 @@ pub(crate) fn a_piece_leaves_although_its_owner_does_something_else(over: Over) 
     });
 }
 
-pub(crate) fn what_does_not_fit_into_the_order_comes_back(over: Over) {
+pub(crate) fn a_message_or_piece_out_of_order_comes_back(over: Over) {
     within(move || {
         let (mut client, mut server) = pair(over, Config::default(), in_pieces());
         client.send_piece(Piece::text("begun")).unwrap();
@@ -69,7 +69,7 @@ pub(crate) fn what_does_not_fit_into_the_order_comes_back(over: Over) {
     });
 }
 
-pub(crate) fn a_thread_takes_over_what_has_come_while_its_owner_sent(over: Over) {
+pub(crate) fn a_thread_takes_over_messages_that_came_while_its_owner_sent(over: Over) {
     within(move || {
         for config in [Config::default(), in_pieces()] {
             let (mut client, mut server) = pair(over, Config::default(), config);

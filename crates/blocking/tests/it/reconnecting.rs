@@ -55,7 +55,7 @@ fn a_dial_after_one_that_timed_out_has_twice_as_long() {
 }
 
 #[test]
-fn each_turn_of_a_connection_that_is_lost_and_made_again_is_told() {
+fn each_state_of_a_connection_that_is_lost_and_made_again_is_reported() {
     let (listener, mut socket) = listen();
     let server = thread::spawn(move || {
         drop(accept(&listener));
@@ -76,7 +76,7 @@ fn each_turn_of_a_connection_that_is_lost_and_made_again_is_told() {
 }
 
 #[test]
-fn what_the_server_has_chosen_is_known() {
+fn the_subprotocol_that_the_server_has_chosen_is_known() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let request = Request::new(&url).unwrap().with_subprotocol("b").unwrap().with_subprotocol("a").unwrap();
@@ -122,7 +122,7 @@ fn a_dial_outlives_the_calls_that_wait_for_it() {
 }
 
 #[test]
-fn nobody_waits_for_the_next_dial_longer_than_he_says() {
+fn a_wait_for_the_next_dial_ends_on_time() {
     // Nobody listens there.
     let mut socket = ReconnectingWebSocket::new("ws://127.0.0.1:1/", ReconnectingConfig::default()).unwrap();
     while !matches!(socket.state(), LinkState::Waiting { .. }) {
@@ -134,7 +134,7 @@ fn nobody_waits_for_the_next_dial_longer_than_he_says() {
 }
 
 #[test]
-fn a_server_that_says_no_ends_it() {
+fn a_refusal_by_the_server_ends_it() {
     let (listener, mut socket) = listen();
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
@@ -148,7 +148,7 @@ fn a_server_that_says_no_ends_it() {
 }
 
 #[test]
-fn a_server_that_was_done_can_be_dialled_all_the_same() {
+fn a_server_that_closed_normally_can_be_dialled_again() {
     let (listener, mut socket) = listen();
     let server = thread::spawn(move || {
         let mut first = accept(&listener);
@@ -163,7 +163,7 @@ fn a_server_that_was_done_can_be_dialled_all_the_same() {
 }
 
 #[test]
-fn what_was_closed_before_it_was_dialled_is_not_dialled() {
+fn a_connection_closed_before_it_was_dialled_is_not_dialled() {
     let (listener, mut socket) = listen();
     socket.close(Close::normal());
     assert_eq!(socket.receive(), Err(GaveUp::Closed));
@@ -193,7 +193,7 @@ fn messages_that_arrive_in_pieces_are_received_whole() {
 }
 
 #[test]
-fn it_ends_also_with_a_close_that_must_not_be_sent() {
+fn a_close_that_must_not_be_sent_ends_it_too() {
     let (listener, mut socket) = listen();
     let server = thread::spawn(move || accept(&listener).ended());
     until_up(&mut socket);

@@ -40,7 +40,7 @@ pub(crate) fn two_ends_that_send_before_they_receive_do_not_wait_for_each_other(
     assert_eq!(counts, (COUNT, COUNT));
 }
 
-pub(crate) fn who_must_not_hold_more_gets_its_message_back_and_goes_on_when_it_has_received(over: Over) {
+pub(crate) fn a_sender_that_may_hold_no_more_gets_its_message_back_and_can_go_on(over: Over) {
     within(move || {
         let (mut client, mut server) = pair(over, Config::default(), Config::default());
         client.set_ahead(Some(1 << 20));
@@ -91,7 +91,7 @@ pub(crate) fn who_must_not_hold_more_gets_its_message_back_and_goes_on_when_it_h
     });
 }
 
-pub(crate) fn a_time_to_receive_is_kept(over: Over) {
+pub(crate) fn a_time_limit_for_receiving_is_kept(over: Over) {
     let (mut client, mut server) = pair(over, Config::default(), Config::default());
     let start = Instant::now();
     assert_eq!(client.receive_timeout(Duration::from_millis(50)).unwrap(), None);
@@ -126,7 +126,7 @@ pub(crate) fn a_message_of_unknown_length_goes_through_in_pieces(over: Over) {
 
 #[cfg(unix)]
 #[test]
-fn a_unix_socket_is_as_good() {
+fn a_connection_works_over_a_unix_socket_too() {
     let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
     let client = Driver::client(near, &[], Config::default(), Clock::start()).unwrap();
     let server = Driver::server(far, &[], Config::default(), Clock::start()).unwrap();
@@ -183,7 +183,7 @@ impl Stream for Endless {
 }
 
 #[test]
-fn a_time_to_receive_is_kept_however_much_comes() {
+fn a_time_limit_for_receiving_is_kept_however_much_comes() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     for delivery in [Delivery::Whole, Delivery::Pieces] {
         let mut config = Config::default();

@@ -94,7 +94,7 @@ fn a_unix_socket_carries_files_until_its_listener_stops_and_clients_hear_why() {
 /// On other systems, a caller cannot be made to wait.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_unix_socket_whose_queue_is_full_keeps_nobody_longer_than_a_dial_may_take() {
+fn a_dial_to_a_unix_socket_with_a_full_queue_ends_on_time() {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
     within(|| {
         let dir = tempfile::tempdir().unwrap();
@@ -223,7 +223,7 @@ fn late(dir: &Path) -> (TcpStream, JoinHandle<()>) {
 }
 
 #[test]
-fn whoever_comes_when_the_server_has_stopped_is_told_to_come_back_if_he_asks() {
+fn a_request_after_the_server_has_stopped_is_told_to_come_back() {
     within(|| {
         let dir = tempfile::tempdir().unwrap();
         let (near, serving) = late(dir.path());
@@ -241,7 +241,7 @@ fn whoever_comes_when_the_server_has_stopped_is_told_to_come_back_if_he_asks() {
 }
 
 #[test]
-fn who_says_nothing_makes_room_for_who_waits() {
+fn a_silent_client_makes_room_for_one_that_waits() {
     within(|| {
         let dir = tempfile::tempdir().unwrap();
         let mut config = ServerConfig::default();
@@ -266,7 +266,7 @@ fn who_says_nothing_makes_room_for_who_waits() {
 }
 
 #[test]
-fn who_has_a_name_leaves_half_of_the_places_to_others() {
+fn a_named_principal_leaves_half_of_the_places_to_others() {
     within(|| {
         let dir = tempfile::tempdir().unwrap();
         let mut config = ServerConfig::default();
@@ -320,7 +320,7 @@ fn all_listeners_of_a_server_share_its_places() {
 }
 
 #[test]
-fn a_sweep_removes_what_nobody_came_back_for_and_ends_with_the_server() {
+fn a_sweep_removes_abandoned_files_and_ends_with_the_server() {
     within(|| {
         let dir = tempfile::tempdir().unwrap();
         let mut config = bowline_store::Config::default();

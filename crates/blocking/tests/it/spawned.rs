@@ -52,7 +52,7 @@ pub(crate) fn pings_are_answered_while_the_owner_sleeps(over: Over) {
     });
 }
 
-pub(crate) fn what_was_accepted_leaves_before_the_answer_to_a_close(over: Over) {
+pub(crate) fn accepted_messages_leave_before_the_answer_to_a_close(over: Over) {
     const ROUNDS: usize = 30;
     within(move || {
         for round in 0..ROUNDS {
@@ -84,7 +84,7 @@ pub(crate) fn what_was_accepted_leaves_before_the_answer_to_a_close(over: Over) 
     });
 }
 
-pub(crate) fn what_was_said_to_the_last_message_leaves_before_the_answer_to_a_close(over: Over) {
+pub(crate) fn the_answer_to_the_last_message_leaves_before_the_answer_to_a_close(over: Over) {
     within(move || {
         // However long the answer takes.
         let mut config = Config::default();
@@ -105,7 +105,7 @@ pub(crate) fn what_was_said_to_the_last_message_leaves_before_the_answer_to_a_cl
     });
 }
 
-pub(crate) fn who_drops_both_halves_closes(over: Over) {
+pub(crate) fn dropping_both_halves_closes_the_connection(over: Over) {
     within(move || {
         let (mut client, server) = pair(over, Config::default(), Config::default());
         let (sender, receiver) = server.spawn().unwrap();
@@ -119,7 +119,7 @@ pub(crate) fn who_drops_both_halves_closes(over: Over) {
     });
 }
 
-pub(crate) fn what_is_queued_goes_before_a_close(over: Over) {
+pub(crate) fn queued_messages_leave_before_a_close(over: Over) {
     within(move || {
         let (mut client, server) = pair(over, Config::default(), Config::default());
         let (sender, mut receiver) = server.spawn().unwrap();
@@ -138,7 +138,7 @@ pub(crate) fn what_is_queued_goes_before_a_close(over: Over) {
     });
 }
 
-pub(crate) fn a_connection_that_rests_is_dropped_at_once(over: Over) {
+pub(crate) fn an_idle_connection_can_be_dropped_at_once(over: Over) {
     within(move || {
         // Nothing else wakes the thread.
         let mut config = Config::default();
@@ -151,7 +151,7 @@ pub(crate) fn a_connection_that_rests_is_dropped_at_once(over: Over) {
     });
 }
 
-pub(crate) fn nobody_waits_for_a_receiver_that_is_dropped(over: Over) {
+pub(crate) fn a_dropped_receiver_is_not_waited_for(over: Over) {
     within(move || {
         // Nothing else wakes the thread.
         let mut config = Config::default();
@@ -239,7 +239,7 @@ pub(crate) fn questions_are_answered_while_nothing_else_happens(over: Over) {
     });
 }
 
-pub(crate) fn who_looks_and_does_not_wait_is_told_of_the_end_at_once(over: Over) {
+pub(crate) fn a_receiver_that_polls_without_waiting_learns_of_the_end_at_once(over: Over) {
     within(move || {
         let mut config = Config::default();
         // It waits for an owner who does not ask for more, and nothing else happens.
@@ -312,7 +312,7 @@ impl<S: Stream> Stream for Faulty<S> {
 }
 
 #[test]
-fn nobody_waits_for_a_thread_that_has_panicked() {
+fn a_thread_that_has_panicked_is_not_waited_for() {
     within(|| {
         let (dialed, accepted) = streams(Over::Tcp);
         let driver = Driver::server(Faulty(accepted.stream), &[], Config::default(), Clock::start()).unwrap();

@@ -49,7 +49,7 @@ impl Stream for Stubborn {
 }
 
 #[test]
-fn a_stream_that_cannot_be_told_not_to_wait_is_named_as_the_cause() {
+fn a_stream_that_cannot_be_made_nonblocking_is_named_as_the_cause() {
     within(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("ws://{}/", listener.local_addr().unwrap());

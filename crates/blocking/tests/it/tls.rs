@@ -35,7 +35,7 @@ fn a_server_that_says_nothing_to_tls_is_given_up() {
 }
 
 #[test]
-fn without_settings_a_server_of_nobody_known_is_not_believed() {
+fn a_server_with_an_unknown_certificate_is_not_trusted_by_default() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (url, _) = dialing(Over::Tls, listener.local_addr().unwrap());
     let server = std::thread::spawn(move || {

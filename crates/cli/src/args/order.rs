@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_stand_behind_options_and_each_option_keeps_its_value() {
+    fn words_come_after_options_and_each_option_keeps_its_value() {
         for (given, ordered) in [
             ("bowline send a --limit-rate 2M u", "bowline send --limit-rate 2M a u"),
             ("bowline send a --limit-rate=2M u -v b", "bowline send --limit-rate=2M -v a u b"),

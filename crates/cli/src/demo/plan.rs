@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_comes_to_its_end_before_the_file_does() {
+    fn a_plan_ends_before_the_file_does() {
         for way in [Way::Up, Way::Down] {
             for (size, seed) in [(1 << 20, 1), (256 << 20, 2), (1 << 40, u64::MAX)] {
                 let mut plan = Plan::draw(way, size, seed);

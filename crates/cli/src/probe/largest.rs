@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_nothing_is_asked_once() {
+    fn a_server_that_accepts_nothing_is_tried_once() {
         assert_eq!(search(64 << 20, 0).0, [1024]);
     }
 }

@@ -95,14 +95,14 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_shows_itself_is_known_as_soon_as_it_has() {
+    fn a_limit_that_shows_itself_is_known_at_once() {
         let (bounds, took) = search(secs(120), secs(60), true);
         assert_eq!((bounds.fatal, bounds.exact, took), (Some(secs(60)), true, secs(60)));
         assert!(bounds.borne < secs(60));
     }
 
     #[test]
-    fn a_limit_that_does_not_is_closed_in_upon() {
+    fn a_limit_that_does_not_show_itself_is_narrowed_down() {
         for limit in [1, 2, 3, 7, 30, 55, 61, 100, 119] {
             let (Bounds { borne, fatal, exact }, took) = search(secs(120), secs(limit), false);
             let fatal = fatal.expect("there is one");
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_the_longest_is_tried_once() {
+    fn the_longest_silence_is_tried_only_once_if_there_is_no_limit() {
         let (bounds, took) = search(secs(90), secs(1000), false);
         assert_eq!((bounds.borne, bounds.fatal, took), (secs(90), None, secs(90)));
     }

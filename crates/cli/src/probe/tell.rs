@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_told_as_it_calls_itself() {
+    fn a_server_is_shown_by_the_name_it_gives_itself() {
         let opened = Opened {
             peer: None,
             proxy: None,
@@ -308,20 +308,20 @@ mod tests {
     }
 
     #[test]
-    fn round_trips_are_told_from_the_least_to_the_most() {
+    fn round_trips_are_summed_up_by_least_median_and_most() {
         let found =
             Pings { asked: 3, round_trips: [1, 2, 30].map(millis).into(), waited: millis(0), end: None };
         assert_eq!(pings(&found), "3 of 3 answered, in 1.0 ms at least, 2.0 ms median, 30.0 ms at most");
     }
 
     #[test]
-    fn a_ping_that_is_not_answered_is_told_with_the_patience() {
+    fn an_unanswered_ping_is_reported_with_the_time_waited() {
         let found = Pings { asked: 1, round_trips: Vec::new(), waited: millis(10_000), end: None };
         assert_eq!(pings(&found), "not answered within 10 s");
     }
 
     #[test]
-    fn what_was_not_told_is_not_claimed() {
+    fn a_probe_claims_only_what_it_has_found_out() {
         let dead = "not the reason: a connection that was not silent was also dead, at the age of 5.0 s or earlier, and nobody is told";
         assert_eq!(idle(&Idle::Age(millis(5000), None)), dead);
         assert!(idle(&Idle::Mute).starts_with("not known: the server answers no pings"));

@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_state_is_told_in_a_few_words() {
+    fn every_state_is_shown_in_a_few_words() {
         let moving = |left| Mood::Moving { verb: "sending", rate: 3_145_728, left }.text(Room::Wide);
         assert_eq!(moving(Some(Duration::from_millis(2700))), "3.0 MiB/s, 2 s left");
         assert_eq!(moving(Some(Duration::from_secs(200))), "3.0 MiB/s, 3 min 20 s left");

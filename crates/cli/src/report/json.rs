@@ -131,12 +131,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_with_its_number() {
+    fn missed_lines_are_reported_with_their_number() {
         assert_eq!(missed(7).into_text(), "{\"event\":\"missed\",\"count\":7}\n");
     }
 
     #[test]
-    fn a_wait_is_told_with_its_reason() {
+    fn a_wait_is_reported_with_its_reason() {
         let failure = Failure::local(bowline_core::transfer::Code::Busy, "too many files are open");
         let line = retrying("a", &failure, Duration::from_secs(2));
         let expected =
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_move_is_told_with_its_limit() {
+    fn a_standstill_is_reported_with_its_limit() {
         let still = |silence| progress("a", &TransferProgress::default(), silence).into_text();
         let silence = Silence { lasts: Duration::from_millis(12_345), most: Some(Duration::from_secs(60)) };
         assert!(still(Some(silence)).ends_with(",\"seconds_still\":12.345,\"seconds_borne\":60.0}\n"));

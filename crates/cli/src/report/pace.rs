@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_over_before_anybody_looks_has_moved() {
+    fn a_file_that_ends_before_the_first_look_counts_as_moved() {
         assert_eq!(Pace::default().rest(1000), 1000);
     }
 
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_process_had_brought_has_not_moved() {
+    fn bytes_of_an_earlier_process_do_not_count_as_moved() {
         let mut pace = Pace::default();
         assert_eq!(pace.look(&at(Stage::Opening, 0)), 0);
         assert_eq!(pace.look(&at(Stage::Moving, 700)), 0);
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_twice_leaves_no_rest_behind() {
+    fn bytes_that_are_sent_twice_leave_no_rest() {
         let mut pace = Pace::default();
         for received in [0, 800, 300, 1000] {
             pace.look(&at(Stage::Moving, received));

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silence_is_told_with_its_limit_until_something_moves() {
+    fn a_silence_is_reported_with_its_limit_until_something_moves() {
         let start = Instant::now();
         let mut still = still(start);
         still.look(start + SECOND, true, start + SECOND, false);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_told_of_a_silence_once_in_a_while() {
+    fn a_log_reports_a_silence_once_in_a_while() {
         let start = Instant::now();
         let mut still = still(start);
         let mut told = Vec::new();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_told_with_its_limit_and_is_no_silence() {
+    fn an_outage_is_reported_with_its_limit_and_not_as_a_silence() {
         let start = Instant::now();
         let mut still = still(start);
         let outage = |still: &Still, second| still.outage(start + second * SECOND).map(Outage::text);

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_has_got_to_is_missing_too() {
+    fn files_that_were_never_reached_are_missing_too() {
         let mut sums = Sums::new(0);
         (0..100).for_each(|_| sums.name_one(1));
         (sums.found, sums.files) = (100, 1);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_turns_out_to_be_a_folder_is_no_file() {
+    fn a_name_that_turns_out_to_be_a_folder_does_not_count_as_a_file() {
         let mut sums = Sums::new(0);
         sums.name_one(0);
         sums.found = 1;

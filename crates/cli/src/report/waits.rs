@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn short_waits_are_told_where_nothing_moves() {
+    fn short_waits_are_reported_only_if_nothing_moves() {
         let (second, start) = (Duration::from_secs(1), Instant::now());
         let mut report = report();
         report.moved = start;
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_moves_for_too_long_the_first_reason_is_the_last_word() {
+    fn a_standstill_that_lasts_too_long_ends_with_its_first_reason() {
         let (second, start) = (Duration::from_secs(1), Instant::now());
         let full = |text| Failure::local(Code::NoSpace, text);
         let mut stuck = Stuck { patience: Some(10 * second), ..Stuck::default() };
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_had_moved_before_a_file_was_put_off_does_not_end_its_wait() {
+    fn earlier_progress_does_not_end_the_wait_of_a_file_put_off_later() {
         let (second, start) = (Duration::from_secs(1), Instant::now());
         let mut stuck = Stuck { patience: Some(2 * second), ..Stuck::default() };
         stuck.handle_put_off(start, "a", &Failure::local(Code::NoSpace, "full"));
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_while_links_come_and_go_is_given_up_after_so_long_with_a_link() {
+    fn a_file_that_waits_is_given_up_by_the_time_that_links_were_up() {
         let (second, start) = (Duration::from_secs(1), Instant::now());
         let mut stuck = Stuck { patience: Some(10 * second), ..Stuck::default() };
         stuck.handle_put_off(start, "a", &Failure::local(Code::NoSpace, "full"));
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_row_shows_waits_on_without_a_link() {
+    fn a_file_without_a_row_waits_without_a_link_too() {
         let (second, start) = (Duration::from_secs(1), Instant::now());
         let (patience, unseen) = (Some(10 * second), Some(start + 30 * second));
         let mut stuck = Stuck { patience, unseen, ..Stuck::default() };
@@ -275,14 +275,14 @@ mod tests {
     }
 
     #[test]
-    fn what_no_row_shows_waits_until_it_is_tried_again() {
+    fn a_file_without_a_row_waits_until_it_is_tried_again() {
         let (hour, mut report) = (Duration::from_secs(3600), report());
         report.put_off_unseen("a", &Failure::local(Code::NoSpace, "full"), hour);
         assert!(report.stuck.first.is_some() && report.stuck.unseen > Some(Instant::now()));
     }
 
     #[test]
-    fn who_is_busy_is_borne() {
+    fn a_busy_server_is_never_given_up() {
         const ZERO: Duration = Duration::ZERO;
         let mut report = report().patient(Patience { first: ZERO, outage: ZERO, answer: ZERO });
         let mut busy = Failure::local(Code::Busy, "");
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_here_for_files_to_be_closed_does_not_do_so_for_ever() {
+    fn a_wait_for_files_to_be_closed_here_is_limited() {
         const ZERO: Duration = Duration::ZERO;
         let waiting = || report().patient(Patience { first: ZERO, outage: ZERO, answer: ZERO });
         let (mut unseen, mut seen, busy) =
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_wait_is_told_at_once_and_once() {
+    fn a_long_wait_is_reported_at_once_and_only_once() {
         let mut report = report();
         let now = report.moved;
         assert!(report.is_worth_telling(Code::NoSpace, WORTH_A_LINE, now));

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_waits_says_which_end_it_is_for() {
+    fn the_reason_of_a_wait_says_which_end_it_comes_from() {
         let mut failure = Failure::local(Code::Busy, "too many files are open");
         assert_eq!(why(&failure), "here: too many files are open");
         failure.by_peer = true;

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_may_keep_from_a_token_what_there_is() {
+    fn a_line_may_forbid_a_token_to_list_files() {
         let read = parse("alice one no-list\nbob two fetch no-list").expect("good lines");
         let may = |Grant { may_send, may_fetch, may_list, .. }: &Grant| (*may_send, *may_fetch, *may_list);
         assert_eq!(may(&read[0].grant), (true, true, false));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_says_something_else_is_told_by_its_number_and_not_by_its_words() {
+    fn an_invalid_line_is_reported_by_number_without_repeating_its_token() {
         assert_eq!(why("alice"), "line 1: it has only one word; a name and a token are needed");
         let behind = "line 2: after the token, only send, fetch, no-list, folder=, quota=, rate= and until= may follow";
         for word in ["two", "SEND", "send=yes", "no-list=yes", "ways=send"] {
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_has_the_token_of_another() {
+    fn two_names_cannot_have_the_same_token() {
         let access = |text: &str| doors(true, true).access(parse(text).expect("good lines")).map(drop);
         assert_eq!(access("alice one\nbob one"), Err("two names have the same token".into()));
         let hex = Digest::of(b"one").to_string();
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_does_not_do_no_token_allows() {
+    fn no_token_allows_what_the_server_does_not_do() {
         let all = Grant::default();
         assert_eq!(doors(true, true).narrowed(all.clone()), all);
         let read_only = doors(false, true).narrowed(all.clone());

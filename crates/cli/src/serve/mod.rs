@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_bears_what_it_is_told_to() {
+    fn the_minimum_rate_is_taken_from_the_command_line() {
         for (option, least) in [("2k", Some(2000)), ("3MiB/s", Some(3 << 20)), ("none", None)] {
             let line = ["bowline", "serve", "--min-rate", option];
             let Ok(Cli { command: Command::Serve(args), .. }) = Cli::try_parse_from(line) else {

@@ -59,7 +59,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_that_leads_nowhere_is_no_folder() {
+    fn a_dangling_link_is_not_a_folder() {
         let world = tempfile::tempdir().expect("a folder");
         let link = world.path().join("link");
         std::os::unix::fs::symlink("nowhere", &link).expect("writable");

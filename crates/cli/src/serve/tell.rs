@@ -212,14 +212,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_listens_for_whoever_wants_to_hear_nothing() {
+    async fn events_are_not_received_if_none_are_to_be_shown() {
         let (server, events) = broadcast::channel(1);
         tell(events, false, true).await;
         assert_eq!(server.receiver_count(), 0);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_is_turned_away_takes_no_place_from_others() {
+    async fn refusals_take_no_place_from_other_events() {
         let (tell, events) = broadcast::channel(WAITING);
         let (lines, mut waiting) = mpsc::channel(WAITING);
         let hearing = tokio::spawn(hear(events, lines));
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_happens_to_files_has_its_place_while_nobody_reads() {
+    async fn events_of_files_keep_their_place_while_nobody_reads() {
         let (tell, events) = broadcast::channel(WAITING);
         let (lines, mut waiting) = mpsc::channel(WAITING);
         let hearing = tokio::spawn(hear(events, lines.clone()));
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn those_turned_away_in_the_last_second_are_told_too() {
+    async fn refusals_of_the_last_second_are_reported_too() {
         let (tell, events) = broadcast::channel(WAITING);
         let (lines, mut waiting) = mpsc::channel(WAITING);
         for _ in 0..Often::TOLD + 3 {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_had_no_place_is_told_at_the_end_too() {
+    async fn events_that_were_missed_are_counted_at_the_end_too() {
         let (tell, events) = broadcast::channel(WAITING);
         let (lines, mut waiting) = mpsc::channel(1);
         for _ in 0..3 {

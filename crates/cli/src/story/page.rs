@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_of_a_name_is_markup() {
+    fn no_part_of_a_name_becomes_markup() {
         assert_eq!(
             escape("<b a='1' c=\"2\">&\u{202e}\n"),
             "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;\u{fffd}\u{fffd}"

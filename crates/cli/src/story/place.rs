@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_link_the_file_is_replaced_and_not_the_link() {
+    fn the_file_behind_a_link_is_replaced_and_not_the_link() {
         let dir = tempfile::tempdir().expect("a folder");
         let at = |name: &str| dir.path().join(name);
         fs::create_dir(at("pages")).expect("made");

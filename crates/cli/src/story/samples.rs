@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_at_once_is_spread_over_the_time_in_which_it_came() {
+    fn bytes_seen_at_once_are_spread_over_the_time_in_which_they_came() {
         let mut samples = Samples::default();
         samples.observe(millis(25), &carried(0));
         samples.observe(millis(125), &carried(1000));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_bin_the_least_and_the_most_are_kept() {
+    fn the_least_and_the_most_of_each_bin_are_kept() {
         let mut samples = Samples::default();
         for (at, window, chunk) in [(1, 100, 7), (2, 300, 7), (3, 200, 7), (60, 50, 9)] {
             let mut traffic = carried(0);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_measured_holds_since_the_look_before() {
+    fn a_measurement_holds_since_the_previous_observation() {
         let mut samples = Samples::default();
         for (at, chunk) in [(10, 1), (160, 2), (560, 3)] {
             let mut traffic = carried(0);

@@ -56,7 +56,7 @@ fn each_turn_is_a_line_and_each_connection_has_its_record() {
 }
 
 #[test]
-fn a_second_connection_beside_a_silent_one_is_told_with_what_came_of_it() {
+fn a_second_connection_beside_a_silent_one_is_reported_with_its_outcome() {
     let mut story = story();
     let failed = Disconnect::connect_failed(Obstacle::Refused, "nothing is listening at h:80".to_owned());
     story.link(&LinkEvent::Up { link: 3 });
@@ -78,7 +78,7 @@ fn a_second_connection_beside_a_silent_one_is_told_with_what_came_of_it() {
 }
 
 #[test]
-fn of_many_connections_the_last_are_kept() {
+fn the_last_of_many_connections_are_kept() {
     let mut story = story();
     for link in 1..=400 {
         story.link(&LinkEvent::Up { link });
@@ -92,7 +92,7 @@ fn of_many_connections_the_last_are_kept() {
 }
 
 #[test]
-fn of_many_files_the_first_are_named() {
+fn the_first_of_many_files_are_named() {
     let mut story = story();
     for number in 1..=FILES + 2 {
         story.done(|| format!("sent {number}.txt"), arrival("a", 1));
@@ -188,7 +188,7 @@ fn a_unit_stands_beside_its_number_and_once_for_two_of_one_unit() {
 }
 
 #[test]
-fn what_concerns_all_files_is_told_once() {
+fn a_failure_of_all_files_is_reported_once() {
     let mut story = story();
     story.link(&LinkEvent::Dialing { attempt: 1 });
     for why in ["the disk is full", "the disk is full", "it is gone"] {
@@ -199,7 +199,7 @@ fn what_concerns_all_files_is_told_once() {
 }
 
 #[test]
-fn what_takes_several_lines_has_one_time() {
+fn an_entry_of_several_lines_has_one_time() {
     let mut story = story();
     story.failed(&Trouble::failed("one word and another ".repeat(20)));
     let text = text(&story);
@@ -246,7 +246,7 @@ fn a_page_stays_small_however_often_a_link_breaks() {
 }
 
 #[test]
-fn a_page_that_cannot_stand_where_it_should_is_told_before_anything_is_sent() {
+fn a_page_that_cannot_be_written_is_reported_before_anything_is_sent() {
     for (path, why) in [("/nowhere/x.html", "its folder is missing"), ("/", "it is a folder")] {
         let record = Record { explain: false, report: Some(path.into()) };
         let trouble = Story::new(&record, "send", String::new(), "").expect_err(path);

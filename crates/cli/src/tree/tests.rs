@@ -39,7 +39,7 @@ async fn a_walk_that_stands_still_says_why() {
 }
 
 #[tokio::test]
-async fn what_vanishes_before_the_walk_comes_by_is_missed() {
+async fn a_file_that_vanishes_before_the_walk_reaches_it_is_missed() {
     let dir = tempfile::tempdir().expect("a folder");
     let tree = Tree::open(dir.path(), name("a")).expect("a folder");
     let (mut feeder, mut news, _ended) = feeder();
@@ -51,7 +51,7 @@ async fn what_vanishes_before_the_walk_comes_by_is_missed() {
 }
 
 #[test]
-fn nobody_waits_for_a_count_of_what_is_not_queued_any_more() {
+fn a_count_that_is_no_longer_needed_is_not_waited_for() {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.max_blocking_threads(1).enable_all().build().expect("a runtime");
     runtime.block_on(async {

@@ -281,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_reads_is_counted_until_somebody_reads() {
+    fn unread_lines_are_counted_until_somebody_reads() {
         let mut unread = Unread::default();
         let mut printed = |has_room| -> String {
             let lines = unread.admit(Line::new("pong"), has_room);
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_told_of_a_silence_each_second_from_when_a_ping_is_due() {
+    fn a_silence_is_reported_to_programs_each_second_once_a_ping_is_due() {
         let (mut hush, heartbeat) = (Hush::default(), Duration::from_secs(20));
         let halves = |from: u64, to: u64| (from..to).map(|half| Duration::from_millis(500 * half));
         let mut told = |from, to| -> Vec<_> {

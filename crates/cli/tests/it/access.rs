@@ -55,7 +55,7 @@ fn each_token_allows_what_its_line_says() {
 }
 
 #[test]
-fn a_server_may_do_one_of_the_two_only() {
+fn a_server_may_do_only_one_of_the_two() {
     let world = World::new();
     world.file("a", 10);
     world.file("inbox/b", 10);
@@ -102,7 +102,7 @@ fn tokens_that_change_count_without_a_restart_and_a_transfer_goes_on() {
 }
 
 #[test]
-fn a_server_without_files_goes_on_when_it_is_told_to_read_them_again() {
+fn a_server_with_nothing_to_reload_survives_a_hangup() {
     let world = World::new();
     let (server, url, mut words) = world.serve_aloud(&[]);
     server.signal(Signal::HUP);
@@ -175,7 +175,7 @@ fn a_secret_that_everybody_can_read_is_warned_of() {
 /// A list that comes through a pipe shows when a server reads it, and makes the server wait.
 #[test]
 #[cfg(not(target_vendor = "apple"))]
-fn a_hangup_during_the_start_ends_no_server() {
+fn a_hangup_during_the_start_does_not_end_the_server() {
     use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
     let world = World::new();
     let tokens = world.path("tokens");

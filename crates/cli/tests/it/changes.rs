@@ -98,7 +98,7 @@ fn a_file_that_changes_while_it_is_sent_arrives_whole_or_not_at_all() {
 }
 
 #[test]
-fn who_fetches_is_told_to_fetch_again() {
+fn a_client_is_told_to_fetch_again_when_the_file_has_changed() {
     let world = World::new();
     let path = world.file("inbox/big", BIG);
     let server = world.serve(&[]);
@@ -115,7 +115,7 @@ fn who_fetches_is_told_to_fetch_again() {
 }
 
 #[test]
-fn what_is_removed_while_it_comes_is_fetched_anew() {
+fn a_part_that_is_removed_during_a_fetch_is_fetched_again() {
     let world = World::new();
     world.file("inbox/big", BIG);
     let server = world.serve(&[]);

@@ -35,7 +35,7 @@ fn a_server_that_is_asked_for_one_thing_puts_no_others_into_a_folder() {
 }
 
 #[test]
-fn whoever_writes_a_slash_behind_a_name_wants_what_the_folder_holds() {
+fn a_slash_after_a_name_asks_for_the_contents_of_the_folder() {
     let world = home();
     let server = world.serve(&[]);
     let url = format!("{}/photo/", server.url);
@@ -46,7 +46,7 @@ fn whoever_writes_a_slash_behind_a_name_wants_what_the_folder_holds() {
 }
 
 #[test]
-fn a_folder_comes_into_one_of_its_name() {
+fn a_folder_is_fetched_into_an_existing_one_of_its_name() {
     let world = home();
     world.file("photo/mine", 10);
     world.file("home/photo/mine", 10);
@@ -58,7 +58,7 @@ fn a_folder_comes_into_one_of_its_name() {
 }
 
 #[test]
-fn the_same_command_finds_its_folder_again_and_another_one_does_not() {
+fn only_the_same_command_may_use_its_folder_again() {
     let world = home();
     world.file("inbox/other/x", 1);
     let server = world.serve(&[]);

@@ -64,7 +64,7 @@ fn the_soft_limit_is_raised_to_the_hard_one() {
 }
 
 #[test]
-fn a_server_that_may_open_few_files_takes_all_that_come_one_after_the_other() {
+fn a_server_that_may_open_few_files_takes_all_of_them_one_after_the_other() {
     let world = World::new();
     world.crowd("a");
     world.crowd("b");
@@ -111,7 +111,7 @@ fn a_tree_may_be_deeper_than_so_many_files_may_be_open() {
 }
 
 #[test]
-fn who_may_open_too_few_files_for_what_it_sends_says_so_and_ends() {
+fn a_client_that_may_open_too_few_files_says_so_and_ends() {
     let world = World::new();
     for name in World::depths() {
         world.file(&format!("deep/{name}"), 100);

@@ -26,7 +26,7 @@ fn serve(world: &World) -> (Process, String) {
 }
 
 #[test]
-fn a_file_arrives_at_a_server_that_is_believed_and_at_no_other() {
+fn a_file_is_sent_only_to_a_trusted_server() {
     let world = World::new();
     write_papers(&world, "first");
     let (_server, url) = serve(&world);
@@ -55,7 +55,7 @@ fn a_file_arrives_at_a_server_that_is_believed_and_at_no_other() {
 }
 
 #[test]
-fn who_asks_a_server_without_tls_for_it_is_told_to_leave_it() {
+fn tls_with_a_server_that_has_none_fails_with_advice_to_use_ws() {
     let world = World::new();
     world.file("a.bin", 10);
     let server = world.serve(&[]);
@@ -74,7 +74,7 @@ fn who_asks_a_server_without_tls_for_it_is_told_to_leave_it() {
 }
 
 #[test]
-fn who_names_the_server_to_believe_is_not_left_without_tls() {
+fn a_pin_with_a_url_without_tls_is_refused() {
     let world = World::new();
     world.file("a.bin", 10);
     let pin = format!("sha256:{}", "ab".repeat(32));
@@ -107,7 +107,7 @@ fn a_new_certificate_is_taken_without_a_restart() {
 }
 
 #[test]
-fn papers_that_cannot_be_used_are_told_by_their_name() {
+fn unusable_certificates_and_keys_are_reported_by_file_name() {
     let world = World::new();
     write_papers(&world, "first");
     for (args, code, words) in [

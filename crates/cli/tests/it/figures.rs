@@ -118,7 +118,7 @@ fn a_request_for_figures_may_come_in_pieces() {
 
 #[test]
 #[cfg_attr(windows, ignore = "there are no signals")]
-fn the_figures_of_a_server_are_what_has_happened() {
+fn the_figures_of_a_server_tell_what_has_happened() {
     let world = World::new();
     world.file("a", 300_000);
     world.file("b", 10);
@@ -183,7 +183,7 @@ fn the_figures_of_a_server_are_what_has_happened() {
 }
 
 #[test]
-fn those_who_say_nothing_keep_nobody_from_the_figures() {
+fn silent_connections_keep_nobody_from_the_figures() {
     let world = World::new();
     let Scraped { metrics, server: _server, .. } = serve(&world, &[]);
     let _silent: Vec<_> = (0..128).map(|_| TcpStream::connect(&metrics).expect("it listens")).collect();
@@ -197,7 +197,7 @@ fn those_who_say_nothing_keep_nobody_from_the_figures() {
 
 #[test]
 #[cfg_attr(windows, ignore = "there are no signals")]
-fn transfers_under_way_and_unfinished_files_are_seen() {
+fn the_figures_show_open_transfers_and_unfinished_files() {
     let world = World::new();
     world.file("a", 3_000_000);
     let Scraped { url, metrics, server: _server } =

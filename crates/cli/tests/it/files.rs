@@ -132,7 +132,7 @@ fn a_server_tells_programs_what_happens() {
 }
 
 #[test]
-fn a_fetch_says_where_it_has_put_what_it_brought() {
+fn a_fetch_says_where_it_has_put_the_file() {
     let world = World::new();
     for name in ["a", "d/b", "d/e/c"] {
         world.file(&format!("inbox/{name}"), 100);
@@ -191,7 +191,7 @@ fn a_place_that_a_fetch_cannot_have_is_refused() {
 }
 
 #[test]
-fn a_path_behind_a_server_is_not_taken_for_a_folder_without_a_word() {
+fn a_path_after_a_server_is_not_silently_taken_for_a_folder() {
     let world = World::new();
     world.file("a", 100);
     let server = world.serve(&[]);

@@ -18,7 +18,7 @@ fn flood(address: SocketAddr, times: usize) {
 }
 
 #[test]
-fn what_happens_to_files_is_told_however_many_are_turned_away() {
+fn events_of_files_are_reported_however_many_clients_are_refused() {
     let world = World::new();
     world.file("a", 10);
     let mut server = world.serve(&["--json"]);

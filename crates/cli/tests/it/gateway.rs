@@ -71,7 +71,7 @@ fn a_watch_looks_for_its_server_behind_the_gateway() {
 }
 
 #[test]
-fn a_gateway_that_stays_alone_is_given_up_with_what_it_said() {
+fn a_gateway_that_stays_without_its_server_is_given_up_with_its_answer() {
     let world = World::new();
     let (sender, _relay) = replaced(&world, NOT_FOUND, "5s");
     let done = sender.finish();
@@ -81,7 +81,7 @@ fn a_gateway_that_stays_alone_is_given_up_with_what_it_said() {
 }
 
 #[test]
-fn a_token_that_was_withdrawn_meanwhile_ends_it_at_once() {
+fn a_token_that_was_withdrawn_meanwhile_ends_the_transfer_at_once() {
     let world = World::new();
     let (sender, _relay) = replaced(&world, WITHDRAWN, "1m");
     let done = sender.finish();
@@ -90,7 +90,7 @@ fn a_token_that_was_withdrawn_meanwhile_ends_it_at_once() {
 }
 
 #[test]
-fn a_first_contact_with_a_gateway_is_told_at_once() {
+fn a_first_contact_with_a_gateway_fails_at_once() {
     let world = World::new();
     world.file("a", 10);
     for (answer, words) in [(NOT_FOUND, "404 Not Found"), (ELSEWHERE, "302 Found")] {
@@ -127,7 +127,7 @@ fn route_to(server: SocketAddr) -> String {
 }
 
 #[test]
-fn behind_a_route_files_are_sent_and_fetched_by_their_names() {
+fn files_behind_a_route_are_sent_and_fetched_by_their_names() {
     let world = World::new();
     world.file("50%.x", 1000);
     let server = world.serve(&[]);

@@ -55,7 +55,7 @@ fn headers_are_sent_by_every_client_and_shown_by_none() {
 }
 
 #[test]
-fn subprotocols_of_ones_own_are_asked_for_instead() {
+fn custom_subprotocols_are_asked_for_instead() {
     for command in ["probe", "watch"] {
         let (url, asked) = refusing();
         let done = World::new().run([command, &url, "--subprotocol", "chat", "--subprotocol", "soap"]);

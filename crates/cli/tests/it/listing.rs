@@ -46,7 +46,7 @@ fn one_level_is_listed_or_all_of_them_or_one_file() {
 }
 
 #[test]
-fn what_is_listed_can_be_fetched_by_its_name() {
+fn a_listed_file_can_be_fetched_by_its_name() {
     let world = world();
     let server = world.serve(&[]);
     let listed = world.run(["list", "-r", &server.url]).stdout;
@@ -73,7 +73,7 @@ fn programs_get_an_object_for_each_entry_and_the_sums() {
 }
 
 #[test]
-fn an_empty_server_holds_nothing_and_what_is_under_way_is_not_shown() {
+fn an_empty_server_lists_nothing_and_unfinished_files_are_not_shown() {
     let world = World::new();
     world.file("big", 3_000_000);
     let server = world.serve(&["--limit-rate", "300k"]);
@@ -87,7 +87,7 @@ fn an_empty_server_holds_nothing_and_what_is_under_way_is_not_shown() {
 
 #[cfg(unix)]
 #[test]
-fn what_cannot_be_named_or_is_a_link_is_counted() {
+fn links_and_unsafe_names_are_only_counted() {
     let world = world();
     for name in ["inbox/two\nlines", "inbox/a:b"] {
         world.file(name, 1);
@@ -106,7 +106,7 @@ fn what_cannot_be_named_or_is_a_link_is_counted() {
 }
 
 #[test]
-fn who_may_not_know_what_there_is_hears_so() {
+fn a_client_that_may_not_list_is_told_so() {
     let world = world();
     let [keeps, takes] = [["--no-list"], ["--write-only"]].map(|options| world.serve(&options));
     let refused = world.run(["list", &keeps.url]);
@@ -122,7 +122,7 @@ fn who_may_not_know_what_there_is_hears_so() {
 
 #[test]
 #[cfg_attr(windows, ignore = "there are no signals")]
-fn the_server_tells_its_own_people_what_it_has_not_listed() {
+fn the_server_reports_what_it_has_refused_to_list() {
     let world = world();
     let told = |options: &[&str]| {
         let server = world.serve(options);
@@ -160,7 +160,7 @@ fn a_token_is_shown_its_own_folder() {
 
 #[test]
 #[cfg_attr(windows, ignore = "there are no signals")]
-fn the_server_tells_its_own_people() {
+fn the_server_reports_what_it_has_listed() {
     let world = world();
     let server = world.serve(&[]);
     for name in ["", "/photos"] {

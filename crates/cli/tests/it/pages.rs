@@ -51,7 +51,7 @@ fn pages_that_are_named_may_come() {
 }
 
 #[test]
-fn what_is_no_origin_is_refused_at_the_start() {
+fn an_invalid_origin_is_refused_at_the_start() {
     let world = World::new();
     for wrong in ["example.org", "null", "https://example.org/page"] {
         let done = world.run(["serve", "--check", "--allow-origin", wrong]);

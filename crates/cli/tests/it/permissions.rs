@@ -34,7 +34,7 @@ fn a_folder_that_takes_no_files_is_refused_unless_none_are_to_be_sent() {
 }
 
 #[test]
-fn what_permissions_forbid_is_told_of_the_file_or_the_folder_that_they_are_of() {
+fn a_lack_of_permission_is_reported_with_the_file_or_folder_concerned() {
     if !heed_permissions() {
         return;
     }

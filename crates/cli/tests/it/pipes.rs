@@ -70,7 +70,7 @@ fn a_pipe_arrives_whole_over_connections_that_are_cut() {
 }
 
 #[test]
-fn a_server_that_was_killed_takes_a_pipe_on_from_what_was_safe() {
+fn a_server_that_was_killed_resumes_a_pipe_from_its_safe_bytes() {
     let world = World::new();
     let server = world.serve(&[]);
     let relay = Relay::to(server.address());
@@ -85,7 +85,7 @@ fn a_server_that_was_killed_takes_a_pipe_on_from_what_was_safe() {
 }
 
 #[test]
-fn a_server_that_has_lost_what_was_safe_is_told_in_one_sentence() {
+fn a_server_that_has_lost_safe_bytes_is_reported_in_one_sentence() {
     let world = World::new();
     let server = world.serve(&[]);
     let relay = Relay::to(server.address());
@@ -115,7 +115,7 @@ fn a_pipe_of_nothing_is_an_empty_file() {
 }
 
 #[test]
-fn what_little_is_written_is_sent_at_once() {
+fn small_writes_to_a_pipe_are_sent_at_once() {
     let world = World::new();
     let server = world.serve(&[]);
     let (mut sender, mut stdin) = send(&world, &server.url);
@@ -179,7 +179,7 @@ fn a_pipe_that_fills_its_quota_is_refused_and_makes_room() {
 }
 
 #[test]
-fn a_name_that_is_taken_is_refused_to_a_pipe() {
+fn a_pipe_is_refused_a_taken_name() {
     let world = World::new();
     world.file("inbox/piped", 10);
     let server = world.serve(&[]);

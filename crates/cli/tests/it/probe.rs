@@ -50,7 +50,7 @@ fn a_good_server_answers_pings_and_a_close() {
 }
 
 #[test]
-fn a_mute_server_is_told_by_name() {
+fn a_server_that_answers_nothing_is_reported_as_such() {
     let url = format!("ws://{}/", mute());
     one_of_few("pings", &url, &["--timeout", "300ms"], |pings, done| {
         assert_eq!((&pings["asked"], &pings["answered"]), (&1.into(), &0.into()), "{done:?}");
@@ -62,7 +62,7 @@ fn a_mute_server_is_told_by_name() {
 }
 
 #[test]
-fn nobody_there_is_exit_code_3_and_no_websocket_is_1() {
+fn an_absent_server_is_exit_code_3_and_one_without_websocket_is_1() {
     let world = World::new();
     let (address, _kept) = nobody();
     let done = world.run(["probe", &format!("ws://{address}/")]);
@@ -85,7 +85,7 @@ fn the_largest_message_is_found() {
 }
 
 #[test]
-fn of_a_server_that_answers_no_pings_nothing_is_claimed_that_only_they_tell() {
+fn nothing_is_claimed_that_needs_pings_if_the_server_answers_none() {
     let url = format!("ws://{}/", mute());
     let args = ["--timeout", "300ms", "--pings", "0", "--largest", "--idle", "--max", "1s"];
     one_of_few("idle", &url, &args, |idle, done| {
@@ -98,7 +98,7 @@ fn of_a_server_that_answers_no_pings_nothing_is_claimed_that_only_they_tell() {
 }
 
 #[test]
-fn a_bowline_server_takes_no_messages_to_try_sizes_with() {
+fn message_sizes_are_not_tried_on_a_bowline_server() {
     let server = World::new().serve(&[]);
     let done = World::new().run(["probe", &server.url, "--largest"]);
     assert_eq!(done.code, Some(0), "{done:?}");
@@ -106,12 +106,12 @@ fn a_bowline_server_takes_no_messages_to_try_sizes_with() {
 }
 
 #[test]
-fn a_server_of_bowlines_is_greeted_and_does_not_end_what_is_silent() {
+fn a_bowline_server_is_greeted_and_does_not_end_a_silent_connection() {
     assert!(greets("probe"));
 }
 
 #[test]
-fn a_proxy_that_cuts_what_is_silent_is_found_out_to_the_moment() {
+fn a_proxy_that_cuts_silent_connections_is_measured_exactly() {
     let url = relay(echo(), Limit::Silence(Duration::from_millis(2500)), End::Fin);
     one_of_few("idle", &url, &["--idle", "--max", "6s"], |idle, done| {
         let Some(fatal) = idle["fatal_seconds"].as_f64() else { return false };
@@ -123,7 +123,7 @@ fn a_proxy_that_cuts_what_is_silent_is_found_out_to_the_moment() {
 }
 
 #[test]
-fn a_server_that_closes_what_is_silent_does_not_break_the_silence() {
+fn a_server_that_closes_silent_connections_does_not_break_the_silence() {
     let url = format!("ws://{}/", closing_after(Duration::from_millis(2500)));
     one_of_few("idle", &url, &["--idle", "--max", "6s"], |idle, done| {
         assert_ne!(idle["found"], "server_speaks", "{done:?}");
@@ -134,7 +134,7 @@ fn a_server_that_closes_what_is_silent_does_not_break_the_silence() {
 }
 
 #[test]
-fn a_nat_that_forgets_what_is_silent_is_closed_in_upon() {
+fn the_limit_of_a_nat_that_forgets_silent_connections_is_narrowed_down() {
     let url = relay(echo(), Limit::Silence(Duration::from_millis(2500)), End::BlackHole);
     one_of_few("idle", &url, &["--idle", "--max", "4s", "--timeout", "3s"], |idle, _| {
         let bounds = (idle["borne_seconds"].as_f64(), idle["fatal_seconds"].as_f64());
@@ -145,20 +145,20 @@ fn a_nat_that_forgets_what_is_silent_is_closed_in_upon() {
 }
 
 #[test]
-fn what_limits_the_age_is_not_taken_for_a_limit_on_silence() {
+fn a_limit_on_the_age_is_not_taken_for_a_limit_on_silence() {
     let url = relay(echo(), Limit::Age(Duration::from_secs(2)), End::Fin);
     one_of_few("idle", &url, &["--idle", "--max", "4s"], |idle, _| idle["found"] == "age");
 }
 
 #[test]
-fn an_age_at_which_nobody_is_told_is_not_taken_for_a_limit_on_silence() {
+fn a_silent_end_at_some_age_is_not_taken_for_a_limit_on_silence() {
     let url = relay(echo(), Limit::Age(Duration::from_secs(2)), End::BlackHole);
     let args = ["--idle", "--max", "4s", "--timeout", "1s"];
     one_of_few("idle", &url, &args, |idle, _| idle["found"] == "age");
 }
 
 #[test]
-fn who_bears_every_silence_has_no_limit_and_who_speaks_shows_none() {
+fn a_server_that_survives_every_silence_or_speaks_itself_shows_no_limit() {
     let url = format!("ws://{}/", echo());
     one_of_few("idle", &url, &["--idle", "--max", "1s"], |idle, _| {
         idle["found"] == "no_limit" && idle["borne_seconds"] == 1.0

@@ -35,7 +35,7 @@ fn the_rate_is_that_of_the_path_and_the_time_left_follows_from_it() {
 }
 
 #[test]
-fn who_does_not_move_has_no_rate() {
+fn a_file_that_does_not_move_has_no_rate() {
     let world = World::new();
     world.file("big", BIG);
     let server = world.serve(&[]);
@@ -52,7 +52,7 @@ fn who_does_not_move_has_no_rate() {
 }
 
 #[test]
-fn what_an_earlier_process_has_sent_is_not_fast() {
+fn bytes_of_an_earlier_process_do_not_raise_the_rate() {
     let world = World::new();
     world.file("big", BIG);
     let server = world.serve(&[]);
@@ -81,7 +81,7 @@ fn a_path_that_carries_nothing_has_a_rate_of_zero_and_no_end() {
 }
 
 #[test]
-fn programs_see_for_how_long_nothing_moves_and_until_when_that_is_borne() {
+fn programs_see_how_long_nothing_has_moved_and_how_long_may_pass() {
     let world = World::new();
     world.file("big", BIG);
     let server = world.serve(&[]);

@@ -130,7 +130,7 @@ fn a_proxy_of_the_environment_leads_to_other_machines_and_not_to_this_one() {
 
 #[cfg(unix)]
 #[test]
-fn a_proxy_of_the_environment_that_is_no_text_is_not_passed_by() {
+fn a_proxy_variable_that_is_not_text_is_not_ignored() {
     use std::os::unix::ffi::OsStrExt as _;
     let world = World::new();
     let mut command = world.bowline(["probe", "ws://files.example:81/", "--timeout", "5s"]);
@@ -140,7 +140,7 @@ fn a_proxy_of_the_environment_that_is_no_text_is_not_passed_by() {
 }
 
 #[test]
-fn a_proxy_of_the_command_line_leads_everywhere_and_its_password_is_told_nobody_else() {
+fn a_proxy_of_the_command_line_is_always_used_and_its_password_stays_secret() {
     let world = World::new();
     let server = world.serve(&[]);
     let proxy = Proxy::to(server.address(), OPEN);

@@ -55,7 +55,7 @@ fn each_token_has_a_quota_of_its_own() {
 }
 
 #[test]
-fn a_file_of_tokens_that_cannot_be_read_is_told() {
+fn an_unreadable_file_of_tokens_is_reported() {
     let world = World::new();
     fs::write(world.path("who"), "alice\n").expect("writable");
     let served = world.run(["serve", "--listen", "127.0.0.1:0", "--tokens", "who"]);

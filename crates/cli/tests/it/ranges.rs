@@ -32,7 +32,7 @@ fn parts_are_the_bytes_that_the_file_has_there() {
 }
 
 #[test]
-fn the_parts_make_up_the_whole_also_when_they_come_at_the_same_time() {
+fn the_parts_make_up_the_whole_even_if_they_come_at_the_same_time() {
     let world = World::new();
     world.file("inbox/big", 1_000_000);
     let server = world.serve(&[]);
@@ -48,7 +48,7 @@ fn the_parts_make_up_the_whole_also_when_they_come_at_the_same_time() {
 }
 
 #[test]
-fn everything_is_no_part() {
+fn a_range_of_the_whole_file_is_not_a_part() {
     let world = World::new();
     world.file("inbox/a", 500);
     world.file("inbox/none", 0);
@@ -86,7 +86,7 @@ fn a_part_that_was_interrupted_goes_on() {
 }
 
 #[test]
-fn what_the_file_does_not_have_is_refused_with_both_numbers() {
+fn a_range_beyond_the_end_is_refused_with_both_numbers() {
     let world = World::new();
     world.file("inbox/a", 500);
     let server = world.serve(&[]);

@@ -38,7 +38,7 @@ fn a_taken_name_is_refused_while_other_files_go_on() {
 }
 
 #[test]
-fn what_has_failed_is_named_again_at_the_end() {
+fn failed_files_are_named_again_at_the_end() {
     let world = World::new();
     for n in 0..30 {
         world.file(&format!("photos/{n}"), 10);
@@ -86,7 +86,7 @@ fn a_file_that_has_the_name_of_a_folder_is_named() {
 }
 
 #[test]
-fn a_file_in_the_place_of_a_fetched_one_is_kept() {
+fn a_file_in_place_of_a_fetched_one_is_kept() {
     let world = World::new();
     world.file("inbox/a", 500);
     world.file("a", 400);
@@ -97,7 +97,7 @@ fn a_file_in_the_place_of_a_fetched_one_is_kept() {
 }
 
 #[test]
-fn of_many_files_for_a_server_that_is_away_all_are_missing() {
+fn all_of_many_files_are_missing_if_the_server_is_away() {
     let (address, _kept) = nobody();
     let world = World::new();
     let names: Vec<_> = (0..100).map(|n| format!("f{n}")).collect();
@@ -201,7 +201,7 @@ fn a_missing_file_does_not_hold_up_the_others() {
 }
 
 #[test]
-fn what_the_server_does_not_have_is_not_fetched() {
+fn a_file_that_the_server_does_not_have_is_not_fetched() {
     let world = World::new();
     let server = world.serve(&[]);
     let fetched = world.run(["fetch", &format!("{}/nothing", server.url)]);
@@ -227,7 +227,7 @@ fn a_wrong_token_is_refused_without_another_try() {
 }
 
 #[test]
-fn a_web_server_is_told_from_a_server_of_files() {
+fn a_web_server_is_distinguished_from_a_server_of_files() {
     let world = World::new();
     world.file("a", 100);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -249,7 +249,7 @@ fn a_web_server_is_told_from_a_server_of_files() {
 }
 
 #[test]
-fn a_server_that_nobody_runs_is_given_up() {
+fn a_server_that_is_not_running_is_given_up() {
     let world = World::new();
     world.file("a", 100);
     let (free, _kept) = nobody();
@@ -267,7 +267,7 @@ fn a_server_that_nobody_runs_is_given_up() {
 }
 
 #[test]
-fn without_a_place_for_the_secret_files_are_sent_all_the_same() {
+fn files_are_sent_even_without_a_place_for_the_secret() {
     let world = World::new();
     world.file("a", 100);
     let server = world.serve(&[]);
@@ -310,7 +310,7 @@ fn a_folder_that_cannot_be_made_is_not_said_to_be_missing() {
 }
 
 #[test]
-fn nothing_of_a_folder_is_missing_without_a_word() {
+fn whatever_is_left_out_of_a_folder_is_reported() {
     let world = World::new();
     world.file("photos/.bowline", 10);
     world.file("album/.bowline/a.jpg", 10);

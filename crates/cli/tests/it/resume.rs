@@ -48,7 +48,7 @@ fn a_sender_that_was_killed_goes_on() {
 }
 
 #[test]
-fn of_two_senders_of_one_file_the_later_one_goes_on_and_the_first_says_so() {
+fn a_later_sender_of_the_same_file_takes_over_and_the_first_says_so() {
     let world = World::new();
     world.file("big", BIG);
     let server = world.serve(&[]);
@@ -66,7 +66,7 @@ fn of_two_senders_of_one_file_the_later_one_goes_on_and_the_first_says_so() {
 }
 
 #[test]
-fn what_an_earlier_process_brought_is_no_part_of_the_rate() {
+fn bytes_of_an_earlier_process_do_not_count_in_the_rate() {
     let world = World::new();
     world.file("big", BIG);
     let server = world.serve(&[]);
@@ -144,7 +144,7 @@ fn a_fetch_that_was_killed_goes_on() {
 }
 
 #[test]
-fn of_a_small_file_that_an_earlier_process_had_begun_to_fetch_only_the_rest_comes() {
+fn only_the_rest_of_a_small_file_is_fetched_after_an_earlier_process() {
     const SMALL: usize = 60_000;
     for (asked, place) in [("small", "small"), ("folder", "folder/small")] {
         let world = World::new();
@@ -257,7 +257,7 @@ fn a_connection_that_carries_nothing_any_more_is_found_out() {
 
 #[test]
 #[cfg_attr(windows, ignore = "there are no signals")]
-fn a_second_signal_is_not_argued_with() {
+fn a_second_signal_ends_a_server_at_once() {
     let world = World::new();
     // At the first signal, it waits for a client that cannot answer.
     let (server, _relay, _sender) = silenced(&world);
@@ -309,7 +309,7 @@ fn a_signal_during_the_start_pauses_too() {
 
 #[test]
 #[cfg_attr(windows, ignore = "there are no signals")]
-fn what_was_learned_of_a_path_is_kept_for_the_next_command() {
+fn knowledge_of_a_path_is_kept_for_the_next_command() {
     let world = World::new();
     world.file("big", BIG);
     fs::create_dir_all(world.path("state")).expect("a folder");

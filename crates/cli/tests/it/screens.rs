@@ -190,7 +190,7 @@ fn a_probe_says_what_it_does_and_what_it_has_found() {
 }
 
 #[test]
-fn a_watch_shows_the_present_below_what_has_been() {
+fn a_watch_shows_the_present_below_the_past() {
     let world = World::new();
     let server = world.serve(&[]);
     let url = server.url.clone();
@@ -259,7 +259,7 @@ fn a_demo_tells_its_story_and_sums_up_in_a_table() {
 }
 
 #[test]
-fn nothing_has_a_colour_where_no_colours_are_wanted() {
+fn nothing_is_coloured_if_no_colours_are_wanted() {
     let world = World::new();
     let temporary = world.path("tmp");
     fs::create_dir(&temporary).expect("a folder");
@@ -280,7 +280,7 @@ fn nothing_has_a_colour_where_no_colours_are_wanted() {
 }
 
 #[test]
-fn where_there_is_no_terminal_there_are_lines_only() {
+fn only_lines_are_printed_without_a_terminal() {
     let world = World::new();
     world.file("a.bin", 400_000);
     let server = serve_slowly(&world);

@@ -29,7 +29,7 @@ fn a_server_does_what_its_file_says() {
 
 #[cfg(unix)]
 #[test]
-fn settings_are_looked_at_without_a_start() {
+fn settings_are_checked_without_a_start() {
     let world = World::new();
     fs::write(world.path("who"), "alice one\n").expect("writable");
     fs::set_permissions(world.path("who"), fs::Permissions::from_mode(0o600)).expect("ours");
@@ -50,7 +50,7 @@ fn settings_are_looked_at_without_a_start() {
 }
 
 #[test]
-fn what_no_server_starts_with_is_no_setting_that_can_be_used() {
+fn a_check_refuses_settings_with_which_no_server_starts() {
     let world = World::new();
     world.file("file", 1);
     let (taken, _kept) = nobody();
@@ -89,7 +89,7 @@ fn what_no_server_starts_with_is_no_setting_that_can_be_used() {
 
 #[test]
 #[cfg_attr(windows, ignore = "there are no signals")]
-fn a_server_at_all_addresses_tells_of_none_that_no_client_can_use() {
+fn a_server_at_all_addresses_shows_no_address_that_clients_cannot_use() {
     let world = World::new();
     world.file("a", 1000);
     let args = ["serve", "--listen", "0.0.0.0:0", "--dir", "inbox", "--tls-self-signed"];
@@ -106,7 +106,7 @@ fn a_server_at_all_addresses_tells_of_none_that_no_client_can_use() {
 }
 
 #[test]
-fn a_look_at_the_settings_makes_no_certificate() {
+fn a_check_of_the_settings_makes_no_certificate() {
     let world = World::new();
     let check = ["serve", "--check", "--tls-self-signed", "--dir", "fresh"];
     assert_eq!(world.run(check).stdout, "the settings can be used\n");

@@ -172,7 +172,7 @@ fn has_openssl() -> bool {
 }
 
 #[test]
-fn what_the_documents_show_can_be_done() {
+fn commands_shown_in_the_documents_can_be_run() {
     let docs =
         fs::read_dir(root().join("docs")).expect("a folder").map(|entry| entry.expect("readable").path());
     let pages = docs.filter(|path| path.extension().is_some_and(|end| end == "md"));
@@ -184,7 +184,7 @@ fn what_the_documents_show_can_be_done() {
 }
 
 #[test]
-fn what_the_help_shows_can_be_done() {
+fn commands_shown_in_the_help_can_be_run() {
     let world = World::new();
     for command in ["serve", "send", "fetch", "list", "probe", "watch"] {
         let help = world.run([command, "--help"]).stdout;
@@ -198,7 +198,7 @@ fn what_the_help_shows_can_be_done() {
 }
 
 #[test]
-fn a_line_that_cannot_be_done_is_found() {
+fn a_line_that_cannot_be_run_is_found() {
     for wrong in [
         "bowline send holiday.tar ws://127.0.0.1:9000 --tokn x",
         "bowline send nothing.tar ws://127.0.0.1:9000",
@@ -213,7 +213,7 @@ fn a_line_that_cannot_be_done_is_found() {
 }
 
 #[test]
-fn what_is_sent_as_the_readme_says_arrives() {
+fn a_file_sent_as_the_readme_says_arrives() {
     let mut reader = Reader::new();
     reader.run("bowline serve --dir inbox3");
     reader.run("bowline send holiday.tar ws://127.0.0.1:9000");

@@ -19,7 +19,7 @@ fn lines(done: &Done) -> Vec<&str> {
 }
 
 #[test]
-fn a_full_disk_is_told_once_and_given_up_in_the_time_that_is_given() {
+fn a_full_disk_is_reported_once_and_given_up_in_the_given_time() {
     let (world, server) = world();
     let done = world.run(["send", "huge", &server.url, "--give-up-after", "2s"]);
     let [first, last] = &lines(&done)[..] else { panic!("{done:?}") };
@@ -56,7 +56,7 @@ fn programs_hear_of_a_full_disk_too() {
 }
 
 #[test]
-fn what_has_room_goes_on_beside_what_has_none() {
+fn a_file_that_has_room_goes_on_beside_one_that_has_none() {
     let (world, server) = world();
     world.file("small", 3_000_000);
     let done =

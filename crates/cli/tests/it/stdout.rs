@@ -17,7 +17,7 @@ fn full() -> File {
 }
 
 #[test]
-fn a_full_disk_behind_stdout_is_told_once_and_a_failure() {
+fn a_full_disk_behind_stdout_is_reported_once_and_is_a_failure() {
     let world = World::new();
     world.file("a", 100_000);
     let server = world.serve(&[]);
@@ -54,7 +54,7 @@ fn a_demo_that_nobody_can_read_is_a_failure() {
 }
 
 #[test]
-fn a_reader_who_has_gone_is_no_failure() {
+fn a_reader_that_has_gone_is_not_a_failure() {
     let world = World::new();
     world.file("a", 100_000);
     let server = world.serve(&[]);

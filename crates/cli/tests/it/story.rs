@@ -80,7 +80,7 @@ fn a_watch_tells_its_story_when_it_is_ended() {
 }
 
 #[test]
-fn nobody_who_has_not_asked_is_told_a_story() {
+fn a_story_is_told_only_on_request() {
     let world = World::new();
     let server = world.serve(&[]);
     world.file("a.bin", 1000);
@@ -168,7 +168,7 @@ fn a_page_goes_to_stdout_where_its_place_leads_there() {
 
 #[cfg(unix)]
 #[test]
-fn a_report_that_cannot_stand_in_its_place_is_told_before_anything_is_sent() {
+fn a_report_that_cannot_be_written_is_refused_before_anything_is_sent() {
     let world = World::new();
     let server = world.serve(&[]);
     world.file("a.bin", 1000);

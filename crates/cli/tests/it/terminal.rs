@@ -272,7 +272,7 @@ fn without_numbers(word: &str) -> String {
 }
 
 #[test]
-fn what_the_terminal_echoes_late_is_not_on_the_screen_that_is_left() {
+fn a_late_echo_of_the_terminal_is_not_part_of_the_final_screen() {
     for late in [&["watched for 3 s", "^C"][..], &["^Cwatched for 3 s"]] {
         let screen = Screen::of_rows(late.iter().map(|row| (*row).to_owned())).without_echo();
         assert_eq!(screen.to_string(), "watched for 3 s");

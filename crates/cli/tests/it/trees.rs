@@ -156,7 +156,7 @@ fn everything_goes_into_a_folder_of_the_server() {
 }
 
 #[test]
-fn without_the_option_files_keep_their_times_and_nothing_else() {
+fn files_keep_only_their_times_without_the_option() {
     let world = World::new();
     photos(&world);
     dress(&world.path("photos"));
@@ -178,7 +178,7 @@ fn without_the_option_files_keep_their_times_and_nothing_else() {
 }
 
 #[test]
-fn a_folder_can_be_called_by_any_way_to_it_and_sent_beside_files() {
+fn a_folder_can_be_given_by_any_path_and_sent_beside_files() {
     let world = World::new();
     photos(&world);
     world.file("a", 100);
@@ -312,7 +312,7 @@ fn a_file_that_changed_in_between_arrives_as_it_is_in_the_end() {
 
 #[cfg(unix)]
 #[test]
-fn names_that_are_not_safe_are_named_and_hold_nobody_up() {
+fn unsafe_names_are_reported_and_do_not_hold_up_other_files() {
     let world = World::new();
     photos(&world);
     world.file("photos/2026/what?", 10);
@@ -344,7 +344,7 @@ fn names_that_are_not_safe_are_named_and_hold_nobody_up() {
 
 #[cfg(unix)]
 #[test]
-fn links_are_left_out_with_a_word_and_nothing_is_followed() {
+fn links_are_left_out_and_reported_and_never_followed() {
     let world = World::new();
     photos(&world);
     world.file("secret/key", 10);
@@ -394,7 +394,7 @@ fn a_file_that_is_in_the_way_is_named_and_the_others_come() {
 }
 
 #[test]
-fn what_vanishes_before_its_turn_is_named_and_the_others_come() {
+fn a_file_that_vanishes_before_its_turn_is_named_and_the_others_come() {
     let world = World::new();
     for n in 0..60 {
         world.file(&format!("inbox/album/{n:02}"), 100_000);
@@ -419,7 +419,7 @@ fn what_vanishes_before_its_turn_is_named_and_the_others_come() {
 }
 
 #[test]
-fn a_folder_that_has_no_place_here_is_missing_with_all_that_it_holds() {
+fn a_folder_without_a_place_here_fails_with_all_its_contents() {
     let world = World::new();
     world.file("inbox/album/a", 10);
     world.file("inbox/album/b/c", 10);
@@ -443,7 +443,7 @@ fn a_server_that_is_not_there_fails_a_folder_too() {
 }
 
 #[test]
-fn a_server_tells_what_belongs_together() {
+fn a_server_reports_which_files_belong_together() {
     let world = World::new();
     world.file("pair/a", 10);
     world.file("pair/b", 20);

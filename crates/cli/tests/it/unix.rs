@@ -45,7 +45,7 @@ fn a_file_crosses_a_socket_both_ways_and_the_socket_goes_with_the_server() {
 }
 
 #[test]
-fn a_socket_for_which_tls_is_wanted_is_refused_with_what_was_given() {
+fn a_socket_with_tls_is_refused_naming_the_options_to_leave_out() {
     let world = World::new();
     for (given, named) in [
         (&["--tls-self-signed"][..], "--tls-self-signed"),
@@ -159,7 +159,7 @@ impl Stream for Slow {
 }
 
 #[test]
-fn a_message_that_is_still_on_its_way_is_not_taken_for_one_that_was_taken() {
+fn a_message_that_is_still_in_flight_does_not_count_as_accepted() {
     const LIMIT: u64 = 1 << 20;
     let world = World::new();
     let door = UnixListener::bind(world.path("slow.sock")).expect("a socket");

@@ -3,7 +3,7 @@
 use crate::common::{Process, Signal, World};
 
 #[test]
-fn a_server_whose_log_nobody_reads_serves_on_and_ends_in_time() {
+fn a_server_whose_log_nobody_reads_goes_on_and_ends_on_time() {
     let world = World::new();
     for n in 0..300 {
         world.file(&format!("many/{n}"), 1);
@@ -27,7 +27,7 @@ fn long_names(world: &World, folder: &str, count: usize) {
 }
 
 #[test]
-fn a_command_that_waits_for_whoever_reads_nothing_ends_with_a_signal() {
+fn a_command_whose_output_nobody_reads_ends_with_a_signal() {
     let world = World::new();
     long_names(&world, "inbox", 200);
     let server = world.serve(&[]);
@@ -42,7 +42,7 @@ fn a_command_that_waits_for_whoever_reads_nothing_ends_with_a_signal() {
 }
 
 #[test]
-fn who_was_told_that_a_command_is_interrupted_is_not_told_again() {
+fn an_interruption_is_reported_only_once() {
     let world = World::new();
     long_names(&world, "many", 200);
     let server = world.serve(&[]);

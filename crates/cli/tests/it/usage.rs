@@ -104,7 +104,7 @@ fn a_name_that_begins_with_a_dash_can_be_written() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_told_with_the_option_that_names_it() {
+fn an_unreadable_file_is_reported_with_the_option_that_names_it() {
     let world = World::new();
     world.file("a", 10);
     let client = ["send", "a", "ws://127.0.0.1:1"];

@@ -88,12 +88,12 @@ fn a_message_may_be_as_large_as_it_likes() {
 }
 
 #[test]
-fn a_server_of_bowlines_is_greeted_and_does_not_end_what_says_nothing() {
+fn a_bowline_server_is_greeted_and_does_not_end_a_silent_connection() {
     assert!(greets("watch"));
 }
 
 #[test]
-fn who_is_never_there_is_given_up_with_the_reason() {
+fn a_server_that_is_never_there_is_given_up_with_the_reason() {
     let (address, _kept) = nobody();
     let done = World::new().run(["watch", &format!("ws://{address}/"), "--give-up-after", "5s"]);
     assert_eq!(done.code, Some(3), "{done:?}");
@@ -124,7 +124,7 @@ fn a_server_that_refuses_was_reached() {
 }
 
 #[test]
-fn nobody_waits_for_a_dial_longer_than_for_the_server() {
+fn a_dial_is_not_waited_for_longer_than_the_server() {
     // It accepts connections, and sends nothing.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("ws://{}", silent.local_addr().expect("bound"));

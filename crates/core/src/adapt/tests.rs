@@ -89,7 +89,7 @@ fn every_row_of_the_table_holds() {
 }
 
 #[test]
-fn a_new_process_goes_on_where_the_last_one_stopped() {
+fn a_new_process_continues_where_the_last_one_stopped() {
     let interval = |mode, line: &str| {
         let config = Config { mode, interval: Duration::from_secs(120) };
         Adapt::new(config, line.parse().expect("a line")).interval()

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn each_advice_is_a_sentence() {
+    fn each_piece_of_advice_is_a_sentence() {
         let (min, max) = (Duration::from_secs(5), Duration::from_secs(30));
         for (retry, words) in [
             (Retry::Now, "connect again at once"),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn who_it_was_is_told_of_an_end_and_of_a_dial() {
+    fn ends_and_failed_dials_both_name_who_caused_them() {
         let by = |who, was_open| By(who, was_open).to_string();
         assert_eq!(by(Who::Us, true), "Ended by this side");
         assert_eq!(by(Who::Peer, true), "Ended by the other side");

@@ -32,7 +32,7 @@ fn the_diagnosis_table_holds() {
 }
 
 #[test]
-fn pings_make_sense_until_our_close_has_left() {
+fn pings_are_wanted_until_our_close_has_left() {
     let now = Instant::ZERO;
     let mut closing = Closing::new(Config::default(), Role::Client, now);
     assert!(closing.wants_heartbeat());
@@ -43,7 +43,7 @@ fn pings_make_sense_until_our_close_has_left() {
 }
 
 #[test]
-fn a_failure_is_known_though_we_had_closed_before() {
+fn a_failure_is_recorded_even_after_our_close() {
     let now = Instant::ZERO;
     let mut closing = Closing::new(Config::default(), Role::Client, now);
     closing.close(now, Close::normal()).unwrap();

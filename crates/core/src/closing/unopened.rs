@@ -126,21 +126,21 @@ mod tests {
     use alloc::string::ToString;
 
     #[test]
-    fn what_may_pass_is_tried_again_and_not_too_soon() {
+    fn temporary_rejections_are_retried_after_the_time_given() {
         let retry = |status| Disconnect::handshake_rejected(status, Some(Duration::from_secs(9)), "").retry();
         assert_eq!([503, 529].map(retry), [Retry::BackoffAfter(Duration::from_secs(9)); 2]);
         assert_eq!(retry(404), Retry::No(Why::Status(404)), "waiting does not help");
     }
 
     #[test]
-    fn only_a_gateway_leaves_open_who_it_was() {
+    fn only_gateway_statuses_leave_the_culprit_open() {
         let who = |status| Disconnect::handshake_rejected(status, None, "").who();
         assert_eq!([401, 429, 500, 503, 529].map(who), [Who::Peer; 5]);
         assert_eq!([502, 504, 520, 527, 530].map(who), [Who::PeerOrPath; 5]);
     }
 
     #[test]
-    fn each_obstacle_has_its_sentence_and_its_advice() {
+    fn each_obstacle_has_a_sentence_and_advice() {
         let told = |obstacle| {
             let failed = Disconnect::connect_failed(obstacle, "");
             assert_eq!((failed.kind(), failed.was_open()), (Kind::ConnectFailed(obstacle), false));
@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_open_was_not_dropped_at_once() {
+    fn a_failed_dial_does_not_count_as_a_quick_drop() {
         let mut history = History::default();
         history.record(&Disconnect::connect_failed(Obstacle::Refused, ""));
         assert_eq!(history, History::default());
     }
 
     #[test]
-    fn it_explains_itself_without_a_timeline() {
+    fn a_failed_dial_is_explained_without_a_timeline() {
         let failed = Disconnect::handshake_rejected(503, Some(Duration::from_secs(7)), "");
         assert_eq!(
             failed.explain().to_string(),

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_that_swallows_is_no_rate() {
+    fn bytes_that_only_fill_a_buffer_give_no_rate() {
         let mut meter = Meter::new(at(0));
         meter.handle_written(at(6), 4 << 20, false);
         meter.handle_blocked(at(6));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_between_full_and_full_is_the_rate() {
+    fn the_bytes_taken_between_two_full_buffers_give_the_rate() {
         let mut meter = Meter::new(at(0));
         meter.handle_blocked(at(10));
         meter.handle_written(at(60), 500_000, false);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn slower_is_believed_at_once() {
+    fn a_slower_rate_is_believed_at_once() {
         let mut meter = Meter::new(at(0));
         meter.handle_blocked(at(0));
         let mut sample = |from: u64, n| {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transport_that_is_never_full_proves_itself_by_volume() {
+    fn a_transport_that_is_never_full_proves_its_rate_by_volume() {
         let mut meter = Meter::new(at(0));
         for millis in 1..=100 {
             meter.handle_written(at(millis), 1 << 20, true);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn volume_proves_itself_at_once() {
+    fn a_large_volume_proves_the_rate_at_once() {
         let mut meter = Meter::new(at(0));
         meter.handle_written(at(0), 8 << 20, true);
         assert_eq!(meter.rate(), None);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn volume_has_to_come_in_a_short_time() {
+    fn a_volume_counts_only_if_it_leaves_in_a_short_time() {
         let mut meter = Meter::new(at(0));
         for second in 1..=100 {
             meter.handle_written(at(second * 1000), 4 << 20, true);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_before_it_was_full_proves_nothing_any_more() {
+    fn bytes_taken_before_the_transport_was_full_no_longer_count() {
         let mut meter = Meter::new(at(0));
         meter.handle_written(at(100), 100 << 20, false);
         meter.handle_blocked(at(100));

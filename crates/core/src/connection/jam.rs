@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_not_told() {
+    fn a_momentary_jam_is_not_reported() {
         let mut jam = Jam::default();
         jam.handle_blocked(at(100));
         assert_eq!(jam.poll_timeout(), Some(at(1100)));
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lasts_is_told_once() {
+    fn a_lasting_jam_is_reported_once() {
         let mut jam = Jam::default();
         jam.handle_blocked(at(100));
         jam.handle_blocked(at(600));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_looked_at_in_time_is_known_when_it_is_over() {
+    fn a_jam_that_was_not_polled_in_time_is_known_once_it_is_over() {
         let mut jam = Jam::default();
         jam.handle_blocked(at(0));
         assert_eq!((jam.lasting(at(999)), jam.lasting(at(1000))), (None, Some(at(0))));
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_beyond_time_never_comes() {
+    fn a_deadline_beyond_the_end_of_time_never_comes() {
         let mut jam = Jam::default();
         jam.handle_blocked(Instant::MAX);
         assert_eq!((jam.poll_timeout(), jam.handle_timeout(Instant::MAX)), (None, None));

@@ -80,14 +80,14 @@ mod tests {
     }
 
     #[test]
-    fn off_by_default() {
+    fn without_limits_there_is_no_deadline() {
         let mut pace = Pace::new(None, None);
         pace.handle_received(at(0), Some(1), true);
         assert_eq!(pace.poll_timeout(), None);
     }
 
     #[test]
-    fn a_message_has_to_end_in_time() {
+    fn a_message_must_end_in_time() {
         let mut pace = Pace::new(Some(Duration::from_secs(60)), None);
         pace.handle_received(at(5), Some(10), false);
         pace.handle_received(at(64), Some(20), false);
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_delay_is_forgiven() {
+    fn our_own_delay_does_not_count_against_the_peer() {
         let mut pace = Pace::new(Some(Duration::from_secs(60)), Some(1));
         pace.handle_received(at(0), Some(1000), false);
         assert!(!pace.handle_timeout(at(100)));

@@ -99,6 +99,6 @@ fn print() -> String {
 }
 
 #[test]
-fn what_is_refused_is_refused_as_the_table_says() {
+fn refusals_match_the_table() {
     table::check("frame/refusals.txt", &print());
 }

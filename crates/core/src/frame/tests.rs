@@ -75,14 +75,14 @@ fn the_examples_of_the_rfc_decode() {
 }
 
 #[test]
-fn each_bit_of_a_header_stands_at_its_place() {
+fn each_bit_of_a_header_is_in_its_place() {
     let first = |fin, rsv1| Header { fin, rsv1, ..Header::new(Opcode::Pong, 0) }.encode()[0];
     assert_eq!(first(true, false), 0b1000_1010);
     assert_eq!(first(false, true), 0b0100_1010);
 }
 
 #[test]
-fn what_the_rfc_forbids_is_refused_with_its_code() {
+fn frames_that_the_rfc_forbids_are_refused_with_the_right_code() {
     use FrameError as E;
     let (client, server) = (Role::Client, Role::Server);
     let cases: [(Role, &[u8], FrameError, u16, &str); 21] = [
@@ -138,7 +138,7 @@ fn the_longest_allowed_lengths_pass() {
 }
 
 #[test]
-fn an_error_stays() {
+fn a_decoding_error_is_permanent() {
     let mut decoder = decoder(Role::Client);
     decoder.push(b"\xff");
     assert_eq!(decoder.decode(), Err(FrameError::ReservedBits(7)));
@@ -177,7 +177,7 @@ fn a_frame_that_is_not_taken_is_skipped() {
 }
 
 #[test]
-fn what_is_printed_keeps_the_key_secret() {
+fn debug_output_keeps_the_key_secret() {
     let header = Header::new(Opcode::Text, 5).masked([0xab, 0xcd, 0xef, 0x99]);
     let printed = alloc::format!(
         "{header:?} {:?} {:?}",
@@ -191,7 +191,7 @@ fn what_is_printed_keeps_the_key_secret() {
 }
 
 #[test]
-fn a_decoder_that_was_cleared_takes_a_new_stream() {
+fn a_cleared_decoder_takes_a_new_stream() {
     let mut decoder = decoder(Role::Client);
     for before in [&b"\x01\x05He"[..], b"\x01\x00\x80", b"\xff"] {
         decoder.push(before);
@@ -205,7 +205,7 @@ fn a_decoder_that_was_cleared_takes_a_new_stream() {
 }
 
 #[test]
-fn the_rest_of_a_frame_stands_alone_once_some_of_it_was_taken() {
+fn the_payload_holds_only_the_rest_of_a_frame_that_was_partly_taken() {
     let mut decoder = Decoder::in_pieces(Role::Client, &Limits::default());
     decoder.push(b"\x82\x03ab");
     assert_eq!(decoder.decode(), Ok(None));
@@ -240,14 +240,14 @@ fn frames() -> impl Strategy<Value = Vec<(Header, Vec<u8>)>> {
 
 proptest! {
     #[test]
-    fn what_is_encoded_is_decoded(frames in frames(), size in 1..4000_usize) {
+    fn encoded_frames_decode_unchanged(frames in frames(), size in 1..4000_usize) {
         let bytes: Vec<u8> = frames.iter().flat_map(|(header, payload)| encode(*header, payload)).collect();
         let expected: Vec<_> = frames.into_iter().map(|(header, payload)| (header, Bytes::from(payload))).collect();
         prop_assert_eq!(decode(Role::Server, &bytes, size), (expected, Ok(())));
     }
 
     #[test]
-    fn any_bytes_decode_the_same_however_they_are_cut(
+    fn any_bytes_decode_the_same_however_they_are_split(
         bytes in prop::collection::vec(any::<u8>(), 0..300),
         size in 1..20_usize,
         client in any::<bool>(),

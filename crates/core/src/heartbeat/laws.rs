@@ -175,7 +175,7 @@ proptest! {
 
     /// Silence, and timers that fire late, but within `grace`.
     #[test]
-    fn a_silent_peer_is_found_out_in_time(
+    fn a_silent_peer_is_declared_dead_in_time(
         before in script(6000), lateness in vec(0..=2000_u64, 8), full in any::<bool>(), tx in any::<bool>()
     ) {
         let mut player = Player::new(Mode::Full);
@@ -208,7 +208,7 @@ proptest! {
     }
 
     #[test]
-    fn one_ping_is_out_at_a_time_unless_the_delay_was_ours(mode in any_mode(), script in script(9000)) {
+    fn only_one_ping_is_out_at_a_time_unless_the_delay_was_ours(mode in any_mode(), script in script(9000)) {
         let mut player = Player::new(mode);
         let mut now = Instant::ZERO;
         let (mut answered, mut last) = (true, None);
@@ -231,7 +231,7 @@ proptest! {
 
     /// Law 3, for any configuration and any clock; and nothing panics on the way.
     #[test]
-    fn after_a_timeout_the_next_deadline_lies_ahead(
+    fn the_deadline_after_a_timeout_lies_in_the_future(
         mode in any_mode(), script in vec((any_instant(), any_op_at_any_pace()), 0..60),
         times in (any_duration(), any_duration(), any_duration(), any_duration()), jitter_percent in any::<u8>()
     ) {
@@ -267,7 +267,7 @@ proptest! {
 
     /// Law 9.
     #[test]
-    fn time_that_steps_back_is_time_that_stands_still(
+    fn a_clock_that_steps_back_equals_one_that_stands_still(
         mode in any_mode(), script in vec((0..9000_u64, any_op_at_any_pace(), 0..9000_u64), 0..60)
     ) {
         let (mut steady, mut jumping) = (Player::new(mode), Player::new(mode));

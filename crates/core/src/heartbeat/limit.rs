@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn pings_at_exactly_the_distance_are_welcome_for_ever() {
+    fn pings_at_exactly_the_minimum_interval_are_always_accepted() {
         assert_eq!(verdicts([3, 10_003, 20_003, 30_003, 40_003]), [true; 5]);
     }
 
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_steps_back_buys_no_time() {
+    fn a_clock_that_steps_back_gains_no_time() {
         assert_eq!(verdicts([20_000, 0, 25_000, 26_000]), [true, true, true, false]);
     }
 }

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pong_ahead_of_the_report_gives_no_round_trip() {
+    fn a_pong_before_its_ping_is_reported_sent_gives_no_round_trip() {
         let mut pings = Pings::new(0);
         let payload = pings.queue();
         assert_eq!(pings.settle(T1, &payload), None);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn while_many_pings_are_out_the_oldest_are_timed() {
+    fn only_the_oldest_of_many_outstanding_pings_are_timed() {
         let mut pings = Pings::new(0);
         let payloads: alloc::vec::Vec<_> = (0..6).map(|_| pings.queue()).collect();
         for _ in 0..5 {

@@ -217,6 +217,6 @@ fn every_state_is_reached() {
 }
 
 #[test]
-fn every_input_does_in_every_state_what_the_table_says() {
+fn every_input_follows_the_table_in_every_state() {
     table::check("heartbeat/states.txt", &print());
 }

@@ -295,7 +295,7 @@ fn keepalive_only_never_gives_a_verdict() {
 }
 
 #[test]
-fn off_is_off() {
+fn mode_off_does_nothing() {
     holds(config(Mode::Off), OFF);
 }
 
@@ -309,7 +309,7 @@ fn a_clock_that_steps_back_is_counted() {
 }
 
 #[test]
-fn pings_that_were_asked_for_and_answered_are_counted() {
+fn sent_and_answered_pings_are_counted() {
     let mut bench = Bench::new(config(Mode::Full));
     for (at, input) in [(10, "T"), (11, "pong(1)"), (21, "T"), (22, "pong(2)"), (32, "T"), (33, "rx")] {
         bench.step(Instant::from_secs(at), input);
@@ -327,7 +327,7 @@ fn silence_is_counted_from_the_last_byte() {
 }
 
 #[test]
-fn the_interval_is_told_as_it_was_set() {
+fn the_interval_is_reported_as_it_was_set() {
     let mut bench = Bench::new(config(Mode::Full));
     assert_eq!(bench.heartbeat.interval(), Duration::from_secs(10));
     bench.step(Instant::from_secs(3), "pace(30)");

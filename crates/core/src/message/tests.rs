@@ -46,7 +46,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn fragments_that_no_place_can_grow_to_are_refused() {
+fn fragments_too_long_for_any_buffer_are_refused() {
     let begun = [frame(0x02, &[1; 1000]), frame(0x00, b"")].concat();
     let with_last = |len| [begun.clone(), Header::new(Opcode::Continuation, len).encode().to_vec()].concat();
     let (_, result, _) = assemble(Limits::none(), &with_last(MAX_HELD - 1000), usize::MAX);
@@ -135,7 +135,7 @@ fn fragments_are_taken_as_they_arrive() {
 }
 
 #[test]
-fn the_memory_of_a_message_serves_the_next_one_once_it_is_dropped() {
+fn the_memory_of_a_dropped_message_is_reused_for_the_next() {
     let mut decoder = Decoder::new(Role::Client, &Limits::default());
     let mut assembler = Assembler::new(Limits::default());
     let mut next = |byte: u8| {
@@ -200,7 +200,7 @@ fn the_bytes_of_a_text_are_shared_with_it() {
 
 proptest! {
     #[test]
-    fn cuts_change_nothing(
+    fn splitting_the_input_changes_nothing(
         fragments in prop::collection::vec((0..3_u8, any::<bool>(), "[a-z\u{e4}\u{20ac}]{0,9}"), 0..8),
         cut in any::<prop::sample::Index>(),
         size in 1..30_usize,

@@ -136,7 +136,7 @@ fn a_ping_waits_for_one_fragment_at_most() {
 }
 
 #[test]
-fn a_close_keeps_its_place_and_a_ping_does_not_wait() {
+fn a_close_keeps_its_place_in_the_queue_and_a_ping_does_not_wait() {
     let mut line = Line::server();
     line.send('A', 20_000);
     line.outbox.close(Bytes::from_static(b"\x03\xe8"));
@@ -147,7 +147,7 @@ fn a_close_keeps_its_place_and_a_ping_does_not_wait() {
 }
 
 #[test]
-fn beyond_sixteen_pongs_the_newest_replaces_the_last() {
+fn a_pong_beyond_sixteen_replaces_the_last_one() {
     let mut line = Line::server();
     for number in 1..=16 {
         line.outbox.pong(&[number; 8]);
@@ -174,7 +174,7 @@ fn a_pong_that_has_begun_is_not_replaced() {
 }
 
 #[test]
-fn controls_that_never_run_out_do_not_pile_up() {
+fn a_steady_stream_of_control_frames_does_not_pile_up() {
     let mut line = Line::server();
     line.outbox.pong(&[0; 8]);
     for _ in 0..1000 {
@@ -220,7 +220,7 @@ fn a_batch_does_not_grow_before_a_control_frame_that_waits_for_it() {
 }
 
 #[test]
-fn a_close_that_does_not_wait_replaces_what_has_not_begun() {
+fn an_immediate_close_replaces_what_has_not_begun_to_leave() {
     let mut line = Line::server();
     line.send('a', 20_000);
     line.take(1);
@@ -238,7 +238,7 @@ fn a_close_that_does_not_wait_replaces_what_has_not_begun() {
 }
 
 #[test]
-fn a_close_that_has_left_does_not_come_back() {
+fn a_close_that_has_left_is_not_sent_again() {
     for step in [1, 4] {
         let mut line = Line::server();
         line.outbox.close(Bytes::from_static(b"\x03\xe8"));
@@ -249,7 +249,7 @@ fn a_close_that_has_left_does_not_come_back() {
 }
 
 #[test]
-fn it_tells_when_pings_or_the_close_have_left_completely() {
+fn the_outbox_reports_when_pings_and_the_close_have_left_completely() {
     let mut line = Line::client();
     line.outbox.ping(&[1; 8]);
     line.outbox.pong(&[2; 8]);
@@ -267,7 +267,7 @@ fn it_tells_when_pings_or_the_close_have_left_completely() {
 }
 
 #[test]
-fn no_more_is_made_ready_than_one_write_may_take() {
+fn no_more_is_prepared_than_one_write_may_take() {
     let mut line = Line::server();
     line.send('a', 1 << 20);
     let ready = |line: &Line| line.outbox.pieces().map(<[u8]>::len).sum::<usize>();
@@ -278,7 +278,7 @@ fn no_more_is_made_ready_than_one_write_may_take() {
 }
 
 #[test]
-fn more_than_was_shown_cannot_be_written() {
+fn no_more_counts_as_written_than_was_shown() {
     let mut line = Line::client();
     line.outbox.set_fragment(2 << 20);
     let body = Bytes::from(vec![7; 4 * MASKED]);
@@ -314,7 +314,7 @@ fn an_idle_outbox_owns_no_memory() {
 }
 
 #[test]
-fn empty_messages_have_a_weight() {
+fn empty_messages_add_to_the_weight_of_the_queue() {
     let mut line = Line::server();
     line.send('a', 20_000);
     let before = line.outbox.weight();

@@ -114,7 +114,7 @@ fn apply(reconnect: &mut Reconnect, now: Instant, op: Op) -> Option<Next> {
 proptest! {
     /// Law 3, for any configuration and any clock; and nothing panics on the way.
     #[test]
-    fn after_a_timeout_the_next_deadline_lies_ahead(
+    fn the_deadline_after_a_timeout_lies_in_the_future(
         config in any_config(), script in vec((any_instant(), any_op()), 0..60)
     ) {
         let mut reconnect = client(config);
@@ -144,7 +144,7 @@ proptest! {
 
     /// Law 9.
     #[test]
-    fn time_that_steps_back_is_time_that_stands_still(
+    fn a_clock_that_steps_back_equals_one_that_stands_still(
         script in vec((0..40_000_u64, any_op(), 0..40_000_u64), 0..60)
     ) {
         let (mut steady, mut jumping) = (client(Config::default()), client(Config::default()));
@@ -180,7 +180,7 @@ proptest! {
     }
 
     #[test]
-    fn a_wait_is_neither_shorter_than_asked_nor_longer_than_needed(
+    fn a_wait_is_at_least_as_long_as_asked_and_no_longer_than_needed(
         config in any_config(), quick in any::<bool>(),
         ends in vec((any_retry(), proptest::option::of(any_duration()), any::<bool>()), 0..40)
     ) {
@@ -214,7 +214,7 @@ proptest! {
     /// The time that is allowed for trying is used: dials that are refused at once continue for at least half of it,
     /// and none begins after it.
     #[test]
-    fn a_budget_of_time_is_used_and_kept(millis in 100..200_000_u64, seed in any::<u8>(), reached in any::<bool>()) {
+    fn a_time_budget_is_used_and_not_exceeded(millis in 100..200_000_u64, seed in any::<u8>(), reached in any::<bool>()) {
         let budget = Duration::from_millis(millis);
         let config = Config { max_elapsed: Some(budget), first_contact: Some(budget), ..Config::default() };
         let mut reconnect = Reconnect::new(config, &mut Rng::from_seed([seed; 32]), Instant::ZERO);

@@ -261,7 +261,7 @@ fn the_time_to_the_first_contact_may_be_limited() {
 }
 
 #[test]
-fn who_gives_up_at_once_tells_no_time() {
+fn giving_up_at_once_names_no_time() {
     let said = |millis| GiveUp::NeverReached(Duration::from_millis(millis)).to_string();
     assert_eq!((&*said(49), &*said(50)), ("never connected", "never connected in 0.1 s"));
 }
@@ -277,7 +277,7 @@ fn a_small_fleet_may_come_back_sooner() {
 }
 
 #[test]
-fn quick_drops_are_counted_until_a_link_lasts() {
+fn quick_drops_are_counted_until_a_link_survives() {
     let mut reconnect = client(Config::default());
     let counts: Vec<_> = [0, 10, 999, 1000, 5]
         .map(|lives| {
@@ -311,7 +311,7 @@ fn an_abandoned_dial_does_not_end_an_open_link() {
 }
 
 #[test]
-fn no_configuration_makes_a_busy_loop() {
+fn no_configuration_causes_a_busy_loop() {
     let zero = Duration::ZERO;
     let config = Config { base: zero, cap: zero, floor: zero, first_window: zero, ..Config::default() };
     let mut reconnect = client(Config { connect_timeout: zero, ..config });
@@ -329,7 +329,7 @@ fn the_widest_window_has_room_for_the_highest_draw() {
 }
 
 #[test]
-fn what_lies_beyond_the_end_of_time_is_no_deadline() {
+fn a_time_beyond_the_end_of_time_is_no_deadline() {
     let mut reconnect = client(Config::default());
     reconnect.handle_timeout(Instant::ZERO);
     let never = Retry::BackoffAfter(Duration::MAX);
@@ -338,7 +338,7 @@ fn what_lies_beyond_the_end_of_time_is_no_deadline() {
 }
 
 #[test]
-fn after_a_change_of_the_network_nobody_waits_longer_than_half_a_second() {
+fn a_network_change_shortens_the_wait_to_half_a_second_at_most() {
     let now = Instant::from_secs(60);
     for seed in 0..32 {
         let mut reconnect = Reconnect::new(Config::default(), &mut Rng::from_seed([seed; 32]), Instant::ZERO);

@@ -46,7 +46,7 @@ fn an_entry_is_small() {
 }
 
 #[test]
-fn the_last_are_kept_and_the_others_counted() {
+fn the_latest_entries_are_kept_and_older_ones_are_counted() {
     let code = |n: u16| What::Asked(CloseCode::new(n));
     let all = timeline((1..=100).map(|n| (u64::from(n) * 1000, code(n))));
     let lines: Vec<_> = all.lines().collect();
@@ -59,7 +59,7 @@ fn the_last_are_kept_and_the_others_counted() {
 }
 
 #[test]
-fn what_recurs_is_one_entry() {
+fn repeated_events_are_one_entry() {
     let all = timeline([
         (1000, What::Full(lasted(1000))),
         (5000, What::Full(lasted(3200))),
@@ -77,7 +77,7 @@ fn what_recurs_is_one_entry() {
 }
 
 #[test]
-fn what_recurs_while_bytes_cross_is_one_entry_too() {
+fn repeated_events_are_one_entry_even_while_bytes_cross() {
     let mut recorder = recorder();
     let counts = |bytes_sent, messages_sent| Counts { bytes_sent, messages_sent, ..Counts::default() };
     recorder.note(at(2000), What::Deaf(lasted(1000)), counts(1000, 1), at(1000));
@@ -103,7 +103,7 @@ fn routine(recorder: &Recorder, counts: Counts) -> String {
 }
 
 #[test]
-fn round_trips_are_told_from_the_least_to_the_most() {
+fn round_trips_are_shown_as_a_range() {
     let told = |round_trips: &[u64], pings, pongs| {
         let mut recorder = recorder();
         for micros in round_trips {
@@ -121,7 +121,7 @@ fn round_trips_are_told_from_the_least_to_the_most() {
 }
 
 #[test]
-fn routine_is_told_in_sums() {
+fn routine_traffic_is_summed_up() {
     let told = |counts: Counts| routine(&recorder(), counts);
     let none = Counts::default();
     let busy =
@@ -144,7 +144,7 @@ fn routine_is_told_in_sums() {
 }
 
 #[test]
-fn a_silence_is_shown_from_ten_seconds_on() {
+fn a_silence_of_ten_seconds_or_more_is_shown() {
     let all = timeline([(9_999, What::PeerDoesNotPong), (19_999, What::CloseSent(CloseCode::NORMAL))]);
     assert!(!all.contains("9.9 s of silence") && all.contains("... 10.0 s of silence ..."), "{all}");
     // The last part of this has a cause of its own.
@@ -156,7 +156,7 @@ fn a_silence_is_shown_from_ten_seconds_on() {
 }
 
 #[test]
-fn a_long_life_is_told_in_hours() {
+fn times_of_a_long_connection_are_shown_in_hours() {
     let all = timeline([(9_999_999, What::PeerDoesNotPong)]);
     assert!(all.contains("  9999.999 s  the peer"), "{all}");
     let all = timeline([(10_000_000, What::PeerDoesNotPong)]);
@@ -166,7 +166,7 @@ fn a_long_life_is_told_in_hours() {
 }
 
 #[test]
-fn lines_keep_within_the_width_of_a_terminal() {
+fn lines_fit_the_width_of_a_terminal() {
     let why = Lesson::Dropped { silence: Duration::from_millis(60_040) };
     let (from, to) = (Duration::from_secs(120).into(), Duration::from_secs(45).into());
     let all = timeline([(75_040, What::Heartbeat { from, to, why }), (75_040, What::PeerDoesNotPong)]);
@@ -176,7 +176,7 @@ fn lines_keep_within_the_width_of_a_terminal() {
 }
 
 #[test]
-fn each_entry_has_its_words() {
+fn each_kind_of_entry_has_its_wording() {
     let code = CloseCode::GOING_AWAY;
     for (what, words) in [
         (What::ClockBack(lasted(20)), "the clock went back by 20 ms"),
@@ -215,7 +215,7 @@ fn each_entry_has_its_words() {
 }
 
 #[test]
-fn it_says_how_the_heartbeat_was_set() {
+fn the_timeline_says_how_the_heartbeat_was_set() {
     let opened = |mode| {
         let config = heartbeat::Config { mode, ..heartbeat::Config::default() };
         let recorder = Recorder::new(Role::Client, &config, Instant::ZERO);
@@ -227,7 +227,7 @@ fn it_says_how_the_heartbeat_was_set() {
 }
 
 #[test]
-fn times_and_counts_beyond_all_bounds_do_no_harm() {
+fn extreme_times_and_counts_do_no_harm() {
     let mut recorder = recorder();
     recorder.round_trip(Duration::MAX);
     let counts = Counts { bytes_sent: u64::MAX, messages_sent: u32::MAX, pings: 1, ..Counts::default() };
@@ -238,7 +238,7 @@ fn times_and_counts_beyond_all_bounds_do_no_harm() {
 }
 
 #[test]
-fn what_goes_on_stands_where_it_began() {
+fn an_ongoing_event_is_listed_where_it_began() {
     let open = [(at(1000), What::StillFull)].into_iter();
     let counts = Counts { bytes_received: 500, messages_received: 1, ..Counts::default() };
     let all = recorder().timeline(open, counts, at(3000)).to_string();

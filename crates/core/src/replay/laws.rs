@@ -151,7 +151,7 @@ fn lossy(config: Config, counts: [usize; 2], cuts: &[usize]) -> World {
 }
 
 #[test]
-fn wherever_two_links_are_cut_everything_arrives_once() {
+fn everything_arrives_once_wherever_two_links_are_cut() {
     let counts = [9, 5];
     for ack_on in [AckOn::Delivery, AckOn::Confirmation] {
         let config = config(4, 3, ack_on);
@@ -172,7 +172,7 @@ fn wherever_two_links_are_cut_everything_arrives_once() {
 }
 
 #[test]
-fn nothing_is_sent_twice_that_was_acknowledged() {
+fn acknowledged_messages_are_not_sent_again() {
     let counts = [100, 0];
     let world = lossy(config(10, 1, AckOn::Delivery), counts, &[20, 20, 20]);
     world.assert_whole(counts);
@@ -257,7 +257,7 @@ proptest! {
 
     /// Nothing panics, nonsensical numbers change nothing, and the buffer keeps its limits.
     #[test]
-    fn whatever_a_peer_says_nothing_breaks(calls in vec((any_call(), 0..300_u64), 0..100), confirms in any::<bool>()) {
+    fn nothing_breaks_whatever_a_peer_sends(calls in vec((any_call(), 0..300_u64), 0..100), confirms in any::<bool>()) {
         let ack_on = if confirms { AckOn::Confirmation } else { AckOn::Delivery };
         let config = Config { max_bytes: 1000, max_messages: 5, ack_on, ..Config::default() };
         let mut replay = Replay::new(config);

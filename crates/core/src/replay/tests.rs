@@ -169,7 +169,7 @@ fn every_row_of_the_table_holds() {
 }
 
 #[test]
-fn nobody_sees_messages_in_a_log() {
+fn debug_output_hides_messages() {
     let mut replay = Replay::new(Config::default());
     replay.send(Message::text("a secret")).expect("room");
     let full = Full(Message::text("a secret"));
@@ -177,7 +177,7 @@ fn nobody_sees_messages_in_a_log() {
 }
 
 #[test]
-fn numbers_end_where_they_end() {
+fn the_largest_message_numbers_do_not_overflow() {
     let mut bench = Bench::new(Config::default());
     bench.step("up(0)");
     let last = bench.step(&format!("recv({},x)", u64::MAX));

@@ -116,7 +116,7 @@ fn a_file_crosses_two_connections() {
 }
 
 #[test]
-fn the_end_that_takes_a_file_keeps_places_until_its_end() {
+fn the_receiver_of_a_file_keeps_buffers_until_the_transfer_ends() {
     let mut pair = Pair::new();
     let keeps = |pair: &Pair| (pair.client.0.keeps_places(), pair.server.0.keeps_places());
     pair.client.1.transfers_mut().offer(pair.now, offer(2_000_000)).expect("new");
@@ -154,7 +154,7 @@ fn cut_off((connection, session): &mut (Connection, Session), mut now: Instant) 
 }
 
 #[test]
-fn a_silence_while_a_file_is_under_way_is_no_limit_of_the_path() {
+fn a_silence_during_a_transfer_is_not_a_limit_of_the_path() {
     let mut pair = Pair::new();
     pair.client.1.transfers_mut().offer(pair.now, offer(2_000_000)).expect("new");
     pair.settle();
@@ -180,7 +180,7 @@ fn a_silence_without_a_file_may_be_a_limit_of_the_path() {
 }
 
 #[test]
-fn a_lost_link_is_dialled_again_and_transfers_are_offered_again() {
+fn a_lost_link_is_redialled_and_its_transfers_are_offered_again() {
     let mut pair = Pair::new();
     pair.client.1.transfers_mut().offer(pair.now, offer(1 << 30)).expect("new");
     pair.settle();
@@ -199,7 +199,7 @@ fn a_lost_link_is_dialled_again_and_transfers_are_offered_again() {
 }
 
 #[test]
-fn a_path_that_cuts_every_link_early_is_not_backed_off_from_while_bytes_get_through() {
+fn early_cuts_cause_no_backoff_while_bytes_get_through() {
     let mut config = Config::default();
     config.reconnect.first_window = Duration::from_millis(500);
     let mut session = Session::client(config, SEED, Instant::ZERO);
@@ -252,7 +252,7 @@ fn a_path_that_cuts_every_link_early_is_not_backed_off_from_while_bytes_get_thro
 }
 
 #[test]
-fn a_failed_dial_is_tried_again_unless_the_advice_is_no() {
+fn a_failed_dial_is_retried_unless_the_advice_is_no() {
     let mut session = Session::client(Config::default(), SEED, Instant::ZERO);
     assert_eq!(session.poll_event(), Some(Event::Dial));
     session.handle_dial_failed(Instant::ZERO, Retry::Backoff);
@@ -265,7 +265,7 @@ fn a_failed_dial_is_tried_again_unless_the_advice_is_no() {
 }
 
 #[test]
-fn a_change_of_the_network_brings_the_next_dial_closer() {
+fn a_network_change_brings_the_next_dial_forward() {
     let mut session = Session::client(Config::default(), SEED, Instant::ZERO);
     let mut now = Instant::ZERO;
     for _ in 0..6 {
@@ -297,7 +297,7 @@ fn messages_of_another_protocol_close_the_connection_with_1003() {
 }
 
 #[test]
-fn a_broken_protocol_closes_with_1002_and_damage_with_1011() {
+fn a_protocol_error_closes_with_1002_and_damage_with_1011() {
     for (message, code) in [
         (&b"\x04\0\0\0\0\0\0\0\0"[..], CloseCode::PROTOCOL_ERROR),
         (&b"\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"[..], CloseCode::INTERNAL_ERROR),
@@ -315,7 +315,7 @@ fn a_broken_protocol_closes_with_1002_and_damage_with_1011() {
 }
 
 #[test]
-fn what_a_session_has_to_say_is_said_before_a_close_is_answered() {
+fn a_session_sends_what_it_has_queued_before_it_answers_a_close() {
     let mut pair = Pair::new();
     pair.client.1.transfers_mut().offer(pair.now, offer(1 << 30)).expect("new");
     pair.settle();
@@ -335,7 +335,7 @@ fn what_a_session_has_to_say_is_said_before_a_close_is_answered() {
 }
 
 #[test]
-fn a_client_is_known_again_by_an_instance_of_its_own() {
+fn each_client_announces_its_own_instance() {
     let instance = |seed: u8, given: [u8; 16]| {
         let mut config = Config::default();
         config.transfer.instance = given;

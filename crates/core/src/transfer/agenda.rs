@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_is_first_and_an_entry_replaces_the_one_before() {
+    fn the_earliest_entry_is_first_and_a_new_entry_replaces_the_old() {
         let at = Instant::from_secs;
         let mut agenda = Agenda::default();
         agenda.enter(id(1), Some(at(5)));

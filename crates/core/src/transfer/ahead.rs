@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_link_that_completed_nothing_few_are_out_and_each_that_is_settled_makes_room_for_two() {
+    fn a_link_after_a_fruitless_one_starts_with_few_and_grows_with_each_answer() {
         let mut ahead = Ahead::default().next(true);
         assert_eq!(fill(&mut ahead, 0), 4);
         ahead.handle_settled(2);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_begins_with_as_many_as_the_one_before_has_completed() {
+    fn a_link_begins_with_as_many_as_the_previous_one_completed() {
         let mut ahead = Ahead::default();
         for ended in [9, 3] {
             (0..ended).for_each(|_| ahead.handle_ended());

@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_finds_its_way_back() {
+    fn every_number_survives_the_round_trip() {
         for number in 0..100 {
             assert_eq!(Code::from_u32(number).to_u32(), number);
         }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fenced_sender_never_tries_again_while_a_full_disk_is_waited_for() {
+    fn a_fenced_sender_never_retries_but_a_full_disk_is_waited_for() {
         assert_eq!(Code::Fenced.retry(), Retry::Never);
         assert_eq!(Code::NoSpace.retry(), Retry::Wait);
         assert_eq!(Code::OutOfRange.retry(), Retry::Never);

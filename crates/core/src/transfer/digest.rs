@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_anywhere_leads_to_the_same_digest() {
+    fn a_checkpoint_at_any_position_leads_to_the_same_digest() {
         let group = GROUP as usize;
         let data = file(11 * group + 77);
         for stop in (0..data.len()).step_by(group / 2 + 1).chain((0..11).map(|g| g * group)) {
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_is_of_a_file_that_can_be_counted_in_bytes() {
+    fn a_checkpoint_beyond_the_largest_file_is_refused() {
         let decoded = |groups: u64| {
             let depth = 1 + (groups - 1).count_ones() as usize;
             let mut bytes = vec![];

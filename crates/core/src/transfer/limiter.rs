@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pass_makes_the_next_one_wait_for_its_share() {
+    fn each_pass_delays_the_next_one_by_its_share() {
         let mut limiter = Limiter::new(Instant::from_secs(1), 1000);
         limiter.pass(Instant::from_secs(1), 500);
         assert_eq!(limiter.free_at(), Instant::from_millis(1500));
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_held_waits_for_the_longer_of_two_debts() {
+    fn a_held_limiter_waits_for_the_longer_of_two_debts() {
         let mut limiter = Limiter::new(Instant::ZERO, 1000);
         limiter.pass(Instant::ZERO, 500);
         limiter.hold(Instant::from_millis(400));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passed_first_is_paid_for_first_and_behind_what_others_had() {
+    fn bytes_are_paid_for_in_order_and_after_the_debts_of_others() {
         let mut limiter = Limiter::new(Instant::ZERO, 1000);
         limiter.pass(Instant::ZERO, 500);
         limiter.pass(Instant::ZERO, 200);

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_says_nothing() {
+    fn a_single_moment_gives_no_rate() {
         let mut meter = Meter::default();
         assert_eq!(meter.rate(at(10_000)), None);
         meter.handle_moved(at(10_000), 0);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_stall_the_rate_falls_to_nothing_and_no_time_is_promised() {
+    fn the_rate_falls_to_zero_in_a_stall_and_no_time_is_promised() {
         let mut meter = Meter::default();
         steady(&mut meter, 0, 10_000);
         let mut last = 10_000;
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_transfer_begins_with_has_not_moved() {
+    fn bytes_that_were_there_at_the_start_do_not_count_as_moved() {
         let mut meter = Meter::default();
         meter.handle_progress(at(0), &Progress { stage: Stage::Opening, ..moving(0) });
         meter.handle_progress(at(100), &moving(900_000_000));
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_no_time_and_what_it_lost_moves_again() {
+    fn an_outage_takes_no_time_and_lost_bytes_count_again() {
         let mut meter = Meter::default();
         meter.handle_progress(at(0), &moving(0));
         meter.handle_progress(at(1000), &moving(50_000));
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_back_costs_nothing() {
+    fn a_step_back_does_not_lower_the_rate() {
         let mut meter = Meter::default();
         for (millis, received) in [(0, 0), (500, 50_000), (600, 10_000), (1000, 30_000)] {
             meter.handle_progress(at(millis), &moving(received));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_does_not_move_has_no_rate() {
+    fn a_transfer_that_does_not_move_has_no_rate() {
         let paused = Stage::Paused { here: true, there: false };
         for stage in [Stage::Waiting, Stage::Opening, paused, Stage::Finishing] {
             let mut meter = Meter::default();
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_however_often_somebody_looks() {
+    fn memory_is_bounded_however_often_progress_is_reported() {
         let mut meter = Meter::default();
         for micros in 0..200_000 {
             meter.handle_moved(Instant::from_micros(100 * micros), 1);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_is_too_large_and_no_clock_too_strange() {
+    fn extreme_numbers_and_clocks_do_no_harm() {
         let mut meter = Meter::default();
         meter.handle_moved(at(10_000), u64::MAX);
         meter.handle_moved(at(9_000), u64::MAX);

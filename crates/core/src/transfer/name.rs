@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_kind_is_refused_with_its_reason() {
+    fn every_kind_of_bad_name_is_refused_with_its_reason() {
         use NameError as E;
         let long = "x".repeat(256);
         let deep = "a/".repeat(64) + "a";
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_part_is_what_a_file_is_called_in_its_folder() {
+    fn the_last_part_of_a_name_is_the_name_within_its_folder() {
         for (name, file) in [("a/b c/d.txt", "d.txt"), ("d.txt", "d.txt")] {
             let safe = SafeName::parse(name).expect("a safe name");
             assert_eq!((safe.file_name(), safe.as_ref()), (file, name));

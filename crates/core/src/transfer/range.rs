@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_lies_where_the_file_has_it() {
+    fn a_range_is_clipped_to_the_file() {
         assert_eq!(range(10, 20).within(100), Ok(10..20));
         assert_eq!(range(10, 20).within(20), Ok(10..20));
         assert_eq!(range(10, 20).within(15), Ok(10..15));
@@ -165,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_of_an_empty_file_is_there_and_a_part_of_it_is_not() {
+    fn an_empty_file_has_a_whole_and_no_parts() {
         assert_eq!(ByteRange::default().within(0), Ok(0..0));
         assert_eq!(range(0, 5).within(0), Err(RangeError::Beyond { from: 0, length: 0 }));
     }
 
     #[test]
-    fn nothing_is_no_range() {
+    fn an_empty_range_is_refused() {
         for (from, to) in [(5, 5), (6, 5), (0, 0), (u64::MAX, u64::MAX)] {
             assert_eq!(ByteRange::new(from, to), Err(RangeError::Empty { from, to }));
         }
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_written_with_its_last_byte() {
+    fn a_range_is_written_with_its_last_byte_inclusive() {
         for (text, expected) in [
             ("0-0", range(0, 1)),
             ("0-99", range(0, 100)),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_is_not_guessed_at() {
+    fn text_that_is_no_range_is_refused() {
         for text in ["", "-", "-5", "5", "a-b", "1-2-3", "+1-2", "1 - 2", "1-+2", "1-18446744073709551616"] {
             assert_eq!(text.parse::<ByteRange>(), Err(RangeError::Syntax), "{text}");
         }

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_busy_is_asked_again_and_again_at_longer_distances() {
+    fn a_busy_peer_is_asked_again_at_growing_intervals() {
         let expected = [1, 2, 4, 8, 16, 30, 30, 30].map(Some);
         assert_eq!(waits(&failure(Code::Busy, 1), &Config::default(), 8), expected);
         assert_eq!(waits(&failure(Code::Busy, 40), &Config::default(), 7), [Some(40); 7], "as it says");
@@ -110,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn who_is_busy_for_as_long_as_a_pause_may_last_is_left() {
+    fn a_peer_that_stays_busy_for_longer_than_the_pause_timeout_is_left() {
         let config = Config { pause_timeout: Duration::from_secs(100), ..Config::default() };
         let waits = waits(&failure(Code::Busy, 20), &config, 6);
         assert_eq!(waits, vec![Some(20), Some(30), Some(30), Some(30), None, None]);
     }
 
     #[test]
-    fn a_full_disk_is_waited_for_as_it_says_and_not_counted() {
+    fn a_full_disk_is_retried_as_it_says_and_counts_as_no_attempt() {
         let config = Config { attempts: 1, space_timeout: Duration::from_secs(100), ..Config::default() };
         let waits = waits(&failure(Code::NoSpace, 30), &config, 6);
         assert_eq!(waits, vec![Some(30), Some(30), Some(30), Some(30), None, None]);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn other_failures_are_counted_and_nothing_is_tried_again_where_no_attempt_is_allowed() {
+    fn other_failures_count_and_nothing_is_retried_without_attempts() {
         let config = Config { attempts: 2, ..Config::default() };
         assert_eq!(waits(&failure(Code::StoreFailed, 5), &config, 3), [Some(5), Some(5), None]);
         let mut tries = Tries::default();

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn each_step_of_priority_is_another_share() {
+    fn each_step_of_priority_adds_a_share() {
         let mut turns = Turns::default();
         turns.join(id(1), 0);
         turns.join(id(2), 2);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newcomer_owes_nothing_and_is_owed_nothing() {
+    fn a_new_transfer_owes_nothing_and_is_owed_nothing() {
         let mut turns = Turns::default();
         turns.join(id(1), 0);
         served(&mut turns, 100, 1000, &[]);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn who_had_nothing_to_send_catches_up_on_two_chunks() {
+    fn a_transfer_that_had_nothing_to_send_catches_up_on_two_chunks() {
         let mut turns = Turns::default();
         turns.join(id(1), 0);
         turns.join(id(2), 0);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_nothing_to_send_is_passed_over_until_it_wakes_up() {
+    fn a_transfer_with_nothing_to_send_is_skipped_until_it_wakes_up() {
         let mut turns = Turns::default();
         for n in 1..=4 {
             turns.join(id(n), 0);
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_under_way_is_offered_before_what_still_waited() {
+    fn transfers_under_way_are_offered_before_those_still_waiting() {
         let mut turns = Turns::default();
         turns.wait(id(3));
         turns.join(id(1), 0);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn who_ends_while_it_waits_is_forgotten() {
+    fn a_transfer_that_ends_while_it_waits_is_forgotten() {
         let mut turns = Turns::default();
         turns.wait(id(1));
         turns.wait(id(2));
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn absurd_lengths_and_places_do_no_harm() {
+    fn absurd_lengths_and_positions_do_no_harm() {
         let mut turns = Turns::default();
         turns.join(id(1), u16::MAX);
         turns.serve(u64::MAX);

@@ -150,13 +150,13 @@ mod tests {
     }
 
     #[test]
-    fn a_size_without_bounds_is_only_a_size() {
+    fn an_enormous_chunk_size_does_no_harm() {
         let (kept, complete) = body(TRANSFER_ENCODING, "chunked", b"ffffffffffffffffffffff\nabc");
         assert_eq!((kept, complete), (b"abc".to_vec(), false));
     }
 
     #[test]
-    fn no_more_is_kept_than_is_shown() {
+    fn no_more_of_a_body_is_kept_than_is_shown() {
         let (kept, complete) = body(CONTENT_LENGTH, "1000", &[b'x'; 1000]);
         assert_eq!((kept.len(), complete), (KEPT, true));
         let (kept, complete) = body(CONTENT_LENGTH, "1000", &[b'x'; KEPT]);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_without_a_body_waits_for_none() {
+    fn no_body_is_awaited_for_a_status_without_one() {
         assert!(BodyStart::new(StatusCode::NO_CONTENT, &HeaderMap::new()).is_complete());
     }
 }

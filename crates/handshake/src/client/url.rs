@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_request_line_cannot_hold_is_encoded() {
+    fn characters_that_a_request_line_cannot_hold_are_encoded() {
         assert_eq!(parts("ws://a/grö ße/%20?x=\"<y>\"").3, "/gr%C3%B6%20%C3%9Fe/%20?x=%22%3Cy%3E%22");
         assert_eq!(Url::parse("ws://a/b\r\nX: y").unwrap_err(), RequestError::Control);
     }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_websocket_url_is_refused() {
+    fn text_that_is_no_websocket_url_is_refused() {
         assert_eq!(Url::parse("example.org").unwrap_err(), RequestError::NoScheme);
         assert_eq!(Url::parse("https://a/").unwrap_err(), RequestError::Scheme { scheme: "https".into() });
         assert_eq!(Url::parse("ws://a/b#c").unwrap_err(), RequestError::Fragment);

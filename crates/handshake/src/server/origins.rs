@@ -171,12 +171,12 @@ mod tests {
     }
 
     #[test]
-    fn who_names_no_origin_is_no_page() {
+    fn a_request_without_an_origin_is_allowed() {
         assert_eq!(Origins::own().check(&HeaderMap::new(), false), Ok(()));
     }
 
     #[test]
-    fn pages_of_the_server_itself_may_come() {
+    fn pages_of_the_server_itself_are_allowed() {
         for (host, origin) in [
             ("localhost:9000", "http://localhost:9000"),
             ("127.0.0.1", "http://127.0.0.1"),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_others_may_not() {
+    fn pages_of_other_origins_are_refused() {
         for (host, origin) in [
             ("localhost:9000", "https://evil.example"),
             ("localhost:9000", "http://localhost:8080"),
@@ -217,19 +217,19 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_means_this_machine_makes_no_page_ours() {
+    fn a_foreign_name_that_resolves_to_this_machine_is_refused() {
         assert!(!may_come(&Origins::own(), "evil.example:9000", "http://evil.example:9000", false));
         let named = Origins::own().with_origin("http://nas.example:9000").unwrap();
         assert!(may_come(&named, "nas.example:9000", "http://nas.example:9000", false));
     }
 
     #[test]
-    fn a_page_that_came_without_tls_is_none_of_an_encrypted_server() {
+    fn an_encrypted_server_refuses_pages_that_came_without_tls() {
         assert!(!may_come(&Origins::own(), "localhost:80", "http://localhost", true));
     }
 
     #[test]
-    fn two_origins_are_none() {
+    fn two_origin_headers_are_refused() {
         let value = HeaderValue::from_static("http://localhost");
         let mut headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static("localhost"))]);
         headers.append(ORIGIN, value.clone());
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_origins_that_are_named_may_come() {
+    fn pages_of_named_origins_are_allowed() {
         let named = ["https://Example.org:443/", "http://[::1]:8080", "app://x-1"];
         let origins =
             named.iter().try_fold(Origins::own(), |origins, name| origins.with_origin(name)).unwrap();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_not_taken_for_one() {
+    fn text_that_is_no_origin_is_refused() {
         for wrong in
             ["example.org", "https://", "https://a/b", "https://*.a", "https://a:b", "1s://a", "s s://a"]
         {

@@ -21,7 +21,7 @@ fn status(answer: &str) -> u16 {
 }
 
 #[test]
-fn a_405_tells_the_method_to_use() {
+fn a_405_names_the_method_to_use() {
     let (error, answer) = flawed("GET", "POST");
     assert_eq!(error, Error::Method { method: "POST".into() });
     assert_eq!(status(&answer), 405);
@@ -29,7 +29,7 @@ fn a_405_tells_the_method_to_use() {
 }
 
 #[test]
-fn whoever_asks_for_a_head_gets_no_body() {
+fn a_head_request_gets_no_body() {
     let long = format!("HEAD /{} HTTP/1.1\r\n", "a".repeat(1 << 20));
     let many = format!("HEAD / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(1000));
     for (request, status) in [
@@ -48,14 +48,14 @@ fn whoever_asks_for_a_head_gets_no_body() {
 }
 
 #[test]
-fn http_2_is_answered_400() {
+fn http_2_is_answered_with_400() {
     let (error, answer) = refused("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     assert!(matches!(error, Error::Malformed { .. }), "{error}");
     assert_eq!(status(&answer), 400);
 }
 
 #[test]
-fn a_426_tells_what_to_ask_for() {
+fn a_426_names_the_required_upgrade() {
     for replacement in ["", "Upgrade: h2c\r\n"] {
         let (error, answer) = flawed("Upgrade: websocket\r\n", replacement);
         assert_eq!((error, status(&answer)), (Error::NoUpgrade, 426));
@@ -66,7 +66,7 @@ fn a_426_tells_what_to_ask_for() {
 }
 
 #[test]
-fn a_request_with_a_body_is_answered_400() {
+fn a_request_with_a_body_is_answered_with_400() {
     for body in ["Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Content-Length: 0, 5\r\n"] {
         let (error, answer) = refused(format!("{REQUEST}{body}\r\n"));
         assert_eq!((error, status(&answer)), (Error::Body, 400));
@@ -75,7 +75,7 @@ fn a_request_with_a_body_is_answered_400() {
 }
 
 #[test]
-fn another_protocol_is_answered_400() {
+fn another_protocol_is_answered_with_400() {
     let (error, answer) = refused([&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3][..], &[7; 60]].concat());
     assert!(error.to_string().ends_with("(a TLS handshake, on a port without TLS)"), "{error}");
     assert_eq!(status(&answer), 400);
@@ -126,7 +126,7 @@ fn a_request_may_be_redirected() {
 }
 
 #[test]
-fn a_body_of_another_type_keeps_it() {
+fn a_rejection_may_have_a_content_type_of_its_own() {
     let mut server = asked("");
     let response =
         Response::builder().status(400).header("content-type", "application/json").body("{}").unwrap();
@@ -154,7 +154,7 @@ fn the_error_waits_until_the_answer_has_left() {
 }
 
 #[test]
-fn a_rejection_is_no_success() {
+fn a_rejection_may_not_have_a_success_status() {
     for status in [101, 200, 204, 600] {
         let mut server = asked("");
         let response = Response::builder().status(status).body("").unwrap();
@@ -174,7 +174,7 @@ fn only_one_answer_is_given() {
 }
 
 #[test]
-fn credentials_stay_out_of_debug() {
+fn credentials_stay_out_of_debug_output() {
     let server = asked("Authorization: Bearer hunter2\r\nCookie: session=hunter2\r\n");
     assert!(!format!("{:?} {server:?}", server.request().unwrap()).contains("hunter2"));
     let accept = Accept::new().with_header("set-cookie", "session=hunter2").unwrap();

@@ -20,7 +20,7 @@ fn http(head: &str, body: &str) -> String {
 }
 
 #[test]
-fn a_web_page_is_named_with_its_type_and_its_start() {
+fn a_web_page_is_shown_with_its_type_and_its_beginning() {
     assert_eq!(
         said(http(
             "200 OK\r\nContent-Type: text/html; charset=utf-8",
@@ -31,7 +31,7 @@ fn a_web_page_is_named_with_its_type_and_its_start() {
 }
 
 #[test]
-fn a_status_stands_alone_without_type_or_body() {
+fn a_status_without_type_or_body_stands_alone() {
     assert_eq!(
         said(http("404 Not Found", "")),
         "the server answered 404 Not Found instead of a WebSocket upgrade"
@@ -40,7 +40,7 @@ fn a_status_stands_alone_without_type_or_body() {
 }
 
 #[test]
-fn a_long_body_is_cut_on_the_screen_yet_kept_for_the_program() {
+fn a_long_body_is_cut_for_display_and_kept_for_the_program() {
     let error = answered(http("500 X", &"x".repeat(1000))).unwrap_err();
     assert!(error.to_string().ends_with(&format!(": \"{}...\"", "x".repeat(120))), "{error}");
     let Error::Refused(refusal) = error else { panic!("{error}") };
@@ -48,7 +48,7 @@ fn a_long_body_is_cut_on_the_screen_yet_kept_for_the_program() {
 }
 
 #[test]
-fn nothing_a_terminal_would_obey_is_shown() {
+fn no_terminal_control_characters_are_shown() {
     let hostile = "\u{1b}[2J\u{7}\u{202e}\r\n\0";
     let sentences = [
         said(http("500 X\r\nContent-Type: a\u{1b}b", hostile)),
@@ -65,7 +65,7 @@ fn nothing_a_terminal_would_obey_is_shown() {
 }
 
 #[test]
-fn a_redirect_tells_where_to() {
+fn a_redirect_names_its_target() {
     for status in ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
         let error = answered(http(&format!("{status}\r\nLocation: wss://b.example/x?token=abc"), "moved"))
             .unwrap_err();
@@ -83,7 +83,7 @@ fn a_redirect_tells_where_to() {
 }
 
 #[test]
-fn missing_credentials_are_told_from_wrong_ones() {
+fn missing_credentials_are_distinguished_from_wrong_ones() {
     let answer = http("401 Unauthorized", "");
     assert_eq!(said(&answer), "the server wants credentials, and none were given (401 Unauthorized)");
     let request = Request::new("ws://ann:pw@example.org/").unwrap();
@@ -96,7 +96,7 @@ fn missing_credentials_are_told_from_wrong_ones() {
 }
 
 #[test]
-fn overload_tells_how_long_to_wait() {
+fn an_overloaded_server_says_how_long_to_wait() {
     assert_eq!(
         said(http("503 Service Unavailable\r\nRetry-After: 30", "")),
         "the server is overloaded or down for maintenance (503 Service Unavailable) and asks us to wait 30 s"
@@ -123,7 +123,7 @@ fn the_retry_follows_the_status() {
 }
 
 #[test]
-fn retry_after_is_the_least_wait() {
+fn retry_after_is_the_minimum_wait() {
     let retry = |headers: &str| answered(http(&format!("503 X\r\n{headers}"), "")).unwrap_err().retry();
     assert_eq!(retry("Retry-After: 120"), Retry::BackoffAfter(Duration::from_secs(120)));
     let dates = "Date: Wed, 28 Feb 2024 23:59:50 GMT\r\nRetry-After: Thu, 29 Feb 2024 00:00:05 GMT";
@@ -132,7 +132,7 @@ fn retry_after_is_the_least_wait() {
 }
 
 #[test]
-fn an_answer_that_breaks_the_handshake_is_not_asked_for_again() {
+fn an_answer_that_breaks_the_handshake_is_not_retried() {
     let wrong_key = answered(format!("{}\r\n", UPGRADE.replace("s3p", "S3P"))).unwrap_err();
     assert_eq!(wrong_key.retry(), Retry::No(Why::Invalid));
     assert_eq!(
@@ -142,7 +142,7 @@ fn an_answer_that_breaks_the_handshake_is_not_asked_for_again() {
 }
 
 #[test]
-fn another_protocol_is_shown_and_guessed_at() {
+fn another_protocol_is_shown_with_a_guess_at_its_name() {
     assert_eq!(
         said("SSH-2.0-OpenSSH_9.6\r\n"),
         "the server does not speak HTTP: it said \"SSH-2.0-OpenSSH_9.6\" (an SSH server or client)"
@@ -156,7 +156,7 @@ fn another_protocol_is_shown_and_guessed_at() {
 }
 
 #[test]
-fn broken_http_is_told_from_another_protocol() {
+fn broken_http_is_distinguished_from_another_protocol() {
     assert_eq!(said("HTTP/1.1 abc\r\n\r\n"), "the server's answer is broken HTTP: invalid response status");
     assert_eq!(
         said("HTTP/1.1 101 X\r\nno colon\r\n\r\n"),
@@ -165,7 +165,7 @@ fn broken_http_is_told_from_another_protocol() {
 }
 
 #[test]
-fn an_old_server_is_understood_as_long_as_it_does_not_upgrade() {
+fn an_http_1_0_answer_is_understood_unless_it_upgrades() {
     let old = "HTTP/1.0 404 File not found\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(said(old), "the server answered 404 Not Found instead of a WebSocket upgrade");
     assert_eq!(answered(format!("{}\r\n", UPGRADE.replace("1.1", "1.0"))).unwrap_err(), Error::OldHttp);
@@ -202,7 +202,7 @@ fn secrets_are_never_shown_even_if_the_server_sends_them_back() {
 }
 
 #[test]
-fn a_secret_that_comes_back_in_a_header_is_not_shown() {
+fn a_secret_that_is_echoed_in_a_header_is_not_shown() {
     let request = Request::new("wss://example.org/x?token=swordfish").unwrap();
     let request = request.with_header("authorization", "Bearer hunter2").unwrap();
     for answer in [
@@ -225,7 +225,7 @@ fn a_secret_that_comes_back_in_a_header_is_not_shown() {
 }
 
 #[test]
-fn a_secret_that_comes_back_decoded_is_not_shown() {
+fn a_secret_that_is_echoed_decoded_is_not_shown() {
     let request = Request::new("ws://ann:p%40ssword@example.org/x?key=open%20sesame&q=%zz").unwrap();
     for echo in ["ann:p@ssword", "no p@ssword", "the key is open sesame", "or open%20sesame", "q is %zz"] {
         let error = answered_to(&request, http("401 Unauthorized", echo)).unwrap_err();
@@ -235,7 +235,7 @@ fn a_secret_that_comes_back_decoded_is_not_shown() {
 }
 
 #[test]
-fn a_user_without_a_password_is_no_secret() {
+fn a_user_name_without_a_password_is_no_secret() {
     // "somebody", and no colon.
     let request = request().with_header("authorization", "Basic c29tZWJvZHk=").unwrap();
     let error = answered_to(&request, http("401 Unauthorized", "not somebody")).unwrap_err();
@@ -243,7 +243,7 @@ fn a_user_without_a_password_is_no_secret() {
 }
 
 #[test]
-fn cookies_of_an_answer_stay_out_of_debug() {
+fn cookies_of_an_answer_stay_out_of_debug_output() {
     let upgraded = answered(format!("{UPGRADE}Set-Cookie: session=hunter2\r\n\r\n")).unwrap();
     assert!(!format!("{upgraded:?}").contains("hunter2"));
     assert_eq!(upgraded.response.headers()["set-cookie"], "session=hunter2");

@@ -25,7 +25,7 @@ fn ended(input: &str, end: End) -> Error {
 }
 
 #[test]
-fn a_connection_that_ends_without_an_answer_is_tried_again() {
+fn a_connection_that_ends_without_an_answer_is_retried() {
     let closed = ended("", End::Eof);
     assert_eq!(closed.to_string(), "the connection was closed before the server said anything");
     assert_eq!(closed.retry(), Retry::Backoff);
@@ -59,7 +59,7 @@ fn the_end_completes_the_greeting_of_another_protocol() {
 }
 
 #[test]
-fn an_end_behind_the_upgrade_does_not_undo_it() {
+fn an_end_after_the_upgrade_does_not_undo_it() {
     let mut client = client(&request());
     client.handle_input(NOW, format!("{UPGRADE}\r\n\u{8}last words").as_bytes());
     client.handle_end(NOW, End::Eof);
@@ -69,7 +69,7 @@ fn an_end_behind_the_upgrade_does_not_undo_it() {
 }
 
 #[test]
-fn what_may_be_a_secret_is_not_shown_of_an_upgrade() {
+fn debug_output_of_an_upgrade_shows_no_possible_secrets() {
     let mut client = client(&request());
     client.handle_input(NOW, format!("{UPGRADE}X-Key: secret\r\n\r\nsecret").as_bytes());
     let upgraded = client.poll_result().unwrap().unwrap();
@@ -98,7 +98,7 @@ fn an_upgrade_waits_for_the_rest_of_the_request() {
 }
 
 #[test]
-fn an_upgrade_whose_request_cannot_leave_is_none() {
+fn an_upgrade_does_not_succeed_if_its_request_cannot_leave() {
     let mut ended = client_role::Handshake::new(&request(), *b"the sample nonce", Config::default(), NOW);
     ended.handle_input(NOW, format!("{UPGRADE}\r\n").as_bytes());
     ended.handle_end(NOW, End::Reset);
@@ -119,7 +119,7 @@ fn a_refusal_need_not_wait_for_the_rest_of_the_request() {
 }
 
 #[test]
-fn a_server_that_refuses_before_it_has_read_is_heard() {
+fn a_refusal_is_read_even_if_writing_the_request_failed() {
     let mut client = client_role::Handshake::new(&request(), [0; 16], Config::default(), NOW);
     client.handle_end(after(1), End::WriteFailed);
     assert_eq!(client.output(), b"");
@@ -129,7 +129,7 @@ fn a_server_that_refuses_before_it_has_read_is_heard() {
 }
 
 #[test]
-fn a_write_that_failed_is_the_end_unless_the_server_says_more() {
+fn a_failed_write_is_the_end_unless_the_server_says_more() {
     let broken = Error::Closed { end: End::WriteFailed, received: 0 };
     let mut client = client_role::Handshake::new(&request(), *b"the sample nonce", Config::default(), NOW);
     client.handle_end(NOW, End::WriteFailed);
@@ -170,7 +170,7 @@ fn a_silent_server_times_out() {
 }
 
 #[test]
-fn a_body_that_does_not_come_is_waited_for_a_second() {
+fn a_client_waits_one_second_for_a_missing_body() {
     let mut client = client(&request());
     client.handle_input(after(3), b"HTTP/1.1 500 X\r\nContent-Length: 99\r\n\r\nst");
     client.handle_input(after(3), b"art");
@@ -180,7 +180,7 @@ fn a_body_that_does_not_come_is_waited_for_a_second() {
 }
 
 #[test]
-fn a_greeting_that_does_not_end_is_waited_for_a_second() {
+fn both_ends_wait_one_second_for_the_end_of_a_greeting() {
     let mut client = client(&request());
     let mut server = server::Handshake::new(Config::default(), NOW);
     client.handle_input(after(3), b"hel");
@@ -196,7 +196,7 @@ fn a_greeting_that_does_not_end_is_waited_for_a_second() {
 }
 
 #[test]
-fn waiting_for_more_to_show_never_passes_the_limit() {
+fn waiting_for_more_to_show_never_exceeds_the_time_limit() {
     for input in ["hello", "HTTP/1.1 500 X\r\n\r\n"] {
         let mut client = client(&request());
         client.handle_input(Instant::from_millis(9_500), input.as_bytes());
@@ -208,7 +208,7 @@ fn waiting_for_more_to_show_never_passes_the_limit() {
 }
 
 #[test]
-fn early_time_outs_change_nothing() {
+fn early_timeouts_change_nothing() {
     let mut client = client(&request());
     let mut server = server::Handshake::new(Config::default(), NOW);
     for millis in 0..10_000 {
@@ -220,7 +220,7 @@ fn early_time_outs_change_nothing() {
 }
 
 #[test]
-fn time_that_steps_back_stands_still() {
+fn a_clock_that_steps_back_stands_still() {
     let mut client = client(&request());
     client.handle_input(after(5), b"");
     client.handle_input(NOW, b"hello");
@@ -232,7 +232,7 @@ fn time_that_steps_back_stands_still() {
 }
 
 #[test]
-fn a_silent_client_is_answered_408() {
+fn a_silent_client_is_answered_with_408() {
     let mut server = server::Handshake::new(Config::default(), NOW);
     server.handle_input(after(1), b"GET /");
     server.handle_timeout(after(10));
@@ -245,7 +245,7 @@ fn a_silent_client_is_answered_408() {
 }
 
 #[test]
-fn an_answer_nobody_takes_times_out() {
+fn an_answer_that_the_client_does_not_take_times_out() {
     let mut server = server::Handshake::new(Config::default(), NOW);
     server.handle_timeout(after(10));
     assert_eq!(server.poll_timeout(), Some(after(20)));
@@ -274,7 +274,7 @@ fn the_application_may_take_its_time() {
 }
 
 #[test]
-fn no_time_at_all_is_a_limit_too() {
+fn a_timeout_of_zero_is_a_limit_too() {
     let mut config = Config::default();
     config.timeout = Duration::ZERO;
     let mut server = server::Handshake::new(config, NOW);
@@ -284,7 +284,7 @@ fn no_time_at_all_is_a_limit_too() {
 }
 
 #[test]
-fn a_client_that_goes_ends_the_handshake() {
+fn a_client_that_disconnects_ends_the_handshake() {
     let mut reading = server::Handshake::new(Config::default(), NOW);
     reading.handle_input(NOW, b"GET /");
     let mut answering = asked("");

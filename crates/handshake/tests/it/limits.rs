@@ -67,14 +67,14 @@ fn headers_up_to_the_limit_pass() {
 }
 
 #[test]
-fn the_parser_holds_124_headers_and_no_more() {
+fn the_parser_accepts_124_headers_and_no_more() {
     let input = |added: usize| format!("{UPGRADE}{}\r\n", "X: y\r\n".repeat(added));
     assert_eq!(asked(config(9999, 1000), &input(121)), None);
     assert_eq!(asked(config(9999, 1000), &input(122)), Some(Error::TooManyHeaders { limit: 124 }));
 }
 
 #[test]
-fn a_head_without_end_is_given_up_as_soon_as_the_limit_is_reached() {
+fn an_endless_head_is_refused_as_soon_as_the_limit_is_reached() {
     let mut server = server::Handshake::new(Config::default(), NOW);
     server.handle_input(NOW, b"GET /");
     for sent in 5..16 * 1024 {
@@ -85,20 +85,20 @@ fn a_head_without_end_is_given_up_as_soon_as_the_limit_is_reached() {
 }
 
 #[test]
-fn empty_lines_without_end_are_given_up() {
+fn endless_empty_lines_are_refused() {
     let mut server = server::Handshake::new(Config::default(), NOW);
     server.handle_input(NOW, &b"\r\n".repeat(8 * 1024));
     assert!(server.output().starts_with(TOO_LARGE.as_bytes()));
 }
 
 #[test]
-fn answers_before_the_answer_proper_are_given_up_in_the_end() {
+fn endless_interim_answers_are_refused() {
     let early = "HTTP/1.1 103 X\r\n\r\n".repeat(1000);
     assert_eq!(asked(Config::default(), &early), Some(Error::TooLarge { limit: 16 * 1024 }));
 }
 
 #[test]
-fn a_large_head_in_single_bytes_is_read_in_the_time_its_length_takes() {
+fn a_large_head_in_single_bytes_is_read_in_linear_time() {
     // Parsing again at each byte would look at half a million million bytes here, which no test waits for.
     let input = format!("{REQUEST}X: {}\r\n\r\n", "x".repeat(1 << 20));
     let mut server = server::Handshake::new(config(2 << 20, 100), NOW);

@@ -47,7 +47,7 @@ fn both_roles_meet_byte_by_byte() {
 }
 
 #[test]
-fn a_rejection_reaches_the_client_with_its_words() {
+fn a_rejection_reaches_the_client_with_its_text() {
     let mut client = client::Handshake::new(&request(), NONCE, Config::default(), NOW);
     let mut server = server::Handshake::new(Config::default(), NOW);
     server.handle_input(NOW, client.output());

@@ -48,7 +48,7 @@ const SOCKS: &str = "socks5://p:1";
 const SOCKS_LOGIN: &str = "socks5h://ann:s%3Acret@p:1";
 
 #[test]
-fn connect_names_the_server_and_who_asks() {
+fn connect_names_the_server_and_carries_the_credentials() {
     let said = say(&mut tunnel(HTTP, "example.org"));
     assert_eq!(text(&said), "CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n");
     let said = text(&say(&mut tunnel(HTTP_LOGIN, "::1")));
@@ -57,7 +57,7 @@ fn connect_names_the_server_and_who_asks() {
 }
 
 #[test]
-fn any_success_opens_a_way_and_others_before_it_do_not_count() {
+fn any_success_opens_the_tunnel_and_interim_answers_do_not_count() {
     assert_eq!(outcome(HTTP, &[b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n"]), Some(Ok(())));
     assert_eq!(outcome(HTTP, &[b"HTTP/1.0 200 OK\r\nContent-Length: 7\r\n\r\n"]), Some(Ok(())));
     assert_eq!(outcome(HTTP, &[b"HTTP/1.1 103 X\r\n\r\nHTTP/1.1 201 Y\r\n\r\n"]), Some(Ok(())));
@@ -65,7 +65,7 @@ fn any_success_opens_a_way_and_others_before_it_do_not_count() {
 }
 
 #[test]
-fn socks_asks_by_name_or_address() {
+fn socks_requests_a_name_or_an_address() {
     let mut by_name = tunnel(SOCKS, "example.org");
     assert_eq!(say(&mut by_name), [5, 1, 0]);
     by_name.handle_input(NOW, &[5, 0]);
@@ -84,7 +84,7 @@ fn socks_asks_by_name_or_address() {
 }
 
 #[test]
-fn socks_logs_in_where_it_must() {
+fn socks_logs_in_if_required() {
     let mut tunnel = tunnel(SOCKS_LOGIN, "h");
     assert_eq!(say(&mut tunnel), [5, 2, 0, 2]);
     tunnel.handle_input(NOW, &[5, 2]);
@@ -100,7 +100,7 @@ fn socks_logs_in_where_it_must() {
 }
 
 #[test]
-fn whoever_does_not_let_us_through_is_told_in_words() {
+fn the_refusal_of_a_proxy_is_explained_in_words() {
     let cases: &[(&str, &[&[u8]], &str, bool)] = &[
         (
             HTTP,
@@ -155,7 +155,7 @@ fn whoever_does_not_let_us_through_is_told_in_words() {
 }
 
 #[test]
-fn a_proxy_that_asks_for_time_is_given_it() {
+fn a_proxy_that_asks_for_time_gets_it() {
     let asked = |status: u16, header: &str| {
         let error = error(HTTP, &[format!("HTTP/1.1 {status} X\r\n{header}\r\n\r\n").as_bytes()]);
         (error.retry(), error.to_string())
@@ -172,7 +172,7 @@ fn a_proxy_that_asks_for_time_is_given_it() {
 }
 
 #[test]
-fn surplus_is_seen_however_it_comes() {
+fn surplus_bytes_are_noticed_however_they_arrive() {
     let mut tunnel = tunnel(HTTP, "h");
     say(&mut tunnel);
     tunnel.handle_input(NOW, b"HTTP/1.1 200 X\r\n\r\n");
@@ -182,7 +182,7 @@ fn surplus_is_seen_however_it_comes() {
 }
 
 #[test]
-fn an_answer_without_end_is_bounded() {
+fn an_endless_answer_is_bounded() {
     let head = [b"HTTP/1.1 200 X\r\nA: ".to_vec(), vec![b'a'; 17_000]].concat();
     assert_eq!(error(HTTP, &[&head]), Error::TooLarge { limit: 16 * 1024 });
     let head = [b"HTTP/1.1 200 X\r\n".to_vec(), b"a: b\r\n".repeat(101)].concat();
@@ -193,7 +193,7 @@ fn an_answer_without_end_is_bounded() {
 }
 
 #[test]
-fn silence_and_ends_are_told_with_what_had_come() {
+fn silence_and_ends_are_reported_with_what_had_arrived() {
     let mut silent = tunnel(HTTP, "h");
     silent.handle_input(NOW, b"HTTP");
     let due = silent.poll_timeout().expect("it does not wait for ever");
@@ -217,7 +217,7 @@ fn silence_and_ends_are_told_with_what_had_come() {
 }
 
 #[test]
-fn a_proxy_that_takes_nothing_is_heard_for_a_while() {
+fn a_proxy_that_takes_nothing_is_still_read_for_a_while() {
     let mut tunnel = tunnel(HTTP, "h");
     tunnel.handle_end(NOW, End::WriteFailed);
     assert!(tunnel.output().is_empty() && tunnel.wants_input());
@@ -244,7 +244,7 @@ fn a_password_is_never_shown_even_if_the_proxy_repeats_it() {
 }
 
 #[test]
-fn what_is_wrong_with_a_proxy_is_said_without_its_password() {
+fn errors_about_a_proxy_url_do_not_show_its_password() {
     for url in [
         "ann:hunter2://b@p:1",
         "http://ann:hunter2/b@p:1",
@@ -257,7 +257,7 @@ fn what_is_wrong_with_a_proxy_is_said_without_its_password() {
 }
 
 #[test]
-fn a_proxy_is_written_as_curl_has_it() {
+fn a_proxy_is_written_as_for_curl() {
     let shown = |url: &str| url.parse::<Proxy>().map(|proxy| proxy.to_string());
     assert_eq!(shown("p.example:3128"), Ok("http://p.example:3128".into()));
     assert_eq!(shown("HTTP://p/"), Ok("http://p:1080".into()));
@@ -284,7 +284,7 @@ fn a_proxy_is_written_as_curl_has_it() {
 
 proptest! {
     #[test]
-    fn no_answer_is_too_strange(bytes in proptest::collection::vec(any::<u8>(), 0..300), socks: bool) {
+    fn any_answer_leads_to_a_result(bytes in proptest::collection::vec(any::<u8>(), 0..300), socks: bool) {
         let start: &[u8] = if socks { &[5, 2, 1, 0, 5, 0, 0] } else { b"HTTP/1.1 " };
         for start in [&[][..], &start[..start.len() / 2], start] {
             let mut tunnel = tunnel(if socks { SOCKS_LOGIN } else { HTTP_LOGIN }, "h");

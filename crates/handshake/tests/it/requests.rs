@@ -13,7 +13,7 @@ fn sent(request: &Request) -> Vec<String> {
 }
 
 #[test]
-fn further_headers_are_sent() {
+fn additional_headers_are_sent() {
     let request = request().with_header("origin", "https://example.org").unwrap();
     let request = request.with_header("cookie", "a=1").unwrap().with_header("cookie", "b=2").unwrap();
     let lines = sent(&request);
@@ -45,7 +45,7 @@ fn the_headers_of_the_handshake_cannot_be_overwritten() {
 }
 
 #[test]
-fn no_header_can_be_smuggled_in() {
+fn invalid_headers_are_refused() {
     assert_eq!(request().with_header("x y", "z"), Err(HeaderError::Name.into()));
     assert!(matches!(
         request().with_header("x", "y\r\nz: 1"),
@@ -63,7 +63,7 @@ fn credentials_of_the_url_are_sent_as_http_basic() {
 
 proptest! {
     #[test]
-    fn any_url_is_a_clean_request_or_an_error(url in "(ws|wss)://\\PC{0,8}[a-z@:/?#\\[\\]%. ]{0,12}\\PC{0,8}") {
+    fn any_url_gives_a_clean_request_or_an_error(url in "(ws|wss)://\\PC{0,8}[a-z@:/?#\\[\\]%. ]{0,12}\\PC{0,8}") {
         if let Ok(request) = Request::new(&url) {
             let lines = sent(&request);
             prop_assert_eq!(lines.iter().filter(|line| line.is_empty()).count(), 2);

@@ -53,7 +53,7 @@ fn assert_splits_do_not_matter(story: fn(&[&[u8]]) -> String, input: &[u8]) {
 }
 
 #[test]
-fn a_client_does_the_same_however_the_answer_is_split() {
+fn a_client_behaves_the_same_however_the_answer_is_split() {
     let early = "HTTP/1.1 103 Early Hints\r\n\r\n";
     let inputs: [&[u8]; 8] = [
         &format!("{early}{UPGRADE}Sec-WebSocket-Protocol: v1\r\n\r\n\u{2}\u{1}x\n\n").into_bytes(),
@@ -71,7 +71,7 @@ fn a_client_does_the_same_however_the_answer_is_split() {
 }
 
 #[test]
-fn a_server_does_the_same_however_the_request_is_split() {
+fn a_server_behaves_the_same_however_the_request_is_split() {
     let inputs: [&[u8]; 6] = [
         &format!("\r\n{REQUEST}\r\n\u{2}\u{1}x\n\n").into_bytes(),
         &format!("{REQUEST}\n").replace("\r\n", "\n").into_bytes(),
@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn no_order_of_calls_is_wrong(calls in vec((0..8_u8, any::<u16>(), input()), 0..20)) {
+    fn any_order_of_calls_is_allowed(calls in vec((0..8_u8, any::<u16>(), input()), 0..20)) {
         let request = client::Request::new("ws://ann:password@example.org/?q=12345").unwrap();
         let mut client = client::Handshake::new(&request, [1; 16], Config::default(), NOW);
         let mut server = server::Handshake::new(Config::default(), NOW);

@@ -32,7 +32,7 @@ fn both(
 }
 
 #[test]
-fn what_is_accepted_is_answered_alike() {
+fn both_handshakes_accept_a_request_alike() {
     let (upgrade, mut handshake) = both("GET", http::Version::HTTP_11, GOOD);
     let upgrade = upgrade.unwrap();
     assert_eq!(upgrade.subprotocols(), handshake.subprotocols());
@@ -58,7 +58,7 @@ fn what_is_accepted_is_answered_alike() {
 }
 
 #[test]
-fn what_is_refused_is_refused_alike() {
+fn both_handshakes_refuse_a_request_alike() {
     let without = |name: &str| GOOD.iter().filter(|(n, _)| *n != name).copied().collect::<Vec<_>>();
     let mut cases =
         vec![("POST", http::Version::HTTP_11, GOOD.to_vec()), ("GET", http::Version::HTTP_10, GOOD.to_vec())];

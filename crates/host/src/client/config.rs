@@ -229,7 +229,7 @@ mod tests {
     use http::header::{AUTHORIZATION, COOKIE, HOST};
 
     #[test]
-    fn headers_are_asked_with_and_not_shown() {
+    fn headers_are_sent_in_the_request_and_not_shown() {
         let mut config = ClientConfig { token: Some("geheim".into()), ..ClientConfig::default() };
         config.headers.append("x-team", HeaderValue::from_static("blue"));
         config.headers.append("x-team", HeaderValue::from_static("green"));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_others_write_are_refused() {
+    fn headers_that_are_set_elsewhere_are_refused() {
         let mut config = ClientConfig { token: Some("geheim".into()), ..ClientConfig::default() };
         config.headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic x"));
         assert_eq!(config.request("ws://h/"), Err(RequestError::Credentials));

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_shows_what_the_file_holds_by_now() {
+    fn a_request_shows_the_token_that_the_file_holds_now() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
         let request = Request::new("ws://h/").unwrap().with_bearer("first").unwrap();

@@ -115,7 +115,7 @@ mod tests {
     use std::time::SystemTime;
 
     #[test]
-    fn what_an_earlier_process_has_begun_is_found_where_it_is_fetched_to() {
+    fn a_download_begun_by_an_earlier_process_is_found_at_its_destination() {
         let dir = tempfile::tempdir().unwrap();
         let (to, id) = (dir.path().join("file"), TransferId::from_bytes([1; 16]));
         let name = || SafeName::parse("there").unwrap();

@@ -83,7 +83,7 @@ fn a_dial_after_one_that_timed_out_has_twice_as_long_until_there_is_a_link() {
 }
 
 #[test]
-fn what_a_dial_may_take_is_not_changed_where_that_is_not_wanted() {
+fn the_dial_timeout_does_not_grow_if_that_is_not_wanted() {
     let mut config = ClientConfig::default();
     (config.dial.connect_timeout, config.dial.longest_timeout) = (3 * SECOND, Duration::ZERO);
     let mut keeper = keeper(config);
@@ -94,7 +94,7 @@ fn what_a_dial_may_take_is_not_changed_where_that_is_not_wanted() {
 }
 
 #[test]
-fn of_another_network_nothing_is_known() {
+fn dial_timeouts_start_over_on_another_network() {
     let mut keeper = keeper(ClientConfig::default());
     keeper.handle_dial_failed(Instant::ZERO, timed_out());
     let now = keeper.poll_timeout().expect("it dials again");
@@ -106,7 +106,7 @@ fn of_another_network_nothing_is_known() {
 }
 
 #[test]
-fn an_outage_is_counted_told_and_left_behind() {
+fn an_outage_is_counted_and_reported_and_left_behind() {
     let mut keeper = keeper(ClientConfig::default());
     let now = Instant::ZERO;
     assert_eq!(said(&mut keeper, now), ["dialing 1", "Dialing", "Dial"]);
@@ -153,13 +153,13 @@ fn given_up(answers: bool) -> (Keeper<&'static str>, Instant, Vec<String>) {
 }
 
 #[test]
-fn who_gives_up_while_nobody_has_answered_says_so() {
+fn giving_up_before_any_answer_says_so() {
     let (.., told) = given_up(false);
     assert!(told.iter().any(|line| line.starts_with("first: no answer yet; gave up: ")), "{told:?}");
 }
 
 #[test]
-fn who_gives_up_tells_those_who_wait_and_those_who_come_later() {
+fn giving_up_is_reported_to_present_and_later_transfers() {
     let (mut keeper, now, told) = given_up(true);
     let first = told.iter().find(|line| line.starts_with("first: ")).expect("whoever waits is told");
     assert!(first.starts_with("first: nothing is listening; gave up: "), "{first}");
@@ -185,7 +185,7 @@ fn an_id_is_taken_once() {
 
 /// A client that fetches ten thousand files keeps nothing of those that are complete.
 #[test]
-fn where_a_file_was_to_go_is_forgotten_when_it_has_ended() {
+fn the_destination_of_a_download_is_forgotten_when_it_has_ended() {
     let dir = tempfile::tempdir().unwrap();
     let store = DiskStore::open(dir.path(), bowline_store::Config::default()).unwrap();
     let Offer { id, name, .. } = offer(1);
@@ -210,7 +210,7 @@ fn where_a_file_was_to_go_is_forgotten_when_it_has_ended() {
 }
 
 #[test]
-fn progress_is_told_ten_times_a_second_and_only_when_it_is_news() {
+fn progress_is_reported_ten_times_a_second_and_only_if_it_has_changed() {
     let mut keeper = keeper(ClientConfig::default());
     keeper.upload(Instant::ZERO, offer(1), Feed::Nothing, "file");
     let told = |keeper: &mut Keeper<_>, now| {
@@ -225,7 +225,7 @@ fn progress_is_told_ten_times_a_second_and_only_when_it_is_news() {
 }
 
 #[test]
-fn it_is_over_when_it_was_closed_and_the_link_is_gone() {
+fn a_client_is_over_when_it_was_closed_and_its_link_is_gone() {
     let now = Instant::ZERO;
     let mut keeper = keeper(ClientConfig::default());
     keeper.handle_link_up(now, SECOND);
@@ -306,7 +306,7 @@ fn carry(from: &mut Connection, to: &mut Connection) -> usize {
 }
 
 #[test]
-fn what_is_decided_about_an_event_is_said_in_the_same_round() {
+fn the_answer_to_an_event_leaves_in_the_same_round() {
     let mut ends = Ends::new();
     // Both send HELLO; then the server requests a file, which a client does not give out.
     for _ in 0..3 {
@@ -319,7 +319,7 @@ fn what_is_decided_about_an_event_is_said_in_the_same_round() {
 }
 
 #[test]
-fn what_nobody_asked_for_is_not_taken() {
+fn an_unrequested_offer_is_not_accepted() {
     let mut ends = Ends::new();
     ends.server.transfers_mut().offer(Instant::ZERO, offer(1)).unwrap();
     for _ in 0..3 {
@@ -342,7 +342,7 @@ fn a_unix_socket_is_a_path_of_its_own() {
 }
 
 #[test]
-fn what_was_learned_of_a_path_is_believed_for_a_week() {
+fn knowledge_of_a_path_is_used_for_a_week() {
     let interval = |age: Duration| {
         let then = SystemTime::now().checked_sub(age).unwrap();
         let learned = then.duration_since(UNIX_EPOCH).unwrap();
@@ -365,7 +365,7 @@ fn a_link_knows_how_those_before_it_have_ended() {
 }
 
 #[test]
-fn who_is_put_off_is_told_by_whom_and_for_how_long() {
+fn a_transfer_that_is_put_off_reports_by_whom_and_for_how_long() {
     let now = Instant::ZERO;
     let mut ends = Ends::new();
     ends.keeper.upload(now, offer(1), Feed::Nothing, "file");
@@ -409,7 +409,7 @@ fn a_link_that_broke_before_a_file_was_answered_has_carried_it() {
 }
 
 #[test]
-fn it_is_over_at_once_without_a_link_and_without_work() {
+fn a_client_without_a_link_and_without_work_is_over_at_once() {
     let mut keeper = keeper(ClientConfig::default());
     keeper.release();
     assert!(keeper.is_over());
@@ -446,14 +446,14 @@ fn a_client_that_was_closed_waits_for_no_dial() {
 }
 
 #[test]
-fn who_has_given_up_ends_once() {
+fn a_client_that_has_given_up_ends_once() {
     let (mut keeper, now, _) = given_up(true);
     keeper.close();
     assert_eq!(said(&mut keeper, now), ["Abandon"]);
 }
 
 #[test]
-fn a_failed_dial_is_told_like_an_end() {
+fn a_failed_dial_is_worded_like_its_error() {
     let error = DialError::System(io::Error::other("?"));
     let text = error.to_string();
     assert_eq!(spoken::<()>(Err(error)).unwrap_err().to_string(), text);

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_to_miss_a_server_is_one_sentence() {
+    fn each_way_to_fail_to_reach_a_server_is_one_sentence() {
         let connect = |kind: io::ErrorKind, addresses| {
             let error = DialError::Connect { place: place(), addresses, source: kind.into() };
             assert_eq!(error.retry(), Retry::Backoff);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_address_is_told_in_the_words_of_the_system() {
+    fn a_name_without_an_address_is_reported_in_the_words_of_the_system() {
         let source = io::Error::other("failed to lookup address information: Name or service not known");
         let error = DialError::Resolve { place: place(), source };
         assert_eq!(error.to_string(), "example.org:80 has no known address: Name or service not known");
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_out_says_what_took_so_long() {
+    fn a_timeout_says_what_took_so_long() {
         let after = Duration::from_secs(10);
         let error = |stage| DialError::TimedOut { place: place(), stage, after }.to_string();
         assert_eq!(error(Stage::Resolve), "example.org:80 was not found in the name service within 10.0 s");
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_dial_is_told_like_an_end() {
+    fn a_failed_dial_becomes_a_disconnect_with_the_same_words() {
         let connect =
             |kind: io::ErrorKind| DialError::Connect { place: place(), addresses: 1, source: kind.into() };
         let handshake = |source| DialError::Handshake { place: place(), source };

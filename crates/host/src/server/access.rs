@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_very_token_opens() {
+    fn only_the_exact_token_gives_access() {
         let access = Access::nobody().with_token(Secret::of("secret"), alice());
         for shown in ["Bearer secret", "bearer secret"] {
             assert_eq!(name(&access, Some(shown)).as_deref(), Some("alice"), "{shown}");
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn who_shows_nothing_is_anybody_and_who_shows_what_is_unknown_is_nobody() {
+    fn a_client_without_a_token_is_anybody_and_an_unknown_token_is_nobody() {
         let anybody = Grant { may_send: false, ..Grant::to(Principal::named("visitor").unwrap()) };
         let access = Access::anybody(anybody).with_token(Secret::of("one"), alice());
         assert_eq!(name(&access, None).as_deref(), Some("visitor"));
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_is_good_as_long_as_its_secret_grants_the_same() {
+    fn a_pass_is_valid_as_long_as_its_secret_grants_the_same() {
         let access = |secret, grant| Access::nobody().with_token(Secret::of(secret), grant);
         let pass = access("one", alice()).pass(&headers(Some("Bearer one")), UNIX_EPOCH).unwrap();
         assert_eq!(access("one", alice()).objection(&pass), None);
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_secret_is_shown() {
+    fn debug_shows_no_part_of_a_secret() {
         let access = Access::by_token("s3cret");
         let digest = Digest::of(b"s3cret").to_string();
         let shown = format!("{access:?}");

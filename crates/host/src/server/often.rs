@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_too_often_is_counted() {
+    fn reports_that_come_too_often_are_counted_instead() {
         let (mut often, start) = (Often::default(), Instant::from_secs(7));
         assert_eq!(told(&mut often, start, Often::TOLD + 50), Often::TOLD as usize);
         let end = start + Often::WHILE;
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_while_in_which_all_were_told_ends_without_a_word() {
+    fn a_period_in_which_everything_was_reported_ends_silently() {
         let (mut often, mut now) = (Often::default(), Instant::ZERO);
         for _ in 0..2 {
             assert_eq!(told(&mut often, now, Often::TOLD), Often::TOLD as usize);
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn at_the_end_the_number_is_told_early() {
+    fn the_number_is_reported_early_at_the_end() {
         let mut often = Often::default();
         told(&mut often, Instant::ZERO, Often::TOLD);
         assert_eq!(often.handle_end(), None, "all were told");
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_tells_the_number_late_tells_of_all() {
+    fn a_number_that_is_reported_late_counts_everything() {
         let mut often = Often::default();
         told(&mut often, Instant::ZERO, Often::TOLD + 1);
         let late = Instant::ZERO + 2 * Often::WHILE;

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_comes_to_the_links_that_have_the_transfer_and_to_no_other() {
+    fn an_order_reaches_only_the_links_that_have_the_transfer() {
         let orders = Orders::default();
         let ((first_woken, wake), (second_woken, other)) = (woken(), woken());
         let (first, second) = (orders.join(1, wake), orders.join(2, other));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_again_keeps_what_is_wanted_of_it() {
+    fn a_transfer_that_begins_again_keeps_its_order() {
         let orders = Orders::default();
         let inbox = orders.join(1, woken().1);
         inbox.begin(id(1));

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_of_what_never_comes_back_is_forgotten() {
+    fn a_pause_of_a_transfer_that_never_comes_back_is_forgotten() {
         let mut pauses = Pauses::new(Some(7 * DAY));
         for n in 1..=100 {
             pauses.insert(day(n), id(n as u8));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_of_what_comes_back_lasts() {
+    fn a_pause_of_a_transfer_that_comes_back_lasts() {
         let mut pauses = Pauses::new(Some(7 * DAY));
         pauses.insert(day(1), id(1));
         assert!([7, 13, 19].into_iter().all(|n| pauses.handle_seen(day(n), id(1))));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_old_where_files_are_kept_for_good_or_the_clock_goes_back() {
+    fn a_pause_lasts_if_files_never_expire_or_the_clock_is_set_back() {
         let mut pauses = Pauses::new(None);
         pauses.insert(day(1), id(1));
         assert!(pauses.handle_seen(day(9999), id(1)));

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_just_come_keeps_his_place() {
+    fn a_newcomer_keeps_its_place() {
         let mut porch = Porch::default();
         assert_eq!((porch.poll_timeout(), porch.make_room(at(9_000))), (None, None), "nobody is there");
         porch.enter(at(10_000), "first");
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn who_came_first_goes_first_and_who_has_asked_stays() {
+    fn the_first_to_come_leaves_first_and_one_that_has_asked_stays() {
         let mut porch = Porch::default();
         let [first, second, third] =
             [(0, "first"), (1, "second"), (2, "third")].map(|(when, who)| porch.enter(at(when), who));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn one_goes_at_a_time() {
+    fn only_one_is_asked_to_leave_at_a_time() {
         let mut porch = Porch::default();
         let first = porch.enter(at(0), "first");
         porch.enter(at(0), "second");
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_go_keeps_nobody_from_going() {
+    fn one_that_does_not_leave_does_not_keep_the_next_from_leaving() {
         let mut porch = Porch::default();
         porch.enter(at(0), "first");
         porch.enter(at(0), "second");

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_connection_uses_another_waits_for() {
+    fn a_connection_waits_for_what_another_has_used() {
         let (rates, alice) = (Rates::default(), principal("alice"));
         let (mut first, _) = rates.join(Instant::ZERO, &alice, 1000);
         let (mut second, debt) = rates.join(Instant::ZERO, &alice, 1000);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_anew_waits_for_what_was_used_before_and_others_do_not() {
+    fn a_principal_that_returns_waits_for_its_earlier_use_and_others_do_not() {
         let (rates, alice) = (Rates::default(), principal("alice"));
         let (mut first, _) = rates.join(Instant::ZERO, &alice, 1000);
         first.pay(Instant::ZERO, sent(3000));

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_done_counts_until_it_is_done() {
+    fn jobs_count_until_they_are_done() {
         let (seats, queue) = (Seats::default(), Arc::new(Mutex::new(Vec::new())));
         let [alice, bob] = ["alice", "bob"].map(|name| Principal::named(name).expect("short"));
         let threads = Arc::clone(&queue);

@@ -56,7 +56,7 @@ fn served(house: &Arc<House>, now: Instant) -> Served {
 }
 
 #[test]
-fn a_token_says_who_comes_and_the_subprotocol_what_for() {
+fn the_token_says_who_the_client_is_and_the_subprotocol_what_it_wants() {
     let alice = Principal::named("alice").unwrap();
     let access = Access::by_token("common").with_token(Secret::of("hers"), Grant::to(alice.clone()));
     let config = ServerConfig { access, ..ServerConfig::default() };
@@ -77,7 +77,7 @@ fn a_token_says_who_comes_and_the_subprotocol_what_for() {
 }
 
 #[test]
-fn who_lacks_a_token_is_told_what_kind_is_wanted() {
+fn a_client_without_a_token_is_told_what_kind_is_wanted() {
     let (_dir, house) = house(ServerConfig { access: Access::by_token("his"), ..ServerConfig::default() });
     let (decision, _) = house.decide(&request(None), &[SUBPROTOCOL.to_owned()]);
     let Decision::Reject(response) = decision else { panic!("{decision:?}") };
@@ -86,7 +86,7 @@ fn who_lacks_a_token_is_told_what_kind_is_wanted() {
 }
 
 #[test]
-fn of_a_message_that_no_client_has_to_send_nothing_is_kept() {
+fn a_message_longer_than_any_client_has_to_send_is_refused() {
     let (_dir, house) = house(ServerConfig::default());
     let now = Instant::ZERO;
     let mut near = Connection::client(Config::default(), [1; 32], now);
@@ -142,7 +142,7 @@ fn a_page_needs_a_token_as_well() {
 }
 
 #[test]
-fn a_refused_page_is_told_and_counted_as_one() {
+fn a_refused_page_is_reported_and_counted_as_such() {
     let (_dir, house) = house(ServerConfig::default());
     let error = bowline_handshake::server::Error::Rejected {
         status: http::StatusCode::FORBIDDEN,
@@ -167,7 +167,7 @@ fn a_pause_outlives_links_until_it_is_taken_back() {
 }
 
 #[test]
-fn a_pause_is_remembered_as_long_as_a_file_that_nobody_comes_back_for() {
+fn a_pause_is_remembered_as_long_as_an_abandoned_file() {
     let dir = tempfile::tempdir().unwrap();
     for (expire_after, lasts) in [(Some(Duration::ZERO), false), (None, true)] {
         let mut config = bowline_store::Config::default();
@@ -181,7 +181,7 @@ fn a_pause_is_remembered_as_long_as_a_file_that_nobody_comes_back_for() {
 }
 
 #[test]
-fn the_end_of_a_link_is_told_last() {
+fn the_end_of_a_link_is_reported_last() {
     let now = Instant::ZERO;
     let (_dir, house) = house(ServerConfig::default());
     let mut served = served(&house, now);
@@ -198,7 +198,7 @@ fn the_end_of_a_link_is_told_last() {
 }
 
 #[test]
-fn each_link_that_there_has_been_is_counted_once_as_ended() {
+fn each_past_link_is_counted_once_as_ended() {
     let now = Instant::ZERO;
     let (_dir, house) = house(ServerConfig::default());
     let mut reset = served(&house, now);
@@ -213,7 +213,7 @@ fn each_link_that_there_has_been_is_counted_once_as_ended() {
 }
 
 #[test]
-fn what_crosses_a_link_is_counted_once() {
+fn bytes_and_pings_that_cross_a_link_are_counted_once() {
     let tally = Tally::default();
     let (mut share, mut stats) = (tally.join(), Stats::default());
     for n in [1, 1, 5] {
@@ -227,7 +227,7 @@ fn what_crosses_a_link_is_counted_once() {
 }
 
 #[test]
-fn what_is_under_way_on_a_link_is_counted_while_it_lives() {
+fn open_transfers_of_a_link_are_counted_while_it_lives() {
     let tally = Tally::default();
     let mut share = tally.join();
     let moving = |moving| Stages { moving, ..Stages::default() };
@@ -245,7 +245,7 @@ fn is_told(connection: &Connection, word: &str) -> bool {
 }
 
 #[test]
-fn a_grant_ends_by_the_clock_of_the_machine_be_it_set_forward_or_back() {
+fn a_grant_ends_by_the_wall_clock_even_if_that_is_set_forward_or_back() {
     const HOUR: Duration = Duration::from_secs(3600);
     let wall = SystemTime::now();
     let spawn: bowline_store::worker::Spawn = Arc::new(|job| job());
@@ -269,7 +269,7 @@ fn a_grant_ends_by_the_clock_of_the_machine_be_it_set_forward_or_back() {
 }
 
 #[test]
-fn a_guest_comes_with_a_token_or_not_at_all() {
+fn a_guest_without_a_valid_token_is_refused() {
     let (_dir, house) = house(ServerConfig { access: Access::by_token("his"), ..ServerConfig::default() });
     for (shown, expected) in [(Some("Bearer his"), 101), (Some("Bearer hers"), 401), (None, 401)] {
         let mut request = request(shown);

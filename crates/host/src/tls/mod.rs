@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_used_is_told_apart() {
+    fn reasons_why_a_pair_cannot_be_used_are_told_apart() {
         let pair = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
         let other = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
         let (certificate, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_called_as_in_its_url() {
+    fn the_server_name_is_that_of_the_url() {
         let name = |host| server_name(host).unwrap().to_str().into_owned();
         assert_eq!(name("example.org"), "example.org");
         assert_eq!(name("127.0.0.1"), "127.0.0.1");

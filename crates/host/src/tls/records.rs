@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_record_holds_what_lies_in_several_places() {
+    fn a_small_record_joins_bytes_from_several_buffers() {
         let bytes: Vec<u8> = (0..=255).cycle().take(3000).collect();
         let slices = [&bytes[..10], &[], &bytes[10..900], &bytes[900..]].map(IoSlice::new);
         let piece = Records::default().offer(Instant::ZERO, &slices, |slices| {

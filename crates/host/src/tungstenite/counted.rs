@@ -117,7 +117,7 @@ mod tests {
     use std::io::Cursor;
 
     #[test]
-    fn each_way_is_tried_once_however_late_it_is() {
+    fn each_direction_is_tried_once_even_if_it_is_late() {
         let mut stream = Counted::new(Cursor::new(vec![0; 10]));
         for sum in [2, 4] {
             stream.allow(Duration::ZERO);

@@ -108,7 +108,7 @@ fn a_silence_is_lived_through_and_a_close_ends_it_at_both_ends() {
 }
 
 #[test]
-fn a_peer_that_does_not_answer_is_found_dead_and_told_so() {
+fn a_peer_that_does_not_answer_is_found_dead_and_told_why() {
     let (end, mut far) = undisturbed(|| {
         let (near, far) = streams();
         let mut here = server(near, config(30, 100));
@@ -159,7 +159,7 @@ fn a_byte_of_a_long_message_is_a_sign_of_life() {
 }
 
 #[test]
-fn a_queue_that_shrinks_is_a_sign_of_life_and_one_that_does_not_is_none() {
+fn only_a_queue_that_shrinks_is_a_sign_of_life() {
     const TIMEOUT: Duration = Duration::from_millis(700);
     undisturbed(|| {
         let (near, mut far) = streams();
@@ -248,7 +248,7 @@ impl Patience for Paused {
 }
 
 #[test]
-fn what_has_come_is_read_however_late_we_are() {
+fn a_message_that_has_come_is_read_even_without_time_left() {
     let (near, mut far) = streams();
     let socket = WebSocket::from_raw_socket(Counted::new(Paused(near)), Role::Client, None);
     let mut here = Watched::client(socket, Config::default()).unwrap();
@@ -257,7 +257,7 @@ fn what_has_come_is_read_however_late_we_are() {
 }
 
 #[test]
-fn an_end_without_a_word_is_told_as_what_it_is() {
+fn an_end_without_a_close_is_reported_as_such() {
     let (near, far) = streams();
     let mut here = server(near, Config::default());
     drop(far);
@@ -265,7 +265,7 @@ fn an_end_without_a_word_is_told_as_what_it_is() {
 }
 
 #[test]
-fn a_peer_that_breaks_the_rules_is_told_which() {
+fn a_peer_that_breaks_a_rule_is_told_which_one() {
     // A frame without a mask, invalid text, and a frame that begins nothing.
     for (bytes, code) in [
         (&b"\x81\x01a"[..], CloseCode::PROTOCOL_ERROR),
@@ -286,7 +286,7 @@ fn a_peer_that_breaks_the_rules_is_told_which() {
 }
 
 #[test]
-fn a_close_that_nobody_answers_is_over_on_time() {
+fn an_unanswered_close_ends_on_time() {
     let (near, _far) = streams();
     let mut config = Config::default();
     config.closing.close_timeout = Duration::from_millis(100);
@@ -298,7 +298,7 @@ fn a_close_that_nobody_answers_is_over_on_time() {
 }
 
 #[test]
-fn what_is_sent_to_a_peer_that_closes_does_not_arrive_and_harms_nobody() {
+fn a_message_sent_to_a_closing_peer_is_lost_without_harm() {
     let (near, far) = streams();
     let mut here = server(near, Config::default());
     let mut there = client(far, Config::default());
@@ -318,7 +318,7 @@ fn what_is_sent_to_a_peer_that_closes_does_not_arrive_and_harms_nobody() {
 }
 
 #[test]
-fn a_message_that_never_has_room_comes_back() {
+fn a_message_too_large_for_the_queue_comes_back() {
     let (near, mut far) = streams();
     let config = WebSocketConfig::default().write_buffer_size(0).max_write_buffer_size(500_000);
     let socket = WebSocket::from_raw_socket(Counted::new(near), Role::Server, Some(config));
@@ -334,7 +334,7 @@ fn a_message_that_never_has_room_comes_back() {
 }
 
 #[test]
-fn whoever_sends_and_does_not_read_is_told_to_read() {
+fn an_application_that_sends_without_reading_is_told_to_read() {
     let (near, far) = streams();
     let mut here = server(near, Config::default());
     // Sends more than is held for anybody, and reads nothing before all of it has left.

@@ -79,7 +79,7 @@ fn journal(even: &[u8], odd: &[u8]) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(number: u64, record in records()) {
+    fn a_record_is_read_back_as_it_was_written(number: u64, record in records()) {
         let bytes = encode(number, &record);
         prop_assert!(bytes.len() <= SLOT);
         prop_assert_eq!(decode(&bytes), Some((number, record)));
@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_bytes_are_no_record(mut bytes in proptest::collection::vec(any::<u8>(), 0..600), magic: bool) {
+    fn arbitrary_bytes_are_not_a_record(mut bytes in proptest::collection::vec(any::<u8>(), 0..600), magic: bool) {
         if magic && bytes.len() >= 8 {
             bytes[..4].copy_from_slice(MAGIC);
             let len = bytes.len() as u32;
@@ -171,7 +171,7 @@ fn the_largest_record_fits_a_slot() {
 }
 
 #[test]
-fn a_record_that_contradicts_itself_is_no_record() {
+fn a_record_that_contradicts_itself_is_invalid() {
     let mut more_than_there_is = largest();
     more_than_there_is.spec.length = Some(5);
     more_than_there_is.durable = 6;

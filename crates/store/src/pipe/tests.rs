@@ -66,7 +66,7 @@ fn read_all(pipe: &Pipe, told: &mpsc::Receiver<Piece>, mut offset: u64, len: usi
 }
 
 #[test]
-fn what_was_written_is_read_from_anywhere() {
+fn written_bytes_can_be_read_from_any_offset() {
     for len in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7] {
         let (pipe, writer, told) = pipe(ROOM);
         let data = contents(len);
@@ -131,7 +131,7 @@ fn a_writer_waits_while_nothing_becomes_durable() {
 }
 
 #[test]
-fn what_is_forgotten_or_never_came_is_an_error_that_says_so() {
+fn reading_bytes_that_are_forgotten_or_never_came_is_an_error() {
     let (pipe, writer, told) = pipe(ROOM);
     writer.write(&contents(1000)).expect("read");
     drop(writer);
@@ -152,7 +152,7 @@ fn what_is_forgotten_or_never_came_is_an_error_that_says_so() {
 }
 
 #[test]
-fn a_reader_that_fails_is_told_behind_what_it_has_read() {
+fn the_failure_of_a_reader_is_reported_after_what_it_has_read() {
     struct Broken(bool);
     impl Read for Broken {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
@@ -175,7 +175,7 @@ fn a_reader_that_fails_is_told_behind_what_it_has_read() {
 }
 
 #[test]
-fn a_reader_that_does_not_want_to_wait_is_asked_again() {
+fn a_reader_that_would_block_is_asked_again() {
     struct Hasty(u8);
     impl Read for Hasty {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
@@ -198,7 +198,7 @@ fn a_reader_that_does_not_want_to_wait_is_asked_again() {
 }
 
 #[test]
-fn a_pipe_that_nobody_wants_is_not_read_on() {
+fn a_dropped_pipe_is_not_read_any_further() {
     let (pipe, writer, _told) = pipe(10);
     writer.write(b"0123456789 and more").expect("read");
     drop(pipe);
@@ -217,7 +217,7 @@ fn no_more_is_read_than_there_is_room_for() {
 }
 
 #[test]
-fn a_pipe_that_nobody_wants_is_not_waited_for_when_it_is_full() {
+fn the_thread_of_a_full_pipe_ends_when_the_pipe_is_dropped() {
     let (pipe, writer, told) = pipe(SMALL as u64);
     writer.write(&contents(SMALL)).expect("read");
     pipe.read(0, SMALL);
@@ -233,7 +233,7 @@ fn a_pipe_that_nobody_wants_is_not_waited_for_when_it_is_full() {
 }
 
 #[test]
-fn a_pipe_that_nobody_wants_keeps_nothing_while_its_writer_is_silent() {
+fn a_dropped_pipe_keeps_nothing_while_its_writer_is_silent() {
     let (pipe, writer, told) = pipe(ROOM);
     writer.write(&contents(SMALL)).expect("read");
     pipe.read(0, SMALL);
@@ -246,7 +246,7 @@ fn a_pipe_that_nobody_wants_keeps_nothing_while_its_writer_is_silent() {
 }
 
 #[test]
-fn what_is_forgotten_stays_forgotten_and_nothing_that_is_to_come() {
+fn forgetting_is_final_but_spares_bytes_that_are_still_to_come() {
     let (pipe, writer, told) = pipe(ROOM);
     writer.write(&contents(1000)).expect("read");
     pipe.read(0, 1000);

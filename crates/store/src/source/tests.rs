@@ -45,7 +45,7 @@ fn a_part_is_read_as_if_it_were_a_file() {
 }
 
 #[test]
-fn a_part_that_no_file_has_is_refused_with_both_numbers() {
+fn a_part_beyond_the_end_is_refused_with_both_numbers() {
     let (_dir, path) = file("hello world");
     let error = Source::open(&path).and_then(|file| file.range(range("11-20"))).expect_err("beyond");
     assert_eq!(error.kind(), ErrorKind::OutOfRange);
@@ -106,7 +106,7 @@ fn a_file_that_shrinks_is_noticed_by_reading() {
 }
 
 #[test]
-fn every_kind_of_change_is_noticed_by_a_look() {
+fn a_check_notices_every_kind_of_change() {
     let changes: [fn(&Path); 4] = [
         |path| fs::write(path, "HELLO").expect("written"),
         |path| fs::write(path, "hello!").expect("written"),
@@ -152,7 +152,7 @@ fn identity_and_validator_tell_versions_apart() {
 }
 
 #[test]
-fn a_file_on_a_disk_that_is_mounted_anew_is_the_same() {
+fn a_file_on_a_remounted_disk_is_the_same() {
     let (_dir, path) = file("hello");
     let before = Source::open(&path).expect("a file");
     let mut after = before.clone();

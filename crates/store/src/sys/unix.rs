@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     #[cfg(not(target_vendor = "apple"))]
-    fn a_pipe_in_the_way_holds_nobody_up() {
+    fn opening_a_pipe_in_the_way_does_not_block() {
         let dir = tempfile::tempdir().expect("a folder");
         let folder = Folder::open(dir.path()).expect("the folder");
         let kind = FileType::Fifo;

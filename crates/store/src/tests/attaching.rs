@@ -72,7 +72,7 @@ fn a_new_process_goes_on_from_the_last_safe_byte() {
 }
 
 #[test]
-fn what_lies_beyond_the_last_safe_byte_is_cut_off() {
+fn bytes_beyond_the_last_safe_one_are_cut_off() {
     let rig = Rig::new();
     let spec = spec("a", 8);
     let mut partial = rig.begin(1, &spec);
@@ -190,7 +190,7 @@ fn a_part_that_is_shorter_than_its_journal_says_begins_anew() {
 }
 
 #[test]
-fn a_journal_of_another_transfer_speaks_for_nobody() {
+fn a_journal_copied_from_another_transfer_is_ignored() {
     let rig = Rig::new();
     let spec = spec("a", 8);
     let mut partial = rig.begin(0x11, &spec);
@@ -222,7 +222,7 @@ fn a_file_that_does_not_fit_is_refused_at_once() {
 }
 
 #[test]
-fn a_transfer_without_a_safe_byte_needs_no_part_to_go_on() {
+fn a_transfer_without_a_safe_byte_can_go_on_without_its_part() {
     let rig = Rig::new();
     drop(rig.begin(1, &spec("a", 3)));
     fs::remove_file(rig.path(&part(&rig))).expect("lost");
@@ -232,7 +232,7 @@ fn a_transfer_without_a_safe_byte_needs_no_part_to_go_on() {
 }
 
 #[test]
-fn what_only_needs_its_name_does_not_expire() {
+fn a_whole_file_that_only_needs_its_name_does_not_expire() {
     let script = Arc::new(Script::default());
     let rig = Rig::on(script.clone(), |_| {});
     let mut partial = rig.begin(1, &spec("a", 3));

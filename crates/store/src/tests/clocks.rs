@@ -62,7 +62,7 @@ fn a_clock_that_is_set_back_does_not_expire_it() {
 }
 
 #[test]
-fn a_file_is_kept_as_committed_from_the_day_that_it_was() {
+fn a_committed_record_is_kept_from_the_day_of_the_commit() {
     let rig = Rig::new();
     let spec = spec("a", 3);
     let partial = begin(&rig, &spec);
@@ -72,7 +72,7 @@ fn a_file_is_kept_as_committed_from_the_day_that_it_was() {
 }
 
 #[test]
-fn what_began_under_the_right_clock_is_not_moved_into_the_future() {
+fn a_transfer_begun_under_the_right_clock_does_not_move_into_the_future() {
     let rig = Rig::new();
     let spec = spec("a", 9);
     let mut partial = rig.begin(1, &spec);

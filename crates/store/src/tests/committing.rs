@@ -33,7 +33,7 @@ fn a_wrong_length_keeps_what_is_there() {
 }
 
 #[test]
-fn of_two_files_with_one_name_the_first_wins() {
+fn the_first_of_two_files_with_one_name_wins() {
     let rig = Rig::new();
     let (spec_a, spec_b) = (spec("x", 3), spec("x", 4));
     let (mut a, mut b) = (rig.begin(1, &spec_a), rig.begin(2, &spec_b));
@@ -93,7 +93,7 @@ fn a_name_that_the_same_bytes_have_or_that_may_be_replaced_is_free() {
 }
 
 #[test]
-fn two_senders_of_the_same_bytes_are_both_content() {
+fn two_senders_of_the_same_bytes_both_succeed() {
     let rig = Rig::new();
     let (mut a, mut b) = (rig.begin(1, &spec("x", 3)), rig.begin(2, &spec("x", 3)));
     a.write(0, b"abc").expect("in order");
@@ -104,7 +104,7 @@ fn two_senders_of_the_same_bytes_are_both_content() {
 }
 
 #[test]
-fn a_taken_name_is_told_before_a_byte_is_sent() {
+fn a_taken_name_is_reported_before_a_byte_is_sent() {
     let rig = Rig::new();
     fs::write(rig.path("x"), "abc").expect("written");
     assert_eq!(kind(rig.store.attach(id(1), &spec("x", 4), attach(0, ALICE), day(0))), ErrorKind::Exists);
@@ -161,7 +161,7 @@ fn a_committed_file_that_was_changed_is_not_called_committed() {
 }
 
 #[test]
-fn a_committed_file_on_a_disk_that_is_mounted_anew_is_still_committed() {
+fn a_committed_file_on_a_remounted_disk_is_still_committed() {
     let rig = Rig::with(|config| config.overwrite = true);
     commit(&rig, 1, "a", b"abc").expect("whole");
     let place = rig.store.root().place(rig.store.principal().key(id(1))).expect("a folder");
@@ -225,7 +225,7 @@ fn a_name_on_another_file_system_gets_a_copy() {
 }
 
 #[test]
-fn a_folder_in_which_nothing_is_permitted_is_named_from_the_one_that_was_opened_on() {
+fn a_folder_that_denies_permission_is_named_relative_to_the_store() {
     let script = Arc::new(Script::default());
     let rig = Rig::on(script.clone(), |_| {});
     let denied = |folder: &str| {
@@ -248,7 +248,7 @@ fn a_folder_in_which_nothing_is_permitted_is_named_from_the_one_that_was_opened_
 }
 
 #[test]
-fn a_copy_does_not_replace_what_took_the_name() {
+fn a_copy_does_not_replace_a_file_that_took_its_name() {
     let script = Arc::new(Script::default());
     let rig = Rig::on(script.clone(), |_| {});
     let mut partial = rig.begin(1, &spec("a", 3));
@@ -304,7 +304,7 @@ fn an_inode_proves_a_rename_without_reading_the_file() {
 }
 
 #[test]
-fn a_part_that_was_put_in_the_place_of_the_right_one_does_not_get_its_name() {
+fn a_part_that_replaced_the_right_one_gets_the_name_only_if_its_bytes_are_right() {
     for (bytes, is_it) in [(b"xyz", false), (b"abc", true)] {
         let script = Arc::new(Script::default());
         let rig = Rig::on(script.clone(), |_| {});
@@ -334,7 +334,7 @@ fn a_commit_that_is_finished_later_is_kept_from_then_on() {
 }
 
 #[test]
-fn what_is_gone_altogether_begins_anew_and_makes_no_folder() {
+fn a_transfer_whose_part_is_lost_starts_over_and_makes_no_folder() {
     let script = Arc::new(Script::default());
     let rig = Rig::on(script.clone(), |_| {});
     script.fail(Op::Place, io::ErrorKind::InvalidData);

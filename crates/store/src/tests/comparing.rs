@@ -37,7 +37,7 @@ fn changing(len: u64, stride: usize, change: fn(&File) -> io::Result<()>) -> Rig
 }
 
 #[test]
-fn a_file_that_changes_in_its_last_stride_is_another_one() {
+fn a_file_that_changes_in_its_last_stride_counts_as_another() {
     let rig = changing(3, 1, |file| file.write_all_at(b"xyz", 0));
     let error = rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0)).expect_err("changed");
     assert_eq!(error.kind(), ErrorKind::Exists);
@@ -45,7 +45,7 @@ fn a_file_that_changes_in_its_last_stride_is_another_one() {
 }
 
 #[test]
-fn of_a_file_that_was_touched_meanwhile_nothing_is_remembered() {
+fn nothing_is_remembered_of_a_file_that_was_touched_meanwhile() {
     // Somebody changes it behind the first stride, and restores its time.
     let rig = changing(STRIDE + 1, 2, |file| {
         file.write_all_at(b"x", 0)?;
@@ -60,7 +60,7 @@ fn of_a_file_that_was_touched_meanwhile_nothing_is_remembered() {
 }
 
 #[test]
-fn a_link_that_has_the_name_is_compared_with_nothing() {
+fn a_link_that_has_the_name_is_not_compared() {
     let rig = Rig::new();
     fs::write(rig.path("yy"), "ab").expect("written");
     symlink("yy", rig.path("a")).expect("linked");
@@ -71,7 +71,7 @@ fn a_link_that_has_the_name_is_compared_with_nothing() {
 
 #[test]
 #[cfg(not(target_vendor = "apple"))]
-fn a_pipe_is_no_empty_file() {
+fn a_pipe_is_not_taken_for_an_empty_file() {
     let script = Arc::new(Script::default());
     let rig = Rig::on(script.clone(), |_| {});
     script.fail(Op::Place, io::ErrorKind::InvalidData);

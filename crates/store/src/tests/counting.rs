@@ -22,7 +22,7 @@ fn a_journal_that_is_kept_of_a_finished_file_does_not_count() {
 }
 
 #[test]
-fn what_cannot_be_entered_hides_nothing() {
+fn a_staging_folder_that_cannot_be_entered_hides_no_others() {
     let rig = with_three_bytes();
     fs::write(rig.path(".bowline/00"), "where a folder was").expect("written");
     assert_eq!(rig.other_process().unfinished(), (3, 1));
@@ -54,7 +54,7 @@ fn bytes_that_could_not_be_written_do_not_count() {
 }
 
 #[test]
-fn what_is_announced_may_be_more_than_can_be_counted() {
+fn announced_lengths_may_add_up_to_more_than_can_be_counted() {
     let rig = Rig::with(|config| {
         config.check_space = false;
         config.quota = Quota { bytes: None, partials: None };

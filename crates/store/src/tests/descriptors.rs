@@ -32,7 +32,7 @@ fn until_it_works<T>(mut what: impl FnMut() -> Result<T, StoreError>) -> T {
 
 #[test]
 #[ignore = "has to run alone: no other test can open anything meanwhile"]
-fn with_few_descriptors_it_is_told_that_there_are_few_and_nothing_is_missing() {
+fn with_few_descriptors_the_shortage_is_reported_and_nothing_is_missing() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: Some(100), ..limit }).expect("lower");
     let rig = Rig::on(Arc::new(Script::default()), |_| {});

@@ -16,7 +16,7 @@ fn a_part_that_nobody_holds_is_removed_with_its_journal() {
 }
 
 #[test]
-fn whoever_holds_it_is_fenced() {
+fn the_holder_of_a_discarded_part_is_fenced() {
     let rig = Rig::new();
     let mut partial = rig.begin(1, &spec("a", 1000));
     partial.write(0, &content(500)).expect("written");
@@ -36,7 +36,7 @@ fn a_finished_file_stays() {
 }
 
 #[test]
-fn what_was_never_there_is_nothing_to_remove() {
+fn discarding_an_unknown_transfer_removes_nothing() {
     let rig = Rig::new();
     assert!(!rig.store.discard(id(1)).expect("nothing"));
     rig.begin(2, &spec("b", 10));
@@ -44,7 +44,7 @@ fn what_was_never_there_is_nothing_to_remove() {
 }
 
 #[test]
-fn nobody_discards_what_belongs_to_another() {
+fn a_principal_cannot_discard_the_transfer_of_another() {
     let rig = Rig::new();
     let other = rig.store.for_principal(Principal::named("mallory").expect("a name"));
     let mut partial = rig.begin(1, &spec("a", 1000));
@@ -68,7 +68,7 @@ fn a_part_whose_journal_is_lost_is_removed() {
 }
 
 #[test]
-fn what_was_thrown_away_counts_no_more() {
+fn a_discarded_part_no_longer_counts() {
     let rig = Rig::new();
     for is_held in [true, false] {
         let mut partial = rig.begin(1, &spec("a", 1000));

@@ -56,7 +56,7 @@ fn room_is_asked_for_where_the_file_goes() {
 }
 
 #[test]
-fn what_is_there_already_needs_no_room() {
+fn bytes_that_are_already_there_need_no_room() {
     let disk = Arc::new(Mounted::default());
     let rig = Rig::on(disk.clone(), |_| {});
     let spec = spec("a", 9);
@@ -86,7 +86,7 @@ fn room_is_asked_for_again_before_a_copy() {
 }
 
 #[test]
-fn a_disk_without_modes_is_no_obstacle_to_a_copy() {
+fn a_copy_succeeds_on_a_disk_without_modes() {
     let (disk, rig) = mounted(3);
     let mut partial = rig.begin(1, &spec("far/a", 3));
     partial.write(0, b"abc").expect("in order");
@@ -108,7 +108,7 @@ fn cut_before_the_name(rig: &Rig, script: &Script) {
 }
 
 #[test]
-fn a_copy_that_a_power_cut_has_left_goes_with_the_next_attempt() {
+fn a_copy_left_by_a_power_cut_is_removed_by_the_next_attempt() {
     for crosses in [true, false] {
         let (disk, rig) = mounted(3);
         cut_before_the_name(&rig, &disk.script);
@@ -123,7 +123,7 @@ fn a_copy_that_a_power_cut_has_left_goes_with_the_next_attempt() {
 }
 
 #[test]
-fn a_copy_that_a_power_cut_has_left_is_swept_away() {
+fn a_copy_left_by_a_power_cut_is_swept_away() {
     let (disk, rig) = mounted(3);
     cut_before_the_name(&rig, &disk.script);
     fs::write(rig.path("far/a"), "other").expect("written");

@@ -55,7 +55,7 @@ fn after_a_failed_synchronisation_nothing_more_is_promised() {
 /// Somebody clears the staging folder while bytes arrive.
 #[cfg(unix)]
 #[test]
-fn what_was_removed_is_not_called_safe_and_begins_anew() {
+fn a_removed_part_is_not_called_safe_and_starts_over() {
     use bowline_core::transfer::Retry;
     type Step = fn(&Rig, Partial) -> Result<(), StoreError>;
     let flush: Step = |_, mut partial| partial.flush().run().map(drop);
@@ -87,7 +87,7 @@ fn what_was_removed_is_not_called_safe_and_begins_anew() {
 /// Something has taken the place of staging, perhaps in order to have it on another disk.
 #[cfg(unix)]
 #[test]
-fn what_stands_in_the_place_of_staging_is_named() {
+fn an_obstacle_in_place_of_the_staging_folder_is_named() {
     let outside = tempfile::tempdir().expect("a folder");
     let put: [fn(&Path, &Path) -> io::Result<()>; 2] = [
         |_, staging| fs::write(staging, "a file"),
@@ -178,7 +178,7 @@ fn a_read_only_folder_sends_and_does_not_receive() {
 }
 
 #[test]
-fn a_folder_that_is_none_is_refused_at_once() {
+fn a_store_that_is_not_a_folder_is_refused_at_once() {
     let dir = tempfile::tempdir().expect("a folder");
     fs::write(dir.path().join("a"), "abc").expect("written");
     assert_eq!(kind(DiskStore::open(&dir.path().join("a"), Config::default())), ErrorKind::NotAFolder);

@@ -82,7 +82,7 @@ fn a_part_stays_open_to_its_owner_until_it_is_complete() {
 }
 
 #[test]
-fn an_empty_folder_is_made_with_all_that_lead_to_it() {
+fn an_empty_folder_is_made_with_all_its_parents() {
     let rig = Rig::new();
     assert!(!rig.store.make_folder(&folder("a/b/c")).expect("made"));
     assert!(rig.store.make_folder(&folder("a/b/c")).expect("there"));
@@ -118,7 +118,7 @@ fn a_folder_that_was_there_before_stays_as_it_is() {
 }
 
 #[test]
-fn nobody_is_locked_out_of_a_folder() {
+fn the_owner_is_never_locked_out_of_a_folder() {
     let rig = Rig::new();
     for bits in [0, 0o007, 0o7555] {
         let shut = FolderSpec { unix_mode: Some(UnixMode::from_bits(bits)), ..folder("d") };
@@ -128,7 +128,7 @@ fn nobody_is_locked_out_of_a_folder() {
 }
 
 #[test]
-fn without_wishes_a_folder_is_an_ordinary_one() {
+fn a_folder_without_a_given_time_and_mode_is_an_ordinary_one() {
     let rig = Rig::new();
     fs::create_dir(rig.path("ordinary")).expect("made");
     let plain = FolderSpec { name: name("d"), mtime_ms: 0, unix_mode: None };
@@ -138,7 +138,7 @@ fn without_wishes_a_folder_is_an_ordinary_one() {
 }
 
 #[test]
-fn what_is_in_the_way_of_a_folder_is_named() {
+fn obstacles_to_a_folder_are_refused_and_left_alone() {
     let rig = Rig::new();
     let outside = tempfile::tempdir().expect("a folder");
     fs::write(rig.path("file"), "x").expect("written");
@@ -159,7 +159,7 @@ fn what_is_in_the_way_of_a_folder_is_named() {
 }
 
 #[test]
-fn a_new_folder_is_durable_before_anybody_is_told() {
+fn a_new_folder_is_durable_before_it_is_reported() {
     let disk = Arc::new(Script::default());
     let rig = Rig::on(disk.clone(), |_| {});
     rig.store.make_folder(&folder("a/b")).expect("made");
@@ -172,7 +172,7 @@ fn a_new_folder_is_durable_before_anybody_is_told() {
 }
 
 #[test]
-fn many_who_make_one_folder_all_find_it() {
+fn several_threads_that_make_one_folder_all_find_it() {
     let rig = Rig::new();
     let made = thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
@@ -241,7 +241,7 @@ fn a_listing_tells_what_a_folder_holds() {
 }
 
 #[test]
-fn staging_is_found_by_its_name_whatever_became_of_it() {
+fn staging_is_found_by_its_name_after_it_was_moved_or_removed() {
     let rig = Rig::new();
     let durable = || match rig.store.attach(id(1), &spec("a", 9), attach(0, ALICE), day(0)) {
         Ok(Attached::Partial { mut partial, durable, .. }) => {

@@ -30,7 +30,7 @@ fn listings_share_a_bounded_memory() {
 }
 
 #[test]
-fn who_holds_listings_leaves_half_of_that_memory_to_others() {
+fn a_principal_that_holds_listings_leaves_half_of_the_memory_to_others() {
     let rig = with_folders(256 * 1024);
     let [alice, bob] = ["alice", "bob"].map(|name| rig.store.for_principal(Principal::named(name).unwrap()));
     let held: Vec<_> = std::iter::from_fn(|| alice.listing(Some(&name("small"))).ok()).collect();
@@ -42,7 +42,7 @@ fn who_holds_listings_leaves_half_of_that_memory_to_others() {
 }
 
 #[test]
-fn a_listing_that_says_something_else_is_another_version() {
+fn a_listing_with_other_contents_is_another_version() {
     let rig = with_folders(1 << 20);
     let folder = rig.path("small");
     let validator = || rig.store.listing(Some(&name("small"))).expect("there is room").validator();
@@ -68,7 +68,7 @@ fn lines(source: Result<Source, StoreError>) -> Vec<String> {
 }
 
 #[test]
-fn a_store_is_listed_without_what_is_under_way_in_it() {
+fn a_store_is_listed_without_its_unfinished_files() {
     let rig = with_folders(1 << 20);
     rig.begin(1, &spec("under way", 9)).detach().expect("safe");
     fs::write(rig.path("small/a b"), "abc").expect("written");
@@ -79,7 +79,7 @@ fn a_store_is_listed_without_what_is_under_way_in_it() {
 }
 
 #[test]
-fn who_sees_a_folder_only_has_that_listed_also_before_anybody_has_made_it() {
+fn a_store_in_a_folder_lists_only_that_folder_even_before_it_exists() {
     let rig = with_folders(1 << 20);
     fs::write(rig.path("small/a"), "abc").expect("written");
     assert_eq!(lines(rig.store.in_folder(name("small")).listing(None)), ["3 a"]);

@@ -56,7 +56,7 @@ fn no_name_leads_into_staging() {
 }
 
 #[test]
-fn a_link_in_the_place_of_staging_is_not_followed() {
+fn a_link_in_place_of_staging_is_not_followed() {
     let rig = Rig::new();
     let mut partial = rig.begin(1, &spec("x", 3));
     partial.write(0, b"abc").expect("in order");
@@ -108,7 +108,7 @@ fn a_link_that_appears_before_the_commit_is_not_followed() {
 }
 
 #[test]
-fn overwriting_replaces_a_link_and_not_what_it_leads_to() {
+fn overwriting_replaces_a_link_and_not_its_target() {
     let rig = Rig::with(|config| config.overwrite = true);
     let outside = tempfile::tempdir().expect("a folder");
     fs::write(outside.path().join("secret"), "xyz").expect("written");
@@ -149,7 +149,7 @@ fn overwriting_replaces_nothing_but_files_and_links_to_files() {
 }
 
 #[test]
-fn what_came_into_the_place_of_a_file_under_way_is_not_replaced_either() {
+fn an_obstacle_that_appears_during_a_transfer_is_not_replaced_either() {
     let rig = Rig::with(|config| config.overwrite = true);
     let begun: Vec<_> = (1_u8..).zip(["folder", "link", "dangling", "pipe", "socket"]).collect();
     let partials: Vec<_> = begun.iter().map(|(n, file)| rig.begin(*n, &spec(file, 3))).collect();
@@ -162,7 +162,7 @@ fn what_came_into_the_place_of_a_file_under_way_is_not_replaced_either() {
 }
 
 #[test]
-fn no_file_is_told_to_be_replaced_where_none_stands() {
+fn an_obstacle_that_is_not_a_file_is_not_reported_as_a_taken_name() {
     let rig = Rig::new();
     for file in obstacles(&rig) {
         assert_eq!(kind(send(&rig, file)), ErrorKind::InTheWay, "{file}");
@@ -170,7 +170,7 @@ fn no_file_is_told_to_be_replaced_where_none_stands() {
 }
 
 #[test]
-fn a_file_in_the_place_of_a_folder_is_in_the_way() {
+fn a_file_in_place_of_a_folder_is_in_the_way() {
     let rig = Rig::new();
     fs::write(rig.path("f"), "x").expect("written");
     assert_eq!(kind(send(&rig, "f/a")), ErrorKind::NoFolder);
@@ -237,7 +237,7 @@ fn a_store_in_a_folder_names_nothing_outside_of_it() {
 }
 
 #[test]
-fn a_link_in_the_place_of_a_part_is_no_part() {
+fn a_link_in_place_of_a_part_is_not_taken_for_one() {
     let rig = Rig::new();
     let mut partial = rig.begin(1, &spec("a", 6));
     partial.write(0, b"abc").expect("in order");

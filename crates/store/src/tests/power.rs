@@ -168,7 +168,7 @@ fn a_discarded_upload_leaves_nothing_that_matters() {
 }
 
 #[test]
-fn a_crash_before_the_power_cut_takes_no_safe_byte_with_it() {
+fn a_crash_before_the_power_cut_loses_no_safe_byte() {
     let mut story = Story::new(|store, sender| {
         let mut partial = sender.attach(store)?.expect("nothing there yet");
         sender.write(&mut partial, 40_000)?;

@@ -57,7 +57,7 @@ fn an_id_of_another_principal_is_unknown_and_stays_untouched() {
 }
 
 #[test]
-fn another_principal_does_not_fence_nor_end_a_transfer() {
+fn another_principal_neither_fences_nor_ends_a_transfer() {
     let rig = Rig::new();
     let mut held = begin(&of(&rig, "alice"), 1, 6).expect("new");
     let rival = begin(&of(&rig, "bob"), 1, 6).expect("one of its own");
@@ -67,7 +67,7 @@ fn another_principal_does_not_fence_nor_end_a_transfer() {
 }
 
 #[test]
-fn whose_a_partial_is_survives_a_restart() {
+fn the_principal_of_a_partial_survives_a_restart() {
     let rig = with_quota(Some(10), None);
     let mut partial = begin(&of(&rig, "alice"), 1, 6).expect("new");
     partial.write(0, b"abc").expect("in order");
@@ -83,7 +83,7 @@ fn whose_a_partial_is_survives_a_restart() {
 }
 
 #[test]
-fn files_under_way_count_whole_and_those_at_rest_as_far_as_they_are_safe() {
+fn attached_files_count_in_full_and_others_as_far_as_they_are_safe() {
     let rig = with_quota(Some(100), None);
     let mut first = begin(&rig.store, 1, 60).expect("room");
     assert_eq!(
@@ -103,7 +103,7 @@ fn files_under_way_count_whole_and_those_at_rest_as_far_as_they_are_safe() {
 }
 
 #[test]
-fn what_is_dropped_or_damaged_counts_no_more_than_it_takes() {
+fn a_dropped_or_damaged_partial_counts_only_for_what_it_occupies() {
     let rig = with_quota(Some(100), None);
     let mut partial = begin(&rig.store, 1, 100).expect("room");
     partial.write(0, &content(30)).expect("in order");
@@ -156,7 +156,7 @@ fn a_refusal_leaves_nothing_behind() {
 }
 
 #[test]
-fn the_quota_of_one_is_not_used_up_by_another() {
+fn one_principal_does_not_use_up_the_quota_of_another() {
     let rig = with_quota(Some(10), Some(1));
     let _alices = begin(&of(&rig, "alice"), 1, 10).expect("room");
     let _bobs = begin(&of(&rig, "bob"), 1, 10).expect("room");
@@ -182,7 +182,7 @@ fn an_expired_transfer_begins_anew_whether_it_was_swept_or_not() {
 }
 
 #[test]
-fn the_end_is_told_and_only_progress_moves_it() {
+fn the_expiry_is_reported_and_only_progress_postpones_it() {
     let rig = Rig::new();
     let told = |at| match rig.store.attach(id(1), &spec("f1", 6), attach(0, ALICE), at) {
         Ok(Attached::Partial { partial, expires, .. }) => (partial, expires.expect("an end")),
@@ -235,7 +235,7 @@ fn begin_unknown(store: &DiskStore, n: u8) -> Partial {
 }
 
 #[test]
-fn what_has_no_known_length_counts_as_far_as_it_has_come() {
+fn a_file_of_unknown_length_counts_for_what_has_come() {
     let rig = with_quota(Some(10), None);
     let mut growing = begin_unknown(&rig.store, 1);
     growing.write(0, b"abcdef").expect("room");
@@ -260,7 +260,7 @@ fn what_has_no_known_length_counts_as_far_as_it_has_come() {
 }
 
 #[test]
-fn what_has_no_known_length_is_found_again_by_another_process() {
+fn another_process_finds_a_file_of_unknown_length_again() {
     let rig = Rig::new();
     let mut growing = begin_unknown(&rig.store, 1);
     growing.write(0, b"abc").expect("in order");
@@ -281,7 +281,7 @@ fn what_has_no_known_length_is_found_again_by_another_process() {
 }
 
 #[test]
-fn what_is_unfinished_is_counted_for_all_together() {
+fn unfinished_files_of_all_principals_are_counted_together() {
     let rig = with_quota(None, None);
     let held = begin(&of(&rig, "alice"), 1, 20).expect("new");
     let mut other = begin(&of(&rig, "bob"), 2, 30).expect("new");
@@ -296,7 +296,7 @@ fn what_is_unfinished_is_counted_for_all_together() {
 }
 
 #[test]
-fn a_quota_of_its_own_stands_in_for_that_of_the_store() {
+fn a_quota_of_its_own_replaces_that_of_the_store() {
     let rig = with_quota(Some(10), None);
     let quota = |bytes| Quota { bytes: Some(bytes), partials: None };
     let alice = of(&rig, "alice").with_quota(quota(20));
@@ -316,7 +316,7 @@ fn a_quota_of_its_own_stands_in_for_that_of_the_store() {
 }
 
 #[test]
-fn who_took_over_keeps_what_the_other_had_written() {
+fn a_takeover_keeps_what_the_old_holder_had_written() {
     let rig = with_quota(Some(100), None);
     let mut old = begin(&rig.store, 1, 20).expect("new");
     old.write(0, b"abc").expect("in order");
@@ -326,7 +326,7 @@ fn who_took_over_keeps_what_the_other_had_written() {
 }
 
 #[test]
-fn what_a_new_process_goes_on_with_is_kept_without_a_quota_too() {
+fn a_transfer_resumed_by_a_new_process_is_kept_without_a_quota_too() {
     let rig = with_quota(None, None);
     let mut partial = begin(&rig.store, 1, 20).expect("new");
     partial.write(0, b"abc").expect("in order");
@@ -339,7 +339,7 @@ fn what_a_new_process_goes_on_with_is_kept_without_a_quota_too() {
 }
 
 #[test]
-fn what_a_commit_leaves_behind_is_counted() {
+fn what_a_failed_commit_leaves_behind_is_counted() {
     let rig = with_quota(Some(100), None);
     let whole = |n| {
         let mut partial = begin(&rig.store, n, 3).expect("new");
@@ -355,7 +355,7 @@ fn what_a_commit_leaves_behind_is_counted() {
 }
 
 #[test]
-fn what_gets_its_name_later_counts_no_more() {
+fn a_file_that_gets_its_name_later_no_longer_counts() {
     for kept in [None, Some(Duration::from_secs(3600))] {
         let rig = Rig::with(|config| config.keep_committed = kept);
         let mut partial = begin(&rig.store, 1, 3).expect("new");
@@ -371,7 +371,7 @@ fn what_gets_its_name_later_counts_no_more() {
 }
 
 #[test]
-fn what_was_lost_before_it_got_its_name_counts_no_more() {
+fn a_file_lost_before_it_got_its_name_no_longer_counts() {
     let rig = Rig::new();
     let mut partial = begin(&rig.store, 1, 3).expect("new");
     partial.write(0, b"abc").expect("in order");
@@ -381,7 +381,7 @@ fn what_was_lost_before_it_got_its_name_counts_no_more() {
 }
 
 #[test]
-fn what_could_not_be_begun_anew_still_counts() {
+fn a_partial_whose_restart_failed_still_counts() {
     let script = Arc::new(Script::default());
     let rig = Rig::on(script.clone(), |_| {});
     let mut partial = begin(&rig.store, 1, 20).expect("new");

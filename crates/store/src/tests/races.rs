@@ -125,7 +125,7 @@ impl Disk for TakenWhileDetaching {
 }
 
 #[test]
-fn who_detaches_late_does_not_end_the_one_who_took_over() {
+fn a_late_detach_does_not_end_the_holder_that_took_over() {
     let disk = Arc::new(TakenWhileDetaching::default());
     let rig = Rig::on(disk.clone(), |_| {});
     let mut old = rig.begin(1, &spec("a", 6));

@@ -25,7 +25,7 @@ fn split() -> (Device, Partial, Partial, Spec) {
 }
 
 #[test]
-fn the_old_one_is_fenced_at_its_next_checkpoint_and_takes_no_promise_back() {
+fn the_old_holder_is_fenced_at_its_next_checkpoint_and_breaks_no_promise() {
     let (device, mut old, _new, spec) = split();
     old.write(3, b"d").expect("it does not know yet");
     assert_eq!(kind(old.flush().run()), ErrorKind::Fenced);
@@ -34,7 +34,7 @@ fn the_old_one_is_fenced_at_its_next_checkpoint_and_takes_no_promise_back() {
 }
 
 #[test]
-fn the_old_one_hears_that_it_is_fenced_also_where_the_new_one_began_anew() {
+fn the_old_holder_learns_that_it_is_fenced_even_if_the_new_one_started_over() {
     let device = Device::new(64, false);
     let spec = spec("a", 9);
     let (mut old, ..) = open(start(&device).attach(id(1), &spec, attach(0, ALICE), day(0)));
@@ -46,7 +46,7 @@ fn the_old_one_hears_that_it_is_fenced_also_where_the_new_one_began_anew() {
 }
 
 #[test]
-fn the_old_one_neither_commits_nor_discards() {
+fn the_old_holder_neither_commits_nor_discards() {
     let ways: [fn(Partial) -> Result<(), StoreError>; 3] = [
         |mut old| {
             old.write(3, b"defghi")?;
@@ -69,7 +69,7 @@ fn the_old_one_neither_commits_nor_discards() {
 }
 
 #[test]
-fn the_old_one_does_not_discard_what_the_new_one_brings() {
+fn the_old_holder_does_not_discard_what_the_new_one_brings() {
     let device = Device::new(64, false);
     let spec = spec("a", 9);
     let store = start(&device);
@@ -83,7 +83,7 @@ fn the_old_one_does_not_discard_what_the_new_one_brings() {
 }
 
 #[test]
-fn a_sweep_leaves_alone_what_is_held_here() {
+fn a_sweep_spares_a_partial_that_is_held_here() {
     let device = Device::new(64, false);
     let store = start(&device);
     let (mut held, ..) = open(store.attach(id(1), &spec("a", 6), attach(0, ALICE), day(0)));
@@ -96,7 +96,7 @@ fn a_sweep_leaves_alone_what_is_held_here() {
 
 #[test]
 #[cfg_attr(windows, ignore = "nobody else reads a file that is locked there")]
-fn what_a_crash_has_torn_where_the_next_entry_goes_fences_nobody() {
+fn an_entry_torn_by_a_crash_does_not_fence_the_holder() {
     let rig = Rig::new();
     let mut partial = rig.begin(1, &spec("a", 6));
     let journal = rig.path(&part(&rig).replace("part", "jnl"));

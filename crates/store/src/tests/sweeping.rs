@@ -13,7 +13,7 @@ fn sweep(store: &DiskStore, at: SystemTime, budget: usize) -> Swept {
 }
 
 #[test]
-fn what_nobody_comes_back_for_is_removed_after_its_time() {
+fn a_partial_without_progress_is_removed_after_its_time() {
     let rig = Rig::new();
     partial(&rig, 1, day(0));
     partial(&rig, 2, day(5));
@@ -31,7 +31,7 @@ fn what_nobody_comes_back_for_is_removed_after_its_time() {
 }
 
 #[test]
-fn what_is_fetched_goes_on_however_long_it_takes() {
+fn a_download_goes_on_however_long_it_takes() {
     let rig = Rig::with(|config| {
         *config = Config { fsync: Durability::None, check_space: false, ..Config::fetching() }
     });
@@ -45,14 +45,14 @@ fn what_is_fetched_goes_on_however_long_it_takes() {
 }
 
 #[test]
-fn without_an_end_partials_stay() {
+fn partials_stay_if_they_have_no_expiry() {
     let rig = Rig::with(|config| (config.expire_after, config.max_age) = (None, None));
     partial(&rig, 1, day(0));
     assert_eq!(sweep(&rig.store, day(10_000), 100).removed, 0);
 }
 
 #[test]
-fn nobody_is_swept_away_who_is_attached() {
+fn an_attached_partial_is_not_swept_away() {
     let rig = Rig::new();
     let mut held = rig.begin(1, &spec("a", 3));
     for store in [rig.store.clone(), rig.other_process()] {
@@ -86,7 +86,7 @@ fn a_sweep_does_no_more_than_it_may_and_goes_on_where_it_stopped() {
 }
 
 #[test]
-fn a_sweep_looks_at_each_once_before_it_begins_again() {
+fn a_sweep_examines_each_partial_once_before_it_begins_again() {
     let rig = Rig::new();
     for n in 1..=3 {
         partial(&rig, n, day(0));
@@ -98,7 +98,7 @@ fn a_sweep_looks_at_each_once_before_it_begins_again() {
 }
 
 #[test]
-fn what_no_journal_speaks_for_is_removed() {
+fn a_part_without_a_valid_journal_is_removed() {
     let rig = Rig::new();
     partial(&rig, 1, day(0));
     fs::create_dir(rig.path(".bowline/02")).expect("made");

@@ -61,7 +61,7 @@ fn an_attach_that_waited_for_the_disk_does_not_fence_a_later_one() {
 }
 
 #[test]
-fn a_sender_takes_nothing_from_itself_on_a_newer_link() {
+fn a_belated_attach_takes_nothing_from_its_own_sender_on_a_newer_link() {
     let rig = Rig::new();
     let spec = spec("a", 3);
     let (older, newer) = (LinkOrder::next(), LinkOrder::next());
@@ -86,7 +86,7 @@ fn a_sender_takes_nothing_from_itself_on_a_newer_link() {
 }
 
 #[test]
-fn what_was_taken_over_is_safe_at_once() {
+fn bytes_that_are_taken_over_are_safe_at_once() {
     let rig = Rig::new();
     let spec = spec("a", 9);
     let mut old = rig.begin(1, &spec);
@@ -98,7 +98,7 @@ fn what_was_taken_over_is_safe_at_once() {
 }
 
 #[test]
-fn who_missed_an_attach_does_not_get_the_transfer_back() {
+fn a_sender_that_missed_an_attach_does_not_get_the_transfer_back() {
     let rig = Rig::new();
     let spec = spec("a", 9);
     let store = &rig.store;
@@ -194,7 +194,7 @@ fn a_flush_outlives_its_partial() {
 }
 
 #[test]
-fn an_attach_after_a_commit_with_a_flush_to_come_finds_it_committed() {
+fn an_attach_after_a_commit_with_a_pending_flush_finds_it_committed() {
     let rig = Rig::new();
     let spec = spec("a", 3);
     let mut partial = rig.begin(1, &spec);
@@ -296,7 +296,7 @@ fn takeovers_from_all_sides_leave_one_right_file() {
 }
 
 #[test]
-fn to_take_over_is_no_progress() {
+fn a_takeover_does_not_count_as_progress() {
     let rig = Rig::new();
     let end = |at| match rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), at).expect("a partial") {
         Attached::Partial { partial, expires, .. } => (partial, expires.expect("it expires")),

@@ -45,7 +45,7 @@ fn a_walk_goes_the_same_way_each_time() {
 }
 
 #[test]
-fn a_file_with_the_name_of_staging_is_missed() {
+fn a_file_with_the_name_of_staging_is_reported_as_left_out() {
     let rig = Rig::new();
     fs::write(rig.path(".bowline"), "xyz").expect("written");
     let found: Vec<_> = rig.store.walk(None).expect("a folder").collect();
@@ -54,7 +54,7 @@ fn a_file_with_the_name_of_staging_is_missed() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_told_with_its_reason() {
+fn entries_that_cannot_be_sent_are_reported_with_the_reason() {
     use std::os::unix::ffi::OsStrExt as _;
     let rig = Rig::new();
     let outside = tempfile::tempdir().expect("a folder");
@@ -96,7 +96,7 @@ fn what_cannot_be_sent_is_told_with_its_reason() {
 }
 
 #[test]
-fn what_vanishes_before_the_walk_comes_by_is_told() {
+fn entries_that_vanish_before_the_walk_reaches_them_are_reported() {
     let rig = Rig::new();
     for file in ["a", "b", "d/e"] {
         fs::create_dir_all(rig.path(file).parent().expect("a folder")).expect("made");

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_that_nobody_else_goes_on_with_stays_in_memory() {
+    fn a_listing_that_is_not_to_be_kept_stays_in_memory() {
         let dir = tempfile::tempdir().expect("a folder");
         let config = crate::Config { keep_listings: false, ..crate::Config::default() };
         let store = DiskStore::open(dir.path(), config).expect("a store");

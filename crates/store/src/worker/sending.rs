@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_again_is_not_hashed_again_however_far_it_is_behind() {
+    fn bytes_that_are_read_again_are_not_hashed_again_however_far_back() {
         let mut state = State { hasher: far_on(), ..State::default() };
         let there = state.hasher.offset();
         for offset in [0, there % (1 << 32) - 1, there % (1 << 32), there - 3] {

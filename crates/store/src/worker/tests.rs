@@ -253,7 +253,7 @@ fn a_file_goes_from_disk_to_disk() {
 }
 
 #[test]
-fn a_sender_of_other_bytes_than_it_says_hears_that_nothing_is_kept() {
+fn a_sender_with_a_wrong_digest_is_told_that_nothing_is_kept() {
     let mut world = World::new();
     world.offer(&contents(1000));
     world.link_up();
@@ -285,7 +285,7 @@ fn with_another_digest(message: Bytes) -> Bytes {
 }
 
 #[test]
-fn a_cut_costs_only_what_was_on_its_way() {
+fn a_cut_costs_only_the_bytes_that_were_in_flight() {
     let mut world = World::new();
     world.offer(&contents(8_000_000));
     world.link_up();
@@ -305,7 +305,7 @@ fn a_cut_costs_only_what_was_on_its_way() {
 }
 
 #[test]
-fn what_an_old_attachment_reports_late_does_not_concern_the_new_one() {
+fn a_late_report_of_an_old_attachment_does_not_affect_the_new_one() {
     let mut world = World::new();
     world.offer(&contents(8_000_000));
     world.link_up();
@@ -353,7 +353,7 @@ fn a_new_process_goes_on_and_hashes_what_an_earlier_one_sent() {
 }
 
 #[test]
-fn a_source_that_changes_under_way_is_not_committed() {
+fn a_source_that_changes_during_the_transfer_is_not_committed() {
     let mut world = World::new();
     world.offer(&contents(4_000_000));
     world.link_up();
@@ -388,7 +388,7 @@ fn a_part_that_is_asked_for_is_read_hashed_and_placed_as_a_file() {
 }
 
 #[test]
-fn a_part_goes_on_after_a_cut_and_begins_anew_if_anything_of_the_file_has_changed() {
+fn a_part_resumes_after_a_cut_and_starts_over_if_the_file_has_changed() {
     for changes in [false, true] {
         let mut all = contents(8_000_000);
         let mut world = asking(&all, "1000000-6999999");
@@ -416,7 +416,7 @@ fn a_part_goes_on_after_a_cut_and_begins_anew_if_anything_of_the_file_has_change
 }
 
 #[test]
-fn a_part_that_is_not_there_is_refused_and_so_is_one_of_a_folder() {
+fn a_part_beyond_the_end_is_refused_and_so_is_a_part_of_a_folder() {
     let mut world = asking(b"hello", "5-9");
     assert_eq!(world.run(), Err(Code::OutOfRange));
     let mut world = World::new();
@@ -434,7 +434,7 @@ fn a_part_that_is_not_there_is_refused_and_so_is_one_of_a_folder() {
 }
 
 #[test]
-fn a_folder_that_is_asked_for_is_listed_and_written_nowhere() {
+fn a_requested_folder_is_listed_and_written_nowhere() {
     let mut world = World::new();
     std::fs::create_dir(world.to.path().join("top")).expect("made");
     for n in 0..2000 {
@@ -474,7 +474,7 @@ fn a_listing_that_nobody_asked_for_is_refused() {
 }
 
 #[test]
-fn what_only_claims_to_be_a_listing_is_refused() {
+fn a_file_that_only_claims_to_be_a_listing_is_refused() {
     let mut world = World::new();
     world.client.transfers.request(Instant::ZERO, ID, SafeName::parse("top").expect("safe")).expect("new");
     world.link_up();
@@ -534,7 +534,7 @@ fn nothing_is_hashed_for_a_transfer_that_has_ended() {
 }
 
 #[test]
-fn a_report_of_a_transfer_that_has_ended_does_not_concern_the_next_of_its_name() {
+fn a_report_of_an_ended_transfer_does_not_affect_the_next_one_with_its_id() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut end = End::new(Role::Client, dir.path(), 1);
     end.transfers.request(Instant::ZERO, ID, SafeName::parse("file").expect("safe")).expect("new");
@@ -545,7 +545,7 @@ fn a_report_of_a_transfer_that_has_ended_does_not_concern_the_next_of_its_name()
 }
 
 #[test]
-fn what_was_under_way_when_a_file_failed_is_no_second_failure() {
+fn work_in_progress_when_a_file_fails_is_not_a_second_failure() {
     let mut world = World::new();
     std::fs::write(world.to.path().join("file"), contents(3_000_000)).expect("written");
     world.client.transfers.request(Instant::ZERO, ID, SafeName::parse("file").expect("safe")).expect("new");

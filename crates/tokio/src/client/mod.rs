@@ -312,7 +312,7 @@ mod tests {
     use tokio::sync::broadcast::error::RecvError;
 
     #[tokio::test]
-    async fn who_listens_hears_the_end_of_a_client_even_if_there_are_clones() {
+    async fn a_listener_hears_the_end_of_a_client_even_if_there_are_clones() {
         let client = Client::new("ws://127.0.0.1:1", ClientConfig::default()).unwrap();
         let mut events = client.events();
         client.clone().close().await;

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_without_budget_is_woken_all_the_same() {
+    async fn a_task_without_budget_is_woken_too() {
         let mut alarm = Alarm::default();
         let due = Instant::now() + SECOND;
         let mut is_spent = false;

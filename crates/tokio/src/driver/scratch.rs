@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_that_is_taken_is_said_so() {
+    fn a_buffer_that_is_in_use_is_not_lent_again() {
         let lent = lend(|place| {
             place.fill(7);
             lend(|_| unreachable!("the place is taken"))

@@ -52,7 +52,7 @@ async fn an_end_found_after_a_sleep_is_not_taken_for_the_work_of_a_silence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_came_during_a_sleep_does_not_hide_it() {
+async fn a_message_that_came_during_a_sleep_does_not_hide_it() {
     let (stream, mut peer) = tokio::io::duplex(1 << 10);
     let mut driver = Driver::client(stream, &[], Config::default(), Clock::start()).unwrap();
     driver.drive().await;
@@ -85,7 +85,7 @@ async fn a_deadline_is_kept_while_messages_come_all_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_that_a_connection_is_told_does_not_step_back() {
+async fn the_time_given_to_a_connection_never_steps_back() {
     let (stream, mut peer) = tokio::io::duplex(1 << 10);
     let mut driver = Driver::client(stream, &[], Config::default(), Clock::start()).unwrap();
     peer.write_all(b"\x82\x01x").await.unwrap();
@@ -99,7 +99,7 @@ async fn the_time_that_a_connection_is_told_does_not_step_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_that_has_passed_is_found_by_whoever_drives_again() {
+async fn a_deadline_that_has_passed_is_found_by_the_next_drive() {
     let (stream, mut peer) = tokio::io::duplex(1 << 10);
     let mut driver = Driver::client(stream, &[], Config::default(), Clock::start()).unwrap();
     peer.write_all(b"\x82\x01x").await.unwrap();
@@ -110,7 +110,7 @@ async fn a_deadline_that_has_passed_is_found_by_whoever_drives_again() {
 }
 
 #[tokio::test]
-async fn where_much_drains_the_system_may_hold_more() {
+async fn the_system_may_hold_more_if_much_drains() {
     static UNSENT: AtomicU32 = AtomicU32::new(0);
     let (stream, _peer) = tokio::io::duplex(1 << 10);
     let driver = Driver::server(stream, &[], Config::default(), Clock::start()).unwrap();
@@ -130,7 +130,7 @@ async fn where_much_drains_the_system_may_hold_more() {
 }
 
 #[tokio::test]
-async fn what_is_dialled_here_has_a_valve() {
+async fn a_connection_dialled_here_has_a_valve() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     let accepting = async { crate::WebSocket::accept(listener.accept().await.unwrap().0).await.unwrap() };

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_panics_keeps_none_behind_it_from_being_done() {
+    fn a_job_that_panics_does_not_stop_those_behind_it() {
         let runtime = Builder::new_current_thread().max_blocking_threads(1).build().expect("a runtime");
         runtime.block_on(async {
             let (jobs, done) = (Jobs::default(), Arc::new(AtomicBool::new(false)));
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_thread_will_do_any_more_is_dropped() {
+    fn jobs_that_no_thread_will_run_are_dropped() {
         let (runtime, jobs, kept) = (runtime(), Jobs::default(), Arc::new(()));
         let spawn = {
             let _within = runtime.enter();

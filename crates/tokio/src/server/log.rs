@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_who_are_turned_away_some_are_told_and_the_others_by_their_number() {
+    fn some_of_many_refusals_are_logged_and_the_others_are_counted() {
         let log = log_of(flood());
         let told = |words: &str| log.lines().filter(|line| line.contains(words)).count();
         assert_eq!(told("turned away address=\"peer\" why=\"no token\""), 2 * Often::TOLD as usize, "{log}");
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_ends_tells_those_of_its_last_second() {
+    fn a_server_that_ends_logs_the_refusals_of_its_last_second() {
         let log = log_of(async {
             let (server, _inbox) = server(ServerConfig::default());
             for _ in 0..Often::TOLD + 7 {

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_has_asked_stays() {
+    async fn a_client_that_has_sent_its_request_stays() {
         let places = Places::new(1, Clock::start());
         let _place = places.take().await;
         let (stand, mut away) = places.stand();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_comes_by_another_door_has_to_go_as_well() {
+    async fn a_client_that_comes_by_another_door_has_to_leave_too() {
         let places = Places::new(1, Clock::start());
         let first = places.take().await;
         let take = || {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_asks_at_the_last_moment_leaves_it_to_the_next_to_go() {
+    async fn a_client_that_asks_at_the_last_moment_stays_and_the_next_has_to_leave() {
         let places = Places::new(2, Clock::start());
         let _first = places.take().await;
         let (stand, mut away) = places.stand();

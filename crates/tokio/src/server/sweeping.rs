@@ -38,7 +38,7 @@ mod tests {
     use tokio::time::{Instant, timeout};
 
     #[tokio::test(start_paused = true)]
-    async fn a_round_that_takes_long_is_followed_by_a_pause_and_not_by_those_that_it_has_missed() {
+    async fn a_slow_sweep_is_followed_by_a_pause_and_not_by_the_missed_ones() {
         let (second, start, mut begun) = (Duration::from_secs(1), Instant::now(), Vec::new());
         let rounds = rounds(second, || {
             begun.push(start.elapsed().as_secs());

@@ -12,7 +12,7 @@ pub(super) fn server(config: ServerConfig) -> (Server, tempfile::TempDir) {
 }
 
 #[tokio::test]
-async fn a_server_may_take_as_many_as_come() {
+async fn the_number_of_connections_may_be_unlimited() {
     let mut config = ServerConfig::default();
     config.max_connections = usize::MAX;
     let (server, _inbox) = server(config);
@@ -29,7 +29,7 @@ async fn a_store_is_not_swept_without_a_pause() {
 }
 
 #[tokio::test]
-async fn who_drops_what_serves_cuts_the_clients_and_loses_no_session() {
+async fn dropping_the_serving_future_cuts_the_clients_and_loses_no_session() {
     let mut config = ServerConfig::default();
     config.messages = Some(SessionsConfig::default());
     let (server, _inbox) = server(config);
@@ -66,7 +66,7 @@ fn patient() -> (Server, tempfile::TempDir) {
 }
 
 #[tokio::test]
-async fn whoever_says_nothing_is_let_go_when_the_server_stops() {
+async fn a_silent_client_is_dropped_when_the_server_stops() {
     let (server, _inbox) = patient();
     let mut events = server.events();
     let (_silent, far) = tokio::io::duplex(64);
@@ -85,7 +85,7 @@ async fn whoever_says_nothing_is_let_go_when_the_server_stops() {
 
 #[cfg(feature = "tls")]
 #[tokio::test]
-async fn whoever_says_nothing_of_tls_is_let_go_when_the_server_stops() {
+async fn a_client_silent_in_the_tls_handshake_is_dropped_when_the_server_stops() {
     let pair = rcgen::generate_simple_self_signed(["127.0.0.1".into()]).unwrap();
     let (certificate, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
     let mut config = ServerConfig::default();
@@ -105,7 +105,7 @@ async fn whoever_says_nothing_of_tls_is_let_go_when_the_server_stops() {
 
 /// TLS, for example, which has taken most of the time.
 #[tokio::test(start_paused = true)]
-async fn what_precedes_a_request_takes_of_its_time() {
+async fn time_spent_before_a_request_counts_towards_its_timeout() {
     let (server, _inbox) = server(ServerConfig::default());
     let patience = server.patience(Away::never());
     // Out of 10 s.
@@ -118,7 +118,7 @@ async fn what_precedes_a_request_takes_of_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_comes_when_the_server_has_stopped_has_a_second_to_ask() {
+async fn a_client_that_comes_after_the_server_has_stopped_has_a_second_to_ask() {
     let (server, _inbox) = patient();
     server.stop();
     let (_silent, far) = tokio::io::duplex(64);
@@ -136,7 +136,7 @@ async fn dial(near: DuplexStream) -> crate::dial::Dialed<DuplexStream> {
 }
 
 #[tokio::test]
-async fn whoever_asks_when_the_server_has_stopped_is_told_to_come_back() {
+async fn a_request_after_the_server_has_stopped_is_told_to_come_back() {
     let (server, _inbox) = patient();
     server.stop();
     let (near, far) = tokio::io::duplex(4096);
@@ -150,7 +150,7 @@ async fn whoever_asks_when_the_server_has_stopped_is_told_to_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_asks_while_those_are_let_go_who_have_not_left_is_let_go_too() {
+async fn a_client_that_asks_while_the_remaining_ones_are_dropped_is_dropped_too() {
     let (server, _inbox) = patient();
     server.stop();
     let (mut events, (near, far)) = (server.events(), tokio::io::duplex(4096));
@@ -170,7 +170,7 @@ async fn whoever_asks_while_those_are_let_go_who_have_not_left_is_let_go_too() {
 }
 
 #[tokio::test]
-async fn who_says_nothing_makes_room_for_who_waits() {
+async fn a_silent_client_makes_room_for_one_that_waits() {
     let mut config = ServerConfig::default();
     config.max_connections = 2;
     config.accept.timeout = Duration::from_secs(3600);
@@ -222,7 +222,7 @@ async fn all_listeners_of_a_server_share_its_places() {
 }
 
 #[tokio::test]
-async fn who_has_a_name_leaves_half_of_the_places_to_others() {
+async fn a_named_principal_leaves_half_of_the_places_to_others() {
     let mut config = ServerConfig::default();
     config.max_connections = 2;
     let alice = Grant::to(bowline_store::Principal::named("alice").unwrap());
@@ -249,7 +249,7 @@ async fn who_has_a_name_leaves_half_of_the_places_to_others() {
 }
 
 #[tokio::test]
-async fn who_has_asked_is_not_looked_at_for_a_place() {
+async fn a_client_that_has_sent_its_request_is_not_asked_to_leave() {
     let (server, _inbox) = patient();
     let places = Places::new(1, server.clock);
     let (stand, away) = places.stand();

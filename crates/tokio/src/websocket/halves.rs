@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_halves_both_are_woken() {
+    fn two_waiting_halves_are_both_woken() {
         let (mut halves, (receiving, receiver), (sending, sender)) = (Halves::new(), task(), task());
         for round in 1..3 {
             // The first to come back is alone until the other one does.

@@ -319,7 +319,7 @@ mod tests {
     use tokio::time::timeout;
 
     #[tokio::test(start_paused = true)]
-    async fn an_owner_who_asks_for_more_at_the_last_moment_is_heard() {
+    async fn an_owner_that_asks_for_more_at_the_last_moment_is_heard() {
         let (near, far) = tokio::io::duplex(1 << 10);
         let clock = Clock::start();
         let mut peer = Driver::client(far, &[], Config::default(), clock).unwrap();

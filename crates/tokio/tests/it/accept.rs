@@ -26,7 +26,7 @@ async fn say(words: &[u8]) -> (Result<Accepted<DuplexStream>, AcceptError>, Stri
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_request_for_a_websocket_gets_the_right_answer() {
+async fn an_invalid_request_for_a_websocket_gets_the_right_answer() {
     let (accepted, answer) = say(b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n").await;
     assert!(matches!(accepted, Err(AcceptError::Handshake(server::Error::NoUpgrade))), "{accepted:?}");
     assert!(answer.starts_with("HTTP/1.1 426 Upgrade Required\r\n"), "{answer}");
@@ -37,7 +37,7 @@ async fn what_is_no_request_for_a_websocket_gets_the_right_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_client_is_sent_away() {
+async fn a_silent_client_is_turned_away() {
     let start = Instant::now();
     let (accepted, answer) = say(b"GET / HT").await;
     assert!(matches!(accepted, Err(AcceptError::Handshake(server::Error::TimedOut { .. }))), "{accepted:?}");

@@ -44,7 +44,7 @@ async fn a_close_does_not_wait_until_a_peer_takes_what_is_queued() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_drops_both_halves_is_rid_of_a_peer_that_takes_nothing() {
+async fn dropping_both_halves_ends_a_connection_whose_peer_takes_nothing() {
     let (sender, receiver, peer) = scene().await;
     drop((sender, receiver));
     assert!(in_time(peer).await.unwrap() < Duration::from_secs(30));
@@ -60,7 +60,7 @@ async fn any_clone_can_drop_the_connection_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_queued_before_a_close_leaves_when_a_slow_peer_takes_it() {
+async fn messages_queued_before_a_close_leave_when_a_slow_peer_takes_them() {
     let (client, server) = common::pair(config(), config());
     let ((sender, mut receiver), mut server) = (WebSocket::new(client).spawn(), WebSocket::new(server));
     for n in 0..32_u8 {

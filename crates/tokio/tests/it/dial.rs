@@ -143,7 +143,7 @@ async fn a_socket_that_was_dialled_sends_at_once() {
 }
 
 #[tokio::test]
-async fn a_port_where_nobody_listens_is_said_so() {
+async fn a_port_where_nobody_listens_is_reported_as_such() {
     // Its port is taken.
     let nobody = TcpSocket::new_v4().unwrap();
     nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -171,7 +171,7 @@ async fn the_time_to_connect_covers_the_handshake() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_dialled_is_not_tried() {
+async fn a_url_that_cannot_be_dialled_is_not_tried() {
     let config = dial::Config::default();
     #[cfg(not(feature = "tls"))]
     {

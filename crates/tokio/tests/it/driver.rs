@@ -50,7 +50,7 @@ async fn a_dead_peer_is_found_after_interval_plus_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_takes_nothing_is_found_too() {
+async fn a_peer_that_takes_nothing_is_found_dead_too() {
     let (mut client, _peer) = client(config());
     let now = client.now();
     client.conn_mut().send(now, Message::binary(vec![0; 1 << 20])).unwrap();
@@ -81,7 +81,7 @@ async fn a_pong_overtakes_what_waits_for_a_peer_that_does_not_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_owner_that_waits_for_room_is_told() {
+async fn an_owner_that_waits_for_room_is_woken() {
     let (mut client, mut peer) = client(config());
     let sink = tokio::spawn(async move { tokio::io::copy(&mut peer, &mut tokio::io::sink()).await });
     let start = Instant::now();
@@ -174,7 +174,7 @@ async fn a_dropped_peer_is_an_end_without_close() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_came_behind_the_handshake_comes_first() {
+async fn bytes_that_came_with_the_handshake_come_first() {
     let (stream, mut peer) = tokio::io::duplex(PIPE);
     peer.write_all(b"llo\x81\x05again").await.unwrap();
     let mut client = Driver::client(stream, b"\x81\x05he", config(), Clock::start()).unwrap();
@@ -217,7 +217,7 @@ async fn a_cancelled_drive_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_owner_that_leaves_its_messages_lying_stops_the_reading() {
+async fn an_owner_that_does_not_take_its_messages_stops_the_reading() {
     let mut small = config();
     small.receive_buffer = 1000;
     let (mut client, mut server) = pair(config(), small);

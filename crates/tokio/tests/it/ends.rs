@@ -125,7 +125,7 @@ async fn a_flush_that_waits_hears_of_a_failed_write_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_stream_has_taken_and_not_brought_on_its_way_is_lost_too() {
+async fn bytes_that_the_stream_took_but_did_not_flush_are_lost_too() {
     let (mut socket, breach) = breaking(1000, true);
     socket.send(Message::text("hello")).await.unwrap();
     assert_eq!(timed(breach, socket.flush()).await.0, Err(Unsent::Lost));
@@ -133,7 +133,7 @@ async fn what_the_stream_has_taken_and_not_brought_on_its_way_is_lost_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_half_that_receives_does_not_wait_longer_because_the_other_one_found_the_end() {
+async fn a_receiving_half_waits_no_longer_if_the_other_half_found_the_end() {
     let (socket, breach) = breaking(0, false);
     let (mut sink, mut stream) = socket.split();
     let receiving = tokio::spawn(async move {
@@ -167,7 +167,7 @@ async fn two_halves_forward_until_a_clean_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flush_after_a_clean_end_has_nothing_to_complain_of() {
+async fn a_flush_after_a_clean_end_succeeds() {
     let (mut client, mut server) = pair();
     client.send(Message::text("hello")).await.unwrap();
     client.close(Close::normal()).unwrap();
@@ -177,7 +177,7 @@ async fn a_flush_after_a_clean_end_has_nothing_to_complain_of() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flush_after_the_end_of_what_had_not_left_says_so() {
+async fn a_flush_after_an_end_that_lost_messages_says_so() {
     let (mut client, server) = pair();
     client.send(large()).await.unwrap();
     drop(server);

@@ -37,7 +37,7 @@ async fn heard(peer: &mut DuplexStream, messages: usize) -> Vec<Vec<u8>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_echo_answers_what_came_with_the_close() {
+async fn an_echo_answers_messages_that_came_with_the_close() {
     let (client, mut peer) = common::client(config());
     let (sender, mut receiver) = WebSocket::new(client).spawn();
     in_a_hurry(&mut peer, &["a", "b", "c"]).await;
@@ -58,7 +58,7 @@ async fn an_echo_answers_what_came_with_the_close() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_echo_answers_what_came_with_a_fault() {
+async fn an_echo_answers_messages_that_came_with_a_fault() {
     let (client, mut peer) = common::client(config());
     let (sender, mut receiver) = WebSocket::new(client).spawn();
     // The last one is masked, which a server must not do.
@@ -96,7 +96,7 @@ async fn an_owner_that_has_no_reply_delays_a_refusal_until_it_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_echo_that_takes_its_time_answers_what_came_before_the_close() {
+async fn a_slow_echo_answers_messages_that_came_before_the_close() {
     let (client, mut peer) = common::client(config());
     let (sender, mut receiver) = WebSocket::new(client).spawn();
     peer.write_all(b"\x81\x01a").await.unwrap();
@@ -129,7 +129,7 @@ async fn an_owner_that_goes_away_does_not_delay_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_owner_that_does_not_come_delays_the_answer_by_half_the_time_of_the_peer() {
+async fn an_absent_owner_delays_the_answer_by_half_the_time_of_the_peer() {
     let (client, mut peer) = common::client(config());
     let (_sender, _receiver) = WebSocket::new(client).spawn();
     in_a_hurry(&mut peer, &["a"]).await;
@@ -139,7 +139,7 @@ async fn an_owner_that_does_not_come_delays_the_answer_by_half_the_time_of_the_p
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_peer_that_has_closed_does_not_take_is_lost_and_a_flush_says_so() {
+async fn messages_that_a_closed_peer_does_not_take_are_lost_and_a_flush_says_so() {
     let (client, mut peer) = common::client(config());
     let (sender, mut receiver) = WebSocket::new(client).spawn();
     while sender.try_send(Message::binary(vec![0; 10_000])).is_ok() {
@@ -152,7 +152,7 @@ async fn what_a_peer_that_has_closed_does_not_take_is_lost_and_a_flush_says_so()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_accepted_leaves_before_the_answer_to_a_close() {
+async fn accepted_messages_leave_before_the_answer_to_a_close() {
     // However long the answer takes.
     let mut patient = config();
     patient.closing.close_timeout = Duration::from_secs(3600);

@@ -91,7 +91,7 @@ async fn a_slow_owner_of_pieces_holds_the_peer_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_and_pieces_can_be_taken_as_the_other() {
+async fn messages_and_pieces_can_each_be_received_as_the_other() {
     let (mut client, mut server) = pair(quiet(), in_pieces());
     client.send(Message::text("whole")).await.unwrap();
     client.try_send_piece(Piece::text("in ")).unwrap();
@@ -106,7 +106,7 @@ async fn messages_and_pieces_can_be_taken_as_the_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_fit_into_the_order_comes_back() {
+async fn a_message_or_piece_out_of_order_comes_back() {
     let (mut client, mut server) = pair(quiet(), in_pieces());
     client.send_piece(Piece::text("begun")).await.unwrap();
     let (message, piece) = (Message::text("other"), Piece::binary("other"));

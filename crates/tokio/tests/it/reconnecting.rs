@@ -59,7 +59,7 @@ async fn a_dial_after_one_that_timed_out_has_twice_as_long() {
 }
 
 #[tokio::test]
-async fn each_turn_of_a_connection_that_is_lost_and_made_again_is_told() {
+async fn each_state_of_a_connection_that_is_lost_and_made_again_is_reported() {
     let (listener, mut socket) = listen().await;
     let server = tokio::spawn(async move {
         drop(accept(&listener).await);
@@ -85,7 +85,7 @@ async fn each_turn_of_a_connection_that_is_lost_and_made_again_is_told() {
 }
 
 #[tokio::test]
-async fn what_the_server_has_chosen_is_known() {
+async fn the_subprotocol_that_the_server_has_chosen_is_known() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let request = Request::new(&url).unwrap().with_subprotocol("b").unwrap().with_subprotocol("a").unwrap();
@@ -130,7 +130,7 @@ async fn a_dial_outlives_the_calls_that_wait_for_it() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_no_ends_it() {
+async fn a_refusal_by_the_server_ends_it() {
     let (listener, mut socket) = listen().await;
     let server = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -145,7 +145,7 @@ async fn a_server_that_says_no_ends_it() {
 }
 
 #[tokio::test]
-async fn a_server_that_was_done_can_be_dialled_all_the_same() {
+async fn a_server_that_closed_normally_can_be_dialled_again() {
     let (listener, mut socket) = listen().await;
     let server = tokio::spawn(async move {
         let mut first = accept(&listener).await;
@@ -162,7 +162,7 @@ async fn a_server_that_was_done_can_be_dialled_all_the_same() {
 }
 
 #[tokio::test]
-async fn what_was_closed_before_it_was_dialled_is_not_dialled() {
+async fn a_connection_closed_before_it_was_dialled_is_not_dialled() {
     let (listener, mut socket) = listen().await;
     socket.close(Close::normal());
     assert_eq!(in_time(socket.receive()).await, Err(GaveUp::Closed));
@@ -190,7 +190,7 @@ async fn messages_that_arrive_in_pieces_are_received_whole() {
 }
 
 #[tokio::test]
-async fn it_ends_also_with_a_close_that_must_not_be_sent() {
+async fn a_close_that_must_not_be_sent_ends_it_too() {
     let (listener, mut socket) = listen().await;
     let server = tokio::spawn(async move { accept(&listener).await.ended().await });
     until(&mut socket, is_up).await;

@@ -139,7 +139,7 @@ async fn a_task_that_used_up_its_budget_does_not_judge_silence() {
 
 /// Also if the owner was away for a while, and what it sends is more than fits into one turn.
 #[tokio::test(start_paused = true)]
-async fn what_the_stream_takes_has_left_when_a_send_returns() {
+async fn bytes_that_the_stream_can_take_have_left_when_a_send_returns() {
     const LEN: usize = 4 << 20;
     let (near, mut far) = tokio::io::duplex(8 << 20);
     let mut socket =

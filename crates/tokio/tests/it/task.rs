@@ -51,7 +51,7 @@ async fn a_slow_owner_is_not_taken_for_a_dead_peer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ping_has_an_answer_though_the_owner_has_not_come_to_the_end() {
+async fn a_ping_ends_with_the_connection_before_the_owner_has_read_to_the_end() {
     let ((sender, mut receiver), mut server) = pair(quiet(), quiet());
     server.send(Message::text("work")).await.unwrap();
     assert_eq!(receiver.receive().await.unwrap(), Message::text("work"));
@@ -83,7 +83,7 @@ async fn an_end_waits_behind_messages_that_find_no_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_slow_owner_is_bounded() {
+async fn the_messages_that_wait_for_a_slow_owner_are_bounded() {
     let ((_sender, _receiver), mut server) = pair(config(), config());
     let flood = async {
         for sent in 0.. {
@@ -164,7 +164,7 @@ async fn one_half_keeps_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_goes_behind_the_messages() {
+async fn a_close_is_sent_after_the_messages() {
     let ((sender, mut receiver), mut server) = pair(config(), config());
     let close = Close::new(CloseCode::GOING_AWAY, "done").unwrap();
     for n in 0..10 {
@@ -232,7 +232,7 @@ async fn a_close_that_must_not_be_sent_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_was_taken_before_is_an_end_still() {
+async fn an_end_that_was_taken_before_is_reported_again() {
     let (mut client, server) = common::client(config());
     drop(server);
     common::drain(&mut client).await;

@@ -256,7 +256,7 @@ async fn a_flush_that_loses_what_was_sent_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_was_taken_before_is_an_end_still() {
+async fn an_end_that_was_taken_before_is_reported_again() {
     let (mut client, server) = common::client(config());
     drop(server);
     common::drain(&mut client).await;
@@ -265,7 +265,7 @@ async fn an_end_that_was_taken_before_is_an_end_still() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_echo_answers_what_came_with_the_close() {
+async fn an_echo_answers_messages_that_came_with_the_close() {
     for large in [1, 300_000] {
         let (mut client, mut server) = pair(quiet(), quiet());
         let echo = async {
@@ -292,7 +292,7 @@ async fn an_echo_answers_what_came_with_the_close() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_echo_that_waits_for_room_answers_what_came_before_the_close() {
+async fn an_echo_that_waits_for_room_answers_messages_that_came_before_the_close() {
     let (mut client, server) = pair(quiet(), quiet());
     let echo = async {
         let (mut sending, mut receiving) = server.split();

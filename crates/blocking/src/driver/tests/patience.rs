@@ -46,7 +46,7 @@ fn a_near_deadline_is_waited_for_exactly() {
 }
 
 #[test]
-fn a_read_does_not_wait_where_others_call() {
+fn a_read_does_not_wait_if_others_can_call() {
     let (mut driver, _far) = conversing();
     let (waker, wakened) = crate::wait::waker().unwrap();
     driver.set_wakened(wakened);
@@ -69,7 +69,7 @@ fn a_read_does_not_wait_while_something_is_to_be_written() {
 }
 
 #[test]
-fn a_sleep_of_the_machine_is_told_before_what_a_read_has_waited_for() {
+fn a_sleep_of_the_machine_is_reported_before_the_message_of_a_patient_read() {
     let (mut driver, mut far) = conversing();
     driver.watch.pretend_sleep(Duration::from_secs(3600));
     far.write_all(b"\x81\x05again").unwrap();
@@ -79,7 +79,7 @@ fn a_sleep_of_the_machine_is_told_before_what_a_read_has_waited_for() {
 }
 
 #[test]
-fn after_a_read_that_waited_nothing_waits() {
+fn no_second_wait_follows_a_read_that_has_waited() {
     let (mut driver, mut far) = conversing();
     hear(&mut driver, &mut far);
     let start = driver.now();
@@ -95,7 +95,7 @@ fn after_a_read_that_waited_nothing_waits() {
 }
 
 #[test]
-fn a_read_does_not_wait_where_the_stream_holds_something() {
+fn a_read_does_not_wait_if_the_stream_holds_something() {
     let (mut driver, _far) = conversing();
     let patiently = patient(&driver);
     driver.stream.as_mut().unwrap().held = b"\x81\x05again".to_vec();
@@ -105,7 +105,7 @@ fn a_read_does_not_wait_where_the_stream_holds_something() {
 }
 
 #[test]
-fn what_a_read_has_waited_for_is_answered_at_once() {
+fn a_ping_that_a_read_has_waited_for_is_answered_at_once() {
     let (mut driver, mut far) = conversing();
     far.write_all(b"\x89\x00\x81\x05again").unwrap();
     driver.drive(None);
@@ -117,7 +117,7 @@ fn what_a_read_has_waited_for_is_answered_at_once() {
 }
 
 #[test]
-fn nothing_is_held_against_a_peer_whose_answer_lies_behind_what_a_patient_read_takes() {
+fn a_peer_is_not_blamed_if_its_answer_comes_after_what_a_patient_read_takes() {
     let (mut driver, mut far) = conversing();
     let now = driver.now();
     driver.conn_mut().close(now, Close::normal()).unwrap();

@@ -105,7 +105,7 @@ impl Stream for Trickle {
 }
 
 #[test]
-fn bytes_cross_in_whatever_pieces_the_stream_takes_and_gives() {
+fn bytes_cross_a_stream_that_takes_and_gives_any_pieces() {
     let (near, far) = UnixStream::pair().unwrap();
     let trickle = |stream| Trickle { stream, calls: 0 };
     let (mut near, mut far) = pair(trickle(near), trickle(far));
@@ -149,7 +149,7 @@ fn ends_that_both_write_until_nothing_is_taken_read_each_other() {
 }
 
 #[test]
-fn what_is_decrypted_is_not_waited_for() {
+fn decrypted_bytes_are_not_waited_for() {
     let (mut near, mut far) = sockets();
     near.write_all(&contents(3000)).unwrap();
     let interest = Interest { read: true, write: false };
@@ -164,7 +164,7 @@ fn what_is_decrypted_is_not_waited_for() {
 }
 
 #[test]
-fn a_farewell_is_told_from_a_cut() {
+fn a_farewell_is_distinguished_from_a_cut() {
     let (mut near, mut far) = sockets();
     near.write_all(b"last words").unwrap();
     near.finish_writing().unwrap();
@@ -204,7 +204,7 @@ fn keys_change_while_bytes_cross() {
 }
 
 #[test]
-fn records_without_bytes_keep_no_read_for_long() {
+fn records_without_data_do_not_hold_up_a_read() {
     let (server, client) = papers();
     let mut talkative = rustls::ServerConfig::clone(&server.config());
     // Some 50 KB, which concern nothing but TLS.
@@ -230,7 +230,7 @@ fn records_without_bytes_keep_no_read_for_long() {
 }
 
 #[test]
-fn what_is_no_tls_any_more_ends_it() {
+fn invalid_tls_records_end_the_stream() {
     let (mut near, mut far) = sockets();
     near.stream.write_all(b"a byte of somebody else's and some more").unwrap();
     assert_eq!(far.read(&mut [0; 100]).unwrap_err().kind(), ErrorKind::InvalidData);
@@ -240,7 +240,7 @@ fn what_is_no_tls_any_more_ends_it() {
 }
 
 #[test]
-fn a_handshake_is_given_up_with_whoever_is_silent_or_says_something_else() {
+fn a_handshake_with_a_silent_or_foreign_peer_is_given_up() {
     let time = Duration::from_millis(200);
     let (server, client) = papers();
     let failing = |what: &dyn Fn(&mut UnixStream)| {
@@ -271,7 +271,7 @@ fn a_handshake_is_given_up_with_whoever_is_silent_or_says_something_else() {
 }
 
 #[test]
-fn nobody_is_believed_to_be_somebody_else() {
+fn a_server_with_another_identity_is_not_trusted() {
     let (server, client) = papers();
     let (_, stranger) = papers();
     for (host, tls) in [("example.org", &client), ("127.0.0.1", &client), ("localhost", &stranger)] {

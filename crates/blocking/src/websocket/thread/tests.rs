@@ -75,7 +75,7 @@ fn a_thread_whose_connection_is_over_waits_for_its_owner() {
 }
 
 #[test]
-fn what_is_said_to_a_connection_that_is_over_does_not_hold_up_its_end() {
+fn a_message_sent_to_a_finished_connection_does_not_delay_its_end() {
     let mut scene = Scene::new();
     scene.ask();
     scene.end();
@@ -84,7 +84,7 @@ fn what_is_said_to_a_connection_that_is_over_does_not_hold_up_its_end() {
 }
 
 #[test]
-fn a_ping_has_an_answer_though_the_owner_has_not_come_to_the_end() {
+fn a_ping_ends_with_the_connection_before_the_owner_has_read_to_the_end() {
     let mut scene = Scene::new();
     let (answer, answered) = mpsc::channel();
     scene.thread.answer(Ask::Ping(b"?".to_vec(), answer));
@@ -116,7 +116,7 @@ fn flushes_that_come_together_are_all_answered() {
 }
 
 #[test]
-fn nothing_is_read_where_it_would_be_left_lying() {
+fn nothing_is_read_that_would_be_left_unnoticed() {
     let mut scene = Scene::new();
     scene.far.as_mut().unwrap().write_all(b"\x81\x04more").unwrap();
     let socket = scene.thread.driver.stream().unwrap();
@@ -134,7 +134,7 @@ fn nothing_is_read_where_it_would_be_left_lying() {
 }
 
 #[test]
-fn what_waits_for_a_slow_owner_is_no_more_than_the_receive_buffer_and_a_message() {
+fn no_more_than_the_receive_buffer_and_a_message_waits_for_a_slow_owner() {
     let mut config = Config::default();
     config.receive_buffer = 1000;
     let mut scene = Scene::with(config);

@@ -72,7 +72,7 @@ fn assert_no_lesson(disconnect: &Disconnect) {
 }
 
 #[test]
-fn an_end_by_itself_after_three_seconds_of_silence_is_a_limit() {
+fn an_unprovoked_end_after_three_seconds_of_silence_is_a_limit() {
     for end in [End::Eof, End::Reset, End::TlsTruncated] {
         let mut connection = client();
         connection.handle_input(Instant::from_secs(2), &[0x81, 1, b'x']);
@@ -82,7 +82,7 @@ fn an_end_by_itself_after_three_seconds_of_silence_is_a_limit() {
 }
 
 #[test]
-fn what_we_said_last_does_not_make_a_limit_a_guess() {
+fn a_limit_is_certain_even_if_we_sent_the_last_message() {
     let mut connection = client();
     connection.send(Instant::from_secs(2), Message::text("one way")).expect("room");
     write(&mut connection, 2000);
@@ -91,7 +91,7 @@ fn what_we_said_last_does_not_make_a_limit_a_guess() {
 }
 
 #[test]
-fn a_silence_survived_on_the_same_connection_met_no_limit() {
+fn a_silence_survived_on_the_same_connection_shows_no_limit() {
     let mut connection = client();
     answered_ping(&mut connection, 10_000);
     connection.handle_end(Instant::from_millis(20_030), End::Eof);
@@ -101,7 +101,7 @@ fn a_silence_survived_on_the_same_connection_met_no_limit() {
 }
 
 #[test]
-fn a_silence_of_three_seconds_that_our_ping_ended_was_survived() {
+fn a_silence_of_three_seconds_that_our_ping_ended_counts_as_survived() {
     let mut quick = config();
     quick.heartbeat.interval = 3 * SECOND;
     let mut connection = Connection::client(quick, [1; 32], Instant::ZERO);
@@ -115,7 +115,7 @@ fn a_silence_of_three_seconds_that_our_ping_ended_was_survived() {
 }
 
 #[test]
-fn nobody_there_after_a_silence_is_a_limit_once_the_network_is_seen_to_work() {
+fn a_dead_peer_after_a_silence_is_a_limit_once_the_network_works_again() {
     let mut connection = client();
     let disconnect = found_dead(&mut connection);
     assert_eq!(disconnect.unanswered_silence(), Some(10 * SECOND));
@@ -124,7 +124,7 @@ fn nobody_there_after_a_silence_is_a_limit_once_the_network_is_seen_to_work() {
 
 /// A connection that was cut while much was under way was not cut for its silence.
 #[test]
-fn nobody_there_after_much_that_nobody_has_answered_is_no_limit() {
+fn a_dead_peer_with_much_unanswered_data_is_no_limit() {
     for (len, wanted) in [(1 << 10, 7.5), (100 << 10, 10.0)] {
         let mut connection = client();
         connection.send(Instant::ZERO, Message::binary(alloc::vec![7; len])).unwrap();
@@ -136,7 +136,7 @@ fn nobody_there_after_much_that_nobody_has_answered_is_no_limit() {
 
 /// A silence does not count if the peer owed an answer.
 #[test]
-fn nobody_there_who_had_something_to_say_is_no_limit() {
+fn a_dead_peer_that_owed_an_answer_is_no_limit() {
     for (since, wanted) in [(0, 10.0), (10, 7.5)] {
         let mut connection = client();
         connection.set_awaiting(Instant::from_secs(since), true);
@@ -147,7 +147,7 @@ fn nobody_there_who_had_something_to_say_is_no_limit() {
 
 /// A reset may answer a retransmission that nobody saw. An orderly end was somebody's decision.
 #[test]
-fn a_reset_by_somebody_who_had_something_to_say_is_no_limit() {
+fn a_reset_by_a_peer_that_owed_an_answer_is_no_limit() {
     for (end, kind, after) in [(End::Reset, Kind::Reset, 10.0), (End::Eof, Kind::Eof, 6.0)] {
         let mut connection = client();
         connection.set_awaiting(Instant::ZERO, true);
@@ -161,7 +161,7 @@ fn a_reset_by_somebody_who_had_something_to_say_is_no_limit() {
 /// A connection that was cut inside a frame was not cut for its silence: the peer would have continued, and no Pong can
 /// arrive there.
 #[test]
-fn nobody_there_in_the_middle_of_a_frame_is_no_limit() {
+fn a_dead_peer_in_the_middle_of_a_frame_is_no_limit() {
     let half = [0x82, 4, 1, 2];
     let (mut dead, mut reset) = (client(), client());
     dead.handle_input(Instant::ZERO, &half);
@@ -176,7 +176,7 @@ fn nobody_there_in_the_middle_of_a_frame_is_no_limit() {
 }
 
 #[test]
-fn nobody_there_after_silences_that_were_survived_is_no_limit() {
+fn a_dead_peer_after_survived_silences_is_no_limit() {
     let mut connection = client();
     answered_ping(&mut connection, 10_000);
     connection.handle_timeout(Instant::from_millis(20_030));
@@ -200,7 +200,7 @@ fn a_reset_in_answer_to_our_ping_is_a_guess() {
 }
 
 #[test]
-fn bytes_that_nobody_acknowledged_are_a_guess() {
+fn a_timeout_of_unacknowledged_bytes_is_a_guess() {
     let mut connection = client();
     connection.handle_timeout(Instant::from_secs(10));
     write(&mut connection, 10_000);
@@ -211,7 +211,7 @@ fn bytes_that_nobody_acknowledged_are_a_guess() {
 }
 
 #[test]
-fn a_reset_long_after_a_ping_that_nobody_answered_is_a_guess_too() {
+fn a_reset_long_after_an_unanswered_ping_is_a_guess_too() {
     let mut connection = client();
     connection.handle_timeout(Instant::from_secs(10));
     write(&mut connection, 10_000);
@@ -220,7 +220,7 @@ fn a_reset_long_after_a_ping_that_nobody_answered_is_a_guess_too() {
 }
 
 #[test]
-fn of_two_silences_as_long_as_each_other_the_last_ended_it() {
+fn the_last_of_two_equal_silences_is_the_limit() {
     let mut connection = client();
     connection.handle_timeout(Instant::from_secs(10));
     write(&mut connection, 10_000);
@@ -229,7 +229,7 @@ fn of_two_silences_as_long_as_each_other_the_last_ended_it() {
 }
 
 #[test]
-fn an_end_in_answer_to_what_we_said_is_no_limit() {
+fn an_end_in_answer_to_a_message_is_no_limit() {
     let mut connection = client();
     connection.send(Instant::from_secs(5), Message::text("quit")).expect("room");
     write(&mut connection, 5000);
@@ -238,7 +238,7 @@ fn an_end_in_answer_to_what_we_said_is_no_limit() {
 }
 
 #[test]
-fn who_closes_has_reasons_of_its_own() {
+fn an_end_after_a_close_is_no_limit() {
     let mut connection = client();
     connection.handle_input(Instant::from_secs(5), &[0x88, 2, 0x03, 0xe9]);
     write(&mut connection, 5000);
@@ -253,7 +253,7 @@ fn who_closes_has_reasons_of_its_own() {
 }
 
 #[test]
-fn what_was_found_when_this_process_ran_again_says_nothing_of_the_path() {
+fn an_end_found_after_a_suspend_teaches_nothing_about_the_path() {
     // The timer reveals the sleep,
     let mut connection = client();
     connection.handle_wake(Instant::from_secs(5), 300 * SECOND);
@@ -271,7 +271,7 @@ fn what_was_found_when_this_process_ran_again_says_nothing_of_the_path() {
 }
 
 #[test]
-fn bytes_that_waited_while_this_process_did_not_run_survived_nothing() {
+fn bytes_that_arrived_during_a_suspend_prove_no_survived_silence() {
     let mut connection = client();
     connection.handle_input(Instant::from_secs(300), &[0x81, 1, b'x']);
     assert_eq!(connection.poll_survived(), None);
@@ -284,7 +284,7 @@ fn bytes_that_waited_while_this_process_did_not_run_survived_nothing() {
 }
 
 #[test]
-fn a_server_that_takes_no_pings_as_frequent_gets_half_as_many() {
+fn a_server_that_refuses_frequent_pings_gets_half_as_many() {
     let refused = || {
         let mut closing = Closing::new(closing::Config::default(), Role::Client, Instant::ZERO);
         let close = Close::new(CloseCode::POLICY, "too many pings").expect("a good close");
@@ -303,7 +303,7 @@ fn a_server_that_takes_no_pings_as_frequent_gets_half_as_many() {
 }
 
 #[test]
-fn a_stall_of_the_transport_is_no_silence() {
+fn a_write_stall_is_no_silence() {
     let mut closing = Closing::new(closing::Config::default(), Role::Client, Instant::ZERO);
     closing.handle_blocked(Instant::from_secs(1));
     closing.dead(Instant::from_secs(40));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_line_that_is_damaged_names_the_field() {
+fn the_error_about_a_damaged_line_names_the_field() {
     for (line, error) in [
         ("", "the field `key` is missing; a line is: key lo hi time"),
         ("here", "the field `lo` is missing; a line is: key lo hi time"),
@@ -29,7 +29,7 @@ fn a_line_that_is_damaged_names_the_field() {
 }
 
 #[test]
-fn a_key_may_have_words_but_no_lines() {
+fn a_key_may_have_several_words_but_only_one_line() {
     assert_eq!(Path::new(" example.org:443\twifi\nhome ").key(), "example.org:443 wifi home");
     assert_eq!(Path::new("\0").key(), "-");
     let path: Path = "example.org:443  wifi home 1.5 - 7".parse().expect("a line");
@@ -38,7 +38,7 @@ fn a_key_may_have_words_but_no_lines() {
 }
 
 #[test]
-fn the_oldest_of_too_many_paths_goes() {
+fn the_oldest_of_too_many_paths_is_dropped() {
     let mut paths = Paths::default();
     for n in 0..64_u64 {
         // The third is the oldest.

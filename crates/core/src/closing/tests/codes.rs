@@ -64,14 +64,14 @@ fn the_code_table_holds() {
 }
 
 #[test]
-fn a_code_turns_into_its_number() {
+fn a_close_code_converts_to_its_number() {
     for number in [0, 1000, 4999, 65_535] {
         assert_eq!(u16::from(CloseCode::from(number)), number);
     }
 }
 
 #[test]
-fn the_kinds_of_the_peers_closes() {
+fn each_close_of_the_peer_has_the_kind_that_the_table_says() {
     let table = "
         1000           => Clean no (finished)
         1000 Please reconnect. => GoingAway backoff
@@ -104,7 +104,7 @@ fn the_kinds_of_the_peers_closes() {
 }
 
 #[test]
-fn a_status_of_the_upgrade_invites_or_not() {
+fn each_upgrade_status_says_whether_to_retry() {
     let for_good = [501, 505, 506, 508, 510, 511];
     for status in 0..=999 {
         let is_passing = matches!(status, 408 | 425 | 429 | 500..=599) && !for_good.contains(&status);
@@ -123,7 +123,7 @@ fn a_close_that_cannot_be_sent_says_why() {
 }
 
 #[test]
-fn a_reason_of_ours_is_cut_between_characters() {
+fn our_close_reason_is_cut_between_characters() {
     let mut closing = Closing::new(Config::default(), Role::Client, Instant::ZERO);
     let payload = closing.fail(Instant::ZERO, CloseCode::POLICY, &format!("a{}", "€".repeat(50))).unwrap();
     let (close, flaw) = Close::decode(&payload);
@@ -152,7 +152,7 @@ fn a_peers_reason_stays_on_one_line() {
 }
 
 #[test]
-fn a_peers_reason_hides_nothing() {
+fn control_characters_in_a_peers_reason_are_escaped() {
     // Right to left, a line separator, a space of no width; a joiner makes one picture of two.
     let close = Close::new(1000, "a\u{202e}b\u{2028}c\u{200b}d\u{feff} \u{1f469}\u{200d}\u{1f680}").unwrap();
     let expected = "1000 (OK) a\\u{202e}b\\u{2028}c\\u{200b}d\\u{feff} \u{1f469}\u{200d}\u{1f680}";
@@ -180,7 +180,7 @@ proptest! {
     }
 
     #[test]
-    fn a_flaw_is_what_the_payload_has(payload in prop::collection::vec(any::<u8>(), 0..130)) {
+    fn a_flaw_names_what_is_wrong_with_the_payload(payload in prop::collection::vec(any::<u8>(), 0..130)) {
         let (close, flaw) = Close::decode(&payload);
         let expected = match payload.as_slice() {
             [_] => Some(Flaw::HalfCode),

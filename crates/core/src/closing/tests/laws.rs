@@ -279,7 +279,7 @@ proptest! {
 
     /// At most one Close is written, and it is valid; there is exactly one end, and its record is what happened.
     #[test]
-    fn one_close_frame_one_end_and_a_true_record(
+    fn each_connection_has_one_close_frame_one_end_and_a_true_record(
         config in configs(),
         role in roles(),
         steps in prop::collection::vec((times(), ops()), 1..40),
@@ -324,7 +324,7 @@ proptest! {
 
     /// The same calls give the same end, and asking for it late changes nothing.
     #[test]
-    fn what_comes_after_the_end_changes_nothing(
+    fn events_after_the_end_change_nothing(
         config in configs(),
         role in roles(),
         before in prop::collection::vec((times(), ops()), 1..20),

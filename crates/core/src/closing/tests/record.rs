@@ -64,7 +64,7 @@ fn a_suspect_may_have_forgotten_the_connection() {
 }
 
 #[test]
-fn a_suspect_may_end_connections_of_an_age() {
+fn a_suspect_may_end_connections_at_a_certain_age() {
     let mut history = History::default();
     let mut suspect = |age| {
         let mut closing = Closing::new(Config::default(), Role::Client, Instant::ZERO);
@@ -83,7 +83,7 @@ fn a_suspect_may_end_connections_of_an_age() {
 }
 
 #[test]
-fn a_silence_is_counted_over_what_we_said_in_it() {
+fn bytes_that_we_send_split_a_silence() {
     let survived = |sent: &[u64], received| {
         let mut closing = Closing::new(Config::default(), Role::Client, Instant::ZERO);
         for at in sent {
@@ -99,7 +99,7 @@ fn a_silence_is_counted_over_what_we_said_in_it() {
 }
 
 #[test]
-fn a_heartbeat_that_was_set_stands_in_the_place_of_the_advice() {
+fn a_heartbeat_that_was_set_replaces_the_advice() {
     let mut disconnect = ended(15, 75);
     let sentence = disconnect.to_string();
     disconnect.set_heartbeat(Duration::from_secs(40));
@@ -108,7 +108,7 @@ fn a_heartbeat_that_was_set_stands_in_the_place_of_the_advice() {
 }
 
 #[test]
-fn two_ends_are_equal_if_what_is_known_of_them_is() {
+fn two_ends_are_equal_if_their_records_are() {
     assert_eq!(ended(15, 75), ended(15, 75));
     assert_ne!(ended(15, 75), ended(15, 76));
 }

@@ -14,7 +14,7 @@ fn closed(role: Role, connection: &mut Connection) -> Vec<(u16, Bytes)> {
 }
 
 #[test]
-fn a_close_is_answered_by_the_same() {
+fn a_close_is_answered_with_the_same_close() {
     let mut client = client();
     client.handle_input(T0, &to_client(0x88, &close_payload(1001, "restart")));
     assert_eq!(closed(Role::Client, &mut client), [(1001, "restart".into())]);
@@ -47,7 +47,7 @@ fn a_server_ends_its_direction_after_the_answer() {
 }
 
 #[test]
-fn our_close_goes_behind_the_data_and_is_answered() {
+fn our_close_follows_the_data_and_is_answered() {
     let (mut client, mut server) = (client(), server());
     client.send(T0, Message::binary(vec![1; 50_000])).unwrap();
     client.close(T0, close(1000, "bye")).unwrap();
@@ -78,7 +78,7 @@ fn closed_too_late(mut client: Connection) -> Disconnect {
 }
 
 #[test]
-fn who_closes_before_it_hears_of_the_end_is_not_told_to_dial_again() {
+fn a_client_that_closes_before_it_sees_the_end_is_not_told_to_redial() {
     let mut client = client();
     client.handle_input(T0, &to_client(0x81, b"the last answer"));
     client.handle_end(T0, End::Eof);
@@ -89,7 +89,7 @@ fn who_closes_before_it_hears_of_the_end_is_not_told_to_dial_again() {
 }
 
 #[test]
-fn nor_is_who_closes_after_a_write_has_failed() {
+fn a_client_that_closes_after_a_failed_write_is_not_told_to_redial() {
     let mut client = client();
     client.handle_end(T0, End::WriteFailed);
     let disconnect = closed_too_late(client);
@@ -98,7 +98,7 @@ fn nor_is_who_closes_after_a_write_has_failed() {
 }
 
 #[test]
-fn nor_is_who_closes_before_it_sees_the_close_of_a_peer_that_is_gone() {
+fn a_client_that_closes_before_it_sees_a_peers_close_is_not_told_to_redial() {
     let mut client = client();
     client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
     client.handle_end(T0, End::Eof);
@@ -106,7 +106,7 @@ fn nor_is_who_closes_before_it_sees_the_close_of_a_peer_that_is_gone() {
 }
 
 #[test]
-fn nor_is_who_closes_before_it_sees_a_close_that_was_answered_for_it() {
+fn a_client_that_closes_after_an_automatic_answer_is_not_told_to_redial() {
     let mut client = client();
     client.handle_input(T0, &to_client(0x81, b"the last answer"));
     client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
@@ -118,7 +118,7 @@ fn nor_is_who_closes_before_it_sees_a_close_that_was_answered_for_it() {
 }
 
 #[test]
-fn who_answers_a_close_once_more_or_cannot_write_the_answer_is_told_what_the_peer_advises() {
+fn a_client_that_closes_after_it_saw_a_close_gets_the_peers_advice() {
     for gone in [End::Eof, End::WriteFailed] {
         let mut client = client();
         client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
@@ -130,7 +130,7 @@ fn who_answers_a_close_once_more_or_cannot_write_the_answer_is_told_what_the_pee
 }
 
 #[test]
-fn who_drops_a_connection_whose_end_he_has_not_heard_is_not_told_to_dial_again() {
+fn a_client_that_aborts_before_it_sees_the_end_is_not_told_to_redial() {
     for peer_closes in [false, true] {
         let mut client = client();
         if peer_closes {
@@ -143,7 +143,7 @@ fn who_drops_a_connection_whose_end_he_has_not_heard_is_not_told_to_dial_again()
 }
 
 #[test]
-fn who_drops_a_connection_whose_close_he_has_heard_is_told_what_the_peer_advises() {
+fn a_client_that_aborts_after_it_saw_a_close_gets_the_peers_advice() {
     let mut client = client();
     client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
     assert_eq!(client.poll_event(), Some(Event::CloseReceived(close(1012, ""))));
@@ -183,7 +183,7 @@ fn messages_are_delivered_until_the_peer_closes_too() {
 }
 
 #[test]
-fn a_second_close_is_no_news() {
+fn a_second_close_is_not_reported() {
     let mut client = client();
     let closes = [to_client(0x88, &close_payload(1000, "")), to_client(0x88, &close_payload(1001, ""))];
     client.handle_input(T0, &closes.concat());
@@ -215,7 +215,7 @@ fn an_invalid_close_is_refused_with_1002() {
 }
 
 #[test]
-fn an_unanswered_close_is_given_up() {
+fn an_unanswered_close_times_out() {
     let mut client = client();
     client.close(T0, Close::normal()).unwrap();
     drain(&mut client, at(1000));
@@ -244,7 +244,7 @@ fn a_failed_write_leaves_time_to_read() {
 }
 
 #[test]
-fn last_words_are_found_behind_messages_that_nobody_takes() {
+fn a_last_close_is_found_behind_messages_that_nobody_takes() {
     let mut config = config();
     config.receive_buffer = 10;
     let mut client = Connection::client(config, [1; 32], T0);
@@ -265,7 +265,7 @@ fn last_words_are_found_behind_messages_that_nobody_takes() {
 }
 
 #[test]
-fn where_the_input_ended_is_evidence() {
+fn the_end_records_where_the_input_was_cut() {
     let whole = to_client(0x82, &[0; 1000]);
     let of = |bytes: &[u8]| {
         let mut client = client();
@@ -287,7 +287,7 @@ fn where_the_input_ended_is_evidence() {
 }
 
 #[test]
-fn behind_a_fault_the_input_ends_nowhere() {
+fn input_after_a_fault_does_not_count_as_cut() {
     let bad = to_server(0x81, b"good\xffnever looked at");
     let of = |before: fn(&mut Connection), parts: &[&[u8]], last: End| {
         let mut server = server();
@@ -321,7 +321,7 @@ fn a_close_inside_a_message_is_a_close() {
 }
 
 #[test]
-fn what_is_on_its_way_to_the_connection_goes_before_an_answer_that_is_held() {
+fn messages_not_yet_queued_go_before_a_held_close_answer() {
     for end in [to_client(0x88, &close_payload(1000, "")), to_server(0x81, b"masked")] {
         let mut client = client();
         assert_eq!(events(&mut client), []);
@@ -365,7 +365,7 @@ fn the_application_can_drop_the_connection() {
 }
 
 #[test]
-fn what_comes_after_the_end_changes_nothing() {
+fn events_after_the_end_change_nothing() {
     let mut server = server();
     server.handle_end(T0, End::Reset);
     server.handle_input(T0, &to_server(0x81, b"late"));

@@ -24,7 +24,7 @@ fn asked_to_close() -> Connection {
 }
 
 #[test]
-fn a_message_is_replied_to_though_a_close_came_with_it() {
+fn a_message_can_be_answered_although_a_close_came_with_it() {
     let mut server = asked_to_close();
     for expected in ["a", "b"] {
         let Some(Event::Message(message)) = server.poll_event() else { panic!("no message") };
@@ -48,7 +48,7 @@ fn a_message_is_replied_to_though_a_close_came_with_it() {
 }
 
 #[test]
-fn who_had_no_room_for_all_that_it_has_to_say_is_waited_for() {
+fn the_close_answer_waits_for_an_application_that_had_no_room() {
     let mut server = server();
     while server.room() > 0 {
         server.send(T0, Message::text("a")).unwrap();
@@ -64,7 +64,7 @@ fn who_had_no_room_for_all_that_it_has_to_say_is_waited_for() {
 }
 
 #[test]
-fn any_call_with_a_time_gives_the_answer_that_is_due() {
+fn any_call_with_a_time_sends_the_close_answer_that_is_due() {
     let calls: [fn(&mut Connection); 5] = [
         |server| server.handle_input(at(1), b""),
         |server| server.handle_written(at(1), 0),
@@ -82,7 +82,7 @@ fn any_call_with_a_time_gives_the_answer_that_is_due() {
 }
 
 #[test]
-fn a_message_that_was_taken_before_the_close_came_can_be_replied_to() {
+fn a_message_taken_before_the_close_came_can_be_answered() {
     let mut server = server();
     server.handle_input(T0, &to_server(0x81, b"a"));
     let Some(Event::Message(message)) = server.poll_event() else { panic!("no message") };
@@ -105,7 +105,7 @@ fn an_application_that_waits_for_more_does_not_delay_the_answer() {
 }
 
 #[test]
-fn an_application_that_does_not_come_has_half_the_time_of_the_peer() {
+fn an_absent_application_delays_the_answer_by_half_the_close_timeout() {
     let mut server = asked_to_close();
     server.send(at(2000), Message::text("unasked")).unwrap();
     assert_eq!(server.poll_timeout(), Some(at(2500)));
@@ -121,7 +121,7 @@ fn an_application_that_does_not_come_has_half_the_time_of_the_peer() {
 }
 
 #[test]
-fn while_the_answer_waits_our_pings_go_on_and_the_peer_is_not_listened_to() {
+fn a_waiting_answer_lets_our_pings_go_on_and_the_peers_input_is_ignored() {
     let mut config = config();
     config.heartbeat.interval = Duration::from_secs(1);
     let mut server = Connection::server(config, [2; 32], T0);
@@ -143,7 +143,7 @@ fn while_the_answer_waits_our_pings_go_on_and_the_peer_is_not_listened_to() {
 }
 
 #[test]
-fn an_end_of_the_transport_does_not_wait_for_the_application() {
+fn the_end_of_the_transport_does_not_wait_for_the_application() {
     for (how, sentence) in [
         (End::Eof, "received 1000 (OK); no close frame sent"),
         (End::Reset, "received 1000 (OK); no close frame sent"),
@@ -164,7 +164,7 @@ fn an_end_of_the_transport_does_not_wait_for_the_application() {
 }
 
 #[test]
-fn a_close_of_ours_is_the_answer_to_one_that_was_not_seen() {
+fn our_close_answers_a_close_that_was_not_seen_yet() {
     let mut server = asked_to_close();
     server.close(at(1), Close::new(4000, "enough").unwrap()).unwrap();
     let sent = said(Role::Server, &mut server, at(1));
@@ -176,7 +176,7 @@ fn a_close_of_ours_is_the_answer_to_one_that_was_not_seen() {
 }
 
 #[test]
-fn a_failure_of_ours_does_not_wait() {
+fn our_failure_does_not_wait_for_the_application() {
     let mut server = asked_to_close();
     server.send(at(1), Message::text("lost")).unwrap();
     server.fail(at(1), CloseCode::UNSUPPORTED_DATA, "text");
@@ -184,7 +184,7 @@ fn a_failure_of_ours_does_not_wait() {
 }
 
 #[test]
-fn a_close_that_is_not_valid_is_answered_instead_of_what_waits() {
+fn the_answer_to_an_invalid_close_replaces_waiting_messages() {
     let mut server = server();
     server.send(T0, Message::text("lost")).unwrap();
     server.handle_input(T0, &to_server(0x88, &close_payload(1006, "")));
@@ -195,7 +195,7 @@ fn a_close_that_is_not_valid_is_answered_instead_of_what_waits() {
 }
 
 #[test]
-fn the_answer_goes_behind_what_waits_to_be_sent() {
+fn the_close_answer_follows_messages_that_wait_to_be_sent() {
     let mut server = server();
     server.send(T0, Message::binary(vec![1; 60_000])).unwrap();
     server.handle_written(T0, 1);
@@ -214,7 +214,7 @@ fn closed_over(len: usize) -> Connection {
 }
 
 #[test]
-fn what_waits_before_the_answer_is_dropped_after_a_second() {
+fn messages_before_the_close_answer_are_dropped_after_a_second() {
     let mut server = closed_over(60_000);
     // A little leaves: the peer reads slowly.
     server.handle_written(at(900), 20_000);
@@ -230,7 +230,7 @@ fn what_waits_before_the_answer_is_dropped_after_a_second() {
 }
 
 #[test]
-fn what_a_peer_that_closes_has_not_taken_in_its_time_is_told_at_the_end() {
+fn the_end_reports_messages_that_a_closing_peer_did_not_take_in_time() {
     let mut server = closed_over(60_000);
     server.handle_written(at(900), 20_000);
     server.handle_timeout(at(1000));
@@ -241,7 +241,7 @@ fn what_a_peer_that_closes_has_not_taken_in_its_time_is_told_at_the_end() {
 }
 
 #[test]
-fn what_waits_when_a_peer_that_has_closed_goes_is_told() {
+fn the_end_reports_messages_that_waited_when_a_closed_peer_vanished() {
     let mut server = closed_over(200_000);
     server.handle_end(at(10), End::Reset);
     let told = "received 1000 (OK); no close frame sent; 195.3 KiB of messages had not left";
@@ -249,7 +249,7 @@ fn what_waits_when_a_peer_that_has_closed_goes_is_told() {
 }
 
 #[test]
-fn what_a_failure_takes_the_place_of_is_told() {
+fn the_end_reports_messages_that_our_failure_replaced() {
     let mut server = server();
     server.send(T0, Message::text("lost")).unwrap();
     server.fail(T0, CloseCode::UNSUPPORTED_DATA, "text");
@@ -289,7 +289,7 @@ fn a_peer_whose_answer_we_do_not_read_is_not_blamed_for_it() {
 }
 
 #[test]
-fn a_peer_has_its_time_from_when_all_is_read() {
+fn the_peers_time_to_close_starts_once_everything_is_read() {
     let mut client = closed_behind_a_message();
     // At the last moment, the application takes its message, and learns that our Close has left.
     assert_eq!(events(&mut client).len(), 2);
@@ -303,7 +303,7 @@ fn a_peer_has_its_time_from_when_all_is_read() {
 }
 
 #[test]
-fn what_comes_behind_the_close_changes_no_answer_even_if_it_is_no_frame() {
+fn bytes_after_the_close_do_not_change_the_answer_even_if_malformed() {
     // A byte that begins no frame; a continuation of nothing.
     for behind in [&b"\xff"[..], &to_server(0x80, b"x")] {
         let mut server = asked_to_close();
@@ -364,7 +364,7 @@ fn closed_behind(bytes: usize, mut system: System) -> Disconnect {
 }
 
 #[test]
-fn a_close_behind_much_that_is_under_way_gets_its_time() {
+fn a_close_behind_much_unsent_data_gets_the_time_it_needs() {
     let end = closed_behind(1 << 20, System { holds: 0, most: 128 << 10, passes: 500 });
     assert_eq!(end.to_string(), "sent 1000 (OK); then received 1000 (OK)", "26 s, as it was seen to be slow");
     let end = closed_behind(200 << 10, System { holds: 0, most: 1 << 20, passes: 1200 });
@@ -376,7 +376,7 @@ fn a_close_behind_much_that_is_under_way_gets_its_time() {
 }
 
 #[test]
-fn a_peer_that_has_gone_is_not_waited_for_much_longer() {
+fn a_close_does_not_wait_much_longer_for_a_vanished_peer() {
     let silent = |bytes, passes| {
         let mut client = client();
         let mut system = System { holds: 0, most: 4 << 20, passes };

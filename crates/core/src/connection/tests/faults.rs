@@ -31,7 +31,7 @@ fn offended() -> Connection {
 }
 
 #[test]
-fn a_message_is_replied_to_though_a_fault_came_with_it() {
+fn a_message_can_be_answered_although_a_fault_came_with_it() {
     let mut server = offended();
     for expected in ["a", "b"] {
         let Some(Event::Message(message)) = server.poll_event() else { panic!("no message") };
@@ -54,7 +54,7 @@ fn a_message_is_replied_to_though_a_fault_came_with_it() {
 }
 
 #[test]
-fn a_message_that_is_not_short_is_replied_to_as_well() {
+fn a_long_message_before_a_fault_can_be_answered_as_well() {
     let mut server = server();
     let long = "a".repeat(2000);
     server.handle_input(T0, &[to_server(0x81, long.as_bytes()), reserved()].concat());
@@ -76,7 +76,7 @@ fn an_application_that_waits_for_more_does_not_delay_the_refusal() {
 }
 
 #[test]
-fn any_call_with_a_time_refuses_what_is_due() {
+fn any_call_with_a_time_sends_the_refusal_that_is_due() {
     let calls: [fn(&mut Connection); 6] = [
         |server| server.handle_input(at(1), b""),
         |server| server.handle_written(at(1), 0),
@@ -95,7 +95,7 @@ fn any_call_with_a_time_refuses_what_is_due() {
 }
 
 #[test]
-fn an_application_that_does_not_come_delays_the_refusal_by_half_the_close_timeout() {
+fn an_absent_application_delays_the_refusal_by_half_the_close_timeout() {
     let mut server = offended();
     assert_eq!(server.poll_timeout(), Some(at(2500)));
     server.handle_timeout(at(2499));
@@ -108,7 +108,7 @@ fn an_application_that_does_not_come_delays_the_refusal_by_half_the_close_timeou
 }
 
 #[test]
-fn the_refusal_goes_behind_the_replies() {
+fn the_refusal_follows_the_replies() {
     let mut server = offended();
     while let Some(Event::Message(message)) = server.poll_event() {
         server.send(at(1), message).unwrap();
@@ -118,7 +118,7 @@ fn the_refusal_goes_behind_the_replies() {
 }
 
 #[test]
-fn replies_that_cannot_leave_make_way_for_the_refusal() {
+fn replies_that_cannot_leave_are_replaced_by_the_refusal() {
     let mut server = offended();
     server.poll_event();
     server.send(at(1), Message::binary(vec![7; 1 << 20])).unwrap();
@@ -130,7 +130,7 @@ fn replies_that_cannot_leave_make_way_for_the_refusal() {
 }
 
 #[test]
-fn nothing_behind_a_fault_is_looked_at() {
+fn input_after_a_fault_is_ignored() {
     let mut server = offended();
     assert!(!server.wants_input());
     let late = [to_server(0x81, b"late"), to_server(0x89, b"late"), to_server(0x88, b"")];
@@ -144,7 +144,7 @@ fn nothing_behind_a_fault_is_looked_at() {
 }
 
 #[test]
-fn text_that_is_refused_inside_a_frame_waits_too() {
+fn the_refusal_of_bad_text_inside_a_frame_waits_too() {
     let mut server = server();
     let half = &to_server(0x81, b"\xff and more")[..8];
     server.handle_input(T0, &[&to_server(0x81, b"a"), half].concat());
@@ -158,7 +158,7 @@ fn text_that_is_refused_inside_a_frame_waits_too() {
 }
 
 #[test]
-fn a_fault_is_known_though_the_transport_ends_before_it_is_told() {
+fn a_fault_is_recorded_although_the_transport_ends_before_the_refusal() {
     for how in [End::Eof, End::Reset, End::WriteFailed] {
         let mut server = offended();
         server.handle_end(at(1), how);
@@ -168,14 +168,14 @@ fn a_fault_is_known_though_the_transport_ends_before_it_is_told() {
 }
 
 #[test]
-fn a_transport_that_we_drop_ends_by_our_wish_and_by_no_fault() {
+fn an_aborted_connection_ends_by_our_decision_and_not_by_the_fault() {
     let mut server = offended();
     server.abort(at(1));
     assert_eq!(end(&mut server).kind(), Kind::LocalAbort);
 }
 
 #[test]
-fn a_close_of_ours_before_the_fault_is_seen_stays_the_only_one() {
+fn our_close_before_the_fault_is_seen_stays_the_only_one() {
     let mut server = offended();
     server.close(at(1), Close::new(4000, "enough").unwrap()).unwrap();
     let goodbye = (Opcode::Close, close_payload(4000, "enough").into());
@@ -187,7 +187,7 @@ fn a_close_of_ours_before_the_fault_is_seen_stays_the_only_one() {
 }
 
 #[test]
-fn a_fault_behind_our_close_waits_for_nobody() {
+fn a_fault_after_our_close_is_handled_at_once() {
     let mut server = server();
     server.close(T0, Close::normal()).unwrap();
     drain(&mut server, T0);
@@ -198,7 +198,7 @@ fn a_fault_behind_our_close_waits_for_nobody() {
 }
 
 #[test]
-fn a_failure_of_ours_does_not_wait_for_a_fault() {
+fn our_failure_does_not_wait_for_a_fault() {
     let mut server = offended();
     server.fail(at(1), CloseCode::POLICY, "enough");
     assert_eq!(said(&mut server, at(1)), [(Opcode::Close, close_payload(1008, "enough").into())]);
@@ -210,7 +210,7 @@ fn a_failure_of_ours_does_not_wait_for_a_fault() {
 }
 
 #[test]
-fn not_even_a_close_behind_a_fault_is_noted() {
+fn a_close_after_a_fault_is_not_recorded() {
     let mut server = server();
     let input =
         [to_server(0x81, b"a"), to_server(0x81, b"\xff"), to_server(0x88, &close_payload(1000, "bye"))];
@@ -225,7 +225,7 @@ fn not_even_a_close_behind_a_fault_is_noted() {
 }
 
 #[test]
-fn the_timeline_tells_when_we_refused() {
+fn the_timeline_shows_when_we_refused() {
     let mut server = offended();
     events(&mut server);
     let before = server.timeline(at(1)).to_string();
@@ -235,7 +235,7 @@ fn the_timeline_tells_when_we_refused() {
 }
 
 #[test]
-fn a_message_is_replied_to_though_an_invalid_close_came_with_it() {
+fn a_message_can_be_answered_although_an_invalid_close_came_with_it() {
     let mut server = server();
     let input = [to_server(0x81, b"a"), to_server(0x88, &close_payload(1006, ""))];
     server.handle_input(T0, &input.concat());

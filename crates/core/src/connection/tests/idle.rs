@@ -5,7 +5,7 @@ use crate::closing::End;
 use crate::message::{Delivery, Piece};
 
 #[test]
-fn a_piece_is_no_news() {
+fn a_piece_counts_as_a_message_and_not_as_news() {
     let mut config = config();
     config.delivery = Delivery::Pieces;
     let mut server = Connection::server(config, [2; 32], T0);
@@ -16,7 +16,7 @@ fn a_piece_is_no_news() {
 }
 
 #[test]
-fn nothing_is_awaited_after_the_end() {
+fn no_answer_is_awaited_after_the_end() {
     let mut client = client();
     let ping = client.ping(T0, b"a").unwrap();
     drain(&mut client, T0);
@@ -26,7 +26,7 @@ fn nothing_is_awaited_after_the_end() {
 }
 
 #[test]
-fn an_answer_that_nobody_has_taken_is_awaited() {
+fn an_answer_is_awaited_until_it_is_taken() {
     let mut client = client();
     let ping = client.ping(T0, b"a").unwrap();
     drain(&mut client, T0);
@@ -39,7 +39,7 @@ fn an_answer_that_nobody_has_taken_is_awaited() {
 }
 
 #[test]
-fn eight_answers_are_waited_for() {
+fn at_most_eight_answers_are_awaited() {
     let mut client = client();
     for n in 0..8u8 {
         client.ping(T0, &[n]).unwrap();
@@ -54,7 +54,7 @@ fn eight_answers_are_waited_for() {
 }
 
 #[test]
-fn a_read_in_vain_gives_back_what_the_last_message_was_joined_in() {
+fn a_fruitless_read_frees_the_buffer_that_the_last_message_was_joined_in() {
     let mut server = server();
     for first in [0x02, 0x80] {
         server.handle_input(T0, &to_server(first, &vec![7; 100_000]));
@@ -105,7 +105,7 @@ fn memory_after_a_burst(ours: u64, theirs: u64) -> (usize, usize) {
 }
 
 #[test]
-fn an_idle_end_owns_no_memory_whoever_pings() {
+fn an_idle_connection_owns_little_memory_whichever_end_pings() {
     let (a, b) = (memory_after_a_burst(18, 20), memory_after_a_burst(20, 18));
     assert!([a.0, a.1, b.0, b.1].iter().all(|bytes| *bytes < 1000), "{a:?} {b:?}");
 }

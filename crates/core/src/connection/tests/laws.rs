@@ -45,7 +45,7 @@ proptest! {
     }
 
     #[test]
-    fn sleeping_is_as_good_as_ticking(steps in steps(), delivery in delivery()) {
+    fn sleeping_to_the_deadline_equals_ticking(steps in steps(), delivery in delivery()) {
         let (mut ticking, mut sleeping) = (hurried(delivery), hurried(delivery));
         let (mut at_ticking, mut at_sleeping) = (Seen::default(), Seen::default());
         let (mut now, mut slept) = (T0, T0);
@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn a_send_without_a_look_at_the_clock_changes_nothing(steps in steps(), delivery in delivery()) {
+    fn a_send_without_reading_the_clock_changes_nothing(steps in steps(), delivery in delivery()) {
         let (mut looking, mut trusting) = (hurried(delivery), hurried(delivery));
         let (mut at_looking, mut at_trusting) = (Seen::default(), Seen::default());
         let mut now = T0;
@@ -104,7 +104,7 @@ proptest! {
     }
 
     #[test]
-    fn after_a_timeout_the_next_one_lies_ahead(steps in steps(), delivery in delivery()) {
+    fn the_deadline_after_a_timeout_lies_in_the_future(steps in steps(), delivery in delivery()) {
         let (mut connection, mut seen, mut now) = (hurried(delivery), Seen::default(), T0);
         for (pause, op) in &steps {
             now += Duration::from_millis(*pause);
@@ -152,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn draining_byte_by_byte_changes_no_byte(steps in steps(), is_client in any::<bool>()) {
+    fn draining_byte_by_byte_changes_no_output(steps in steps(), is_client in any::<bool>()) {
         let run = |bytewise| {
             let (mut connection, mut seen) = (if is_client { client() } else { server() }, Seen::default());
             for (_, op) in &steps {

@@ -28,7 +28,7 @@ fn deliver(from: &mut Connection, to: &mut Connection, message: Message) {
 }
 
 #[test]
-fn short_messages_are_lent_and_long_ones_given_away() {
+fn short_messages_are_lent_and_long_ones_are_given_away() {
     let (mut client, mut server) = (client(), server());
     for message in [Message::text("grün"), binary(1024), binary(1025), Message::text("")] {
         deliver(&mut client, &mut server, message);
@@ -41,7 +41,7 @@ fn short_messages_are_lent_and_long_ones_given_away() {
 }
 
 #[test]
-fn what_is_too_long_for_a_place_among_the_short_is_an_event_as_others() {
+fn a_message_too_long_for_the_short_queue_is_an_ordinary_event() {
     let mut inbox = Inbox::new(1 << 20);
     let (text, bytes) = ("x".repeat(70_000), vec![7; 65_536]);
     inbox.push_text(&text);
@@ -56,7 +56,7 @@ fn what_is_too_long_for_a_place_among_the_short_is_an_event_as_others() {
 }
 
 #[test]
-fn a_short_text_in_pieces_of_bytes_is_checked_from_its_start() {
+fn a_short_text_that_arrives_byte_by_byte_is_checked_from_its_start() {
     let mut server = server();
     for text in ["grün", "rot"] {
         for byte in frame(Role::Server, 0x81, text.as_bytes()) {
@@ -72,7 +72,7 @@ fn a_short_text_in_pieces_of_bytes_is_checked_from_its_start() {
 }
 
 #[test]
-fn a_limit_holds_for_short_messages_too() {
+fn the_buffer_limit_applies_to_short_messages_too() {
     let mut config = config();
     config.limits.message = Some(10);
     let mut server = Connection::server(config, [2; 32], T0);
@@ -84,7 +84,7 @@ fn a_limit_holds_for_short_messages_too() {
 }
 
 #[test]
-fn who_never_runs_out_of_messages_does_not_pile_them_up() {
+fn a_queue_that_never_runs_empty_does_not_grow() {
     for message in [binary(500), Message::text("x".repeat(500))] {
         let (mut client, mut server) = (client(), server());
         deliver(&mut client, &mut server, message.clone());
@@ -97,7 +97,7 @@ fn who_never_runs_out_of_messages_does_not_pile_them_up() {
 }
 
 #[test]
-fn short_messages_that_wait_take_little_more_than_their_bytes() {
+fn waiting_short_messages_take_little_more_than_their_bytes() {
     let (mut client, mut server) = (client(), server());
     for _ in 0..1000 {
         deliver(&mut client, &mut server, binary(10));
@@ -121,7 +121,7 @@ fn memory_is_given_back_when_there_is_nothing_to_read() {
 
 proptest! {
     #[test]
-    fn both_ways_to_take_events_show_the_same(
+    fn both_ways_to_take_events_give_the_same(
         messages in prop::collection::vec((any::<bool>(), 0..3000_usize), 0..20),
         choices in prop::collection::vec((any::<bool>(), 0..4_usize), 0..20),
     ) {

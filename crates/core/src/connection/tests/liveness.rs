@@ -8,7 +8,7 @@ fn pings(role: Role, bytes: &[u8]) -> Vec<Bytes> {
 }
 
 #[test]
-fn a_ping_measures_the_round_trip_from_when_it_left() {
+fn the_round_trip_is_measured_from_when_the_ping_left() {
     let mut client = client();
     assert_eq!(client.poll_timeout(), Some(at(20_000)));
     client.handle_timeout(at(20_000));
@@ -33,7 +33,7 @@ fn a_ping_overtakes_queued_data() {
 }
 
 #[test]
-fn silence_is_death_and_the_last_words_are_offered_once() {
+fn silence_ends_the_connection_and_a_last_close_is_offered_once() {
     let mut client = client();
     client.handle_timeout(at(20_000));
     drain(&mut client, at(20_000));
@@ -73,7 +73,7 @@ fn one_that_gives_way_says_so_to_the_peer_and_in_its_record() {
 }
 
 #[test]
-fn a_ping_that_cannot_leave_is_a_stall_of_writing() {
+fn a_ping_that_cannot_leave_is_a_write_stall() {
     let mut client = client();
     client.send(T0, Message::binary(vec![0; 60_000])).unwrap();
     client.handle_written(T0, 10);
@@ -109,7 +109,7 @@ fn pings_are_answered_with_their_payload() {
 }
 
 #[test]
-fn ten_pings_get_ten_pongs_and_very_many_do_not() {
+fn ten_pings_get_ten_pongs_and_a_thousand_get_sixteen() {
     let mut server = server();
     server.handle_input(T0, &to_server(0x89, b"x").repeat(10));
     assert_eq!(frames(Role::Server, &drain(&mut server, T0)).len(), 10);
@@ -118,7 +118,7 @@ fn ten_pings_get_ten_pongs_and_very_many_do_not() {
 }
 
 #[test]
-fn a_pong_nobody_asked_for_is_life_and_no_news() {
+fn an_unsolicited_pong_is_a_sign_of_life_and_not_reported() {
     let mut server = server();
     server.handle_input(at(15_000), &to_server(0x8a, b"hello"));
     assert_eq!(events(&mut server), []);
@@ -129,7 +129,7 @@ fn a_pong_nobody_asked_for_is_life_and_no_news() {
 }
 
 #[test]
-fn silence_while_nobody_takes_the_messages_is_ours() {
+fn silence_while_the_application_does_not_read_is_not_the_peers() {
     let mut config = config();
     config.receive_buffer = 1000;
     let mut client = Connection::client(config, [1; 32], T0);
@@ -149,7 +149,7 @@ fn silence_while_nobody_takes_the_messages_is_ours() {
 }
 
 #[test]
-fn a_late_timer_accuses_nobody() {
+fn a_late_timer_does_not_blame_the_peer() {
     let mut client = client();
     client.handle_timeout(at(20_000));
     drain(&mut client, at(20_000));
@@ -161,7 +161,7 @@ fn a_late_timer_accuses_nobody() {
 }
 
 #[test]
-fn a_sleep_is_followed_by_a_question() {
+fn a_sleep_is_followed_by_a_ping() {
     let mut client = client();
     client.handle_wake(at(3000), Duration::from_secs(10));
     assert_eq!((events(&mut client), client.output()), (vec![], &b""[..]));
@@ -173,7 +173,7 @@ fn a_sleep_is_followed_by_a_question() {
 }
 
 #[test]
-fn a_peer_that_answers_by_data_only_is_told_of_once() {
+fn a_peer_that_answers_with_data_only_is_reported_once() {
     let mut client = client();
     let mut told = Vec::new();
     for round in 1..=6 {
@@ -186,7 +186,7 @@ fn a_peer_that_answers_by_data_only_is_told_of_once() {
 }
 
 #[test]
-fn after_our_close_has_left_there_are_no_pings() {
+fn no_pings_are_sent_after_our_close_has_left() {
     let mut client = client();
     client.close(T0, Close::normal()).unwrap();
     drain(&mut client, T0);
@@ -198,7 +198,7 @@ fn after_our_close_has_left_there_are_no_pings() {
 }
 
 #[test]
-fn time_that_steps_back_stands_still() {
+fn a_clock_that_steps_back_stands_still() {
     let (mut stepping, mut standing) = (client(), client());
     for (millis, stands) in
         [(20_000, 20_000), (5000, 20_000), (25_000, 25_000), (0, 25_000), (46_000, 46_000)]
@@ -216,7 +216,7 @@ fn time_that_steps_back_stands_still() {
 }
 
 #[test]
-fn commands_tell_the_time_too() {
+fn commands_advance_the_clock_too() {
     let mut client = client();
     client.send(at(10), Message::text("a")).unwrap();
     client.send_parts(at(9), Parts::default()).unwrap();

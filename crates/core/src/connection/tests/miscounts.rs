@@ -77,7 +77,7 @@ fn queues() -> Vec<(&'static str, Connection)> {
 }
 
 #[test]
-fn a_host_that_miscounts_is_cut_in_the_same_call() {
+fn a_host_that_reports_too_much_as_written_is_cut_off_at_once() {
     // A few more, or everything that is queued and not shown yet.
     let reports = [|_, more| more, |_, more| more + 100_000, usize::max, |_, _| usize::MAX];
     for (which, report) in reports.into_iter().enumerate() {
@@ -101,7 +101,7 @@ fn a_host_that_miscounts_is_cut_in_the_same_call() {
 }
 
 #[test]
-fn a_host_that_counts_rightly_is_not_cut() {
+fn a_host_that_counts_correctly_is_not_cut_off() {
     for (name, mut connection) in queues() {
         drain(&mut connection, at(1));
         connection.handle_written(at(1), 0);
@@ -111,7 +111,7 @@ fn a_host_that_counts_rightly_is_not_cut() {
 
 /// The host may report a write that was under way when another one failed, or when all was over.
 #[test]
-fn after_a_write_has_failed_nothing_is_counted() {
+fn reports_after_a_failed_write_are_not_counted() {
     let mut connection = server();
     connection.send(T0, Message::text("abc")).unwrap();
     connection.handle_end(T0, End::WriteFailed);
@@ -123,7 +123,7 @@ fn after_a_write_has_failed_nothing_is_counted() {
 }
 
 #[test]
-fn what_the_peer_did_wrong_is_not_told_any_more() {
+fn a_miscount_hides_an_earlier_fault_of_the_peer() {
     let mut connection = server();
     let mut reserved = to_server(0x81, b"?");
     reserved[0] |= 0x40;
@@ -133,7 +133,7 @@ fn what_the_peer_did_wrong_is_not_told_any_more() {
 }
 
 #[test]
-fn a_close_that_was_not_shown_yet_does_not_count() {
+fn a_close_that_is_due_but_not_shown_does_not_count() {
     let mut reserved = to_server(0x81, b"?");
     reserved[0] |= 0x40;
     for last in [reserved, to_server(0x88, b"\x03\xe8")] {
@@ -149,7 +149,7 @@ fn a_close_that_was_not_shown_yet_does_not_count() {
 }
 
 #[test]
-fn it_is_no_sign_of_a_peer_that_drops_connections_at_once() {
+fn a_miscount_does_not_count_as_a_quick_drop_by_the_peer() {
     let histories =
         [|it: &mut Connection| it.handle_written(T0, 1), |it: &mut Connection| it.abort(T0)].map(|act| {
             let mut connection = server();

@@ -146,7 +146,7 @@ fn messages_arrive_as_they_were_sent() {
 }
 
 #[test]
-fn bytes_can_be_read_into_the_place_that_is_lent() {
+fn bytes_can_be_read_into_the_lent_buffer() {
     let mut server = server();
     let bytes = [to_server(0x82, &[9; 5000]), to_server(0x81, b"b")].concat();
     let mut rest = &bytes[..];
@@ -186,7 +186,7 @@ fn an_idle_connection_owns_little_memory() {
 }
 
 #[test]
-fn places_of_large_messages_are_kept_where_they_are_wanted_until_nothing_goes_on() {
+fn buffers_of_large_messages_are_kept_on_demand_until_the_connection_is_idle() {
     for keep in [false, true] {
         let mut server = server();
         server.keep_places(keep);
@@ -204,7 +204,7 @@ fn places_of_large_messages_are_kept_where_they_are_wanted_until_nothing_goes_on
 }
 
 #[test]
-fn debug_tells_no_payload() {
+fn debug_output_shows_no_payload() {
     let mut client = client();
     client.send(T0, Message::text("secret")).unwrap();
     let text = alloc::format!("{client:?}");

@@ -47,7 +47,7 @@ fn header(first: u8, len: u64) -> Vec<u8> {
 }
 
 #[test]
-fn a_piece_is_there_before_its_frame_is_whole() {
+fn a_piece_is_delivered_before_its_frame_is_complete() {
     let mut server = server();
     server.handle_input(T0, &header(0x82, 10));
     assert_eq!(pieces(&mut server), []);
@@ -99,7 +99,7 @@ fn text_is_cut_between_characters() {
 }
 
 #[test]
-fn the_longest_frame_there_is_comes_through_little_memory() {
+fn the_longest_possible_frame_passes_through_little_memory() {
     let mut config = in_pieces(config());
     config.receive_buffer = 100_000;
     let mut server = Connection::server(config, [2; 32], T0);
@@ -134,7 +134,7 @@ fn the_longest_frame_there_is_comes_through_little_memory() {
 }
 
 #[test]
-fn pieces_that_are_kept_share_the_memory_they_were_read_to() {
+fn kept_pieces_share_the_memory_they_were_read_into() {
     let mut server = server();
     server.handle_input(T0, &header(0x82, 1 << 40));
     let mut kept: Vec<Piece> = Vec::new();
@@ -151,7 +151,7 @@ fn pieces_that_are_kept_share_the_memory_they_were_read_to() {
 }
 
 #[test]
-fn pieces_that_nobody_takes_stop_the_reading() {
+fn pieces_that_are_not_taken_stop_the_reading() {
     let mut config = in_pieces(config());
     config.receive_buffer = 1000;
     let mut server = Connection::server(config, [2; 32], T0);
@@ -200,7 +200,7 @@ fn bad_text_is_refused_at_its_first_bad_byte_at_every_split() {
 }
 
 #[test]
-fn text_must_not_end_inside_a_character() {
+fn a_text_message_must_not_end_inside_a_character() {
     let mut server = server();
     server.handle_input(T0, &to_server(0x81, b"ab\xe2\x82"));
     assert_eq!(pieces(&mut server), [Piece::text("ab")]);
@@ -210,7 +210,7 @@ fn text_must_not_end_inside_a_character() {
 }
 
 #[test]
-fn limits_count_for_messages_in_pieces_too() {
+fn limits_apply_to_messages_in_pieces_too() {
     let mut limits = Limits::none();
     limits.message = Some(15);
     limits.fragments = Some(2);
@@ -240,7 +240,7 @@ fn limits_count_for_messages_in_pieces_too() {
 }
 
 #[test]
-fn as_many_fragments_as_conformance_tests_send_are_taken() {
+fn a_message_may_have_as_many_fragments_as_conformance_tests_send() {
     for delivery in [Delivery::Whole, Delivery::Pieces] {
         let mut config = config();
         config.delivery = delivery;
@@ -256,7 +256,7 @@ fn as_many_fragments_as_conformance_tests_send_are_taken() {
 }
 
 #[test]
-fn what_comes_too_late_is_not_held() {
+fn data_after_a_close_is_not_buffered() {
     let mut server = server();
     server.handle_input(T0, &[to_server(0x88, b""), header(0x82, 1 << 40)].concat());
     for _ in 0..100 {
@@ -268,7 +268,7 @@ fn what_comes_too_late_is_not_held() {
 }
 
 #[test]
-fn a_message_that_is_too_slow_is_refused_though_its_pieces_were_delivered() {
+fn a_message_that_is_too_slow_is_refused_even_if_pieces_were_delivered() {
     let mut config = in_pieces(config());
     config.message_timeout = Some(Duration::from_secs(10));
     let mut server = Connection::server(config, [2; 32], T0);

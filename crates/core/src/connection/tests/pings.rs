@@ -26,7 +26,7 @@ fn a_ping_is_answered_by_its_number() {
 }
 
 #[test]
-fn an_answer_may_be_taken_before_what_came_before_it() {
+fn an_answer_may_be_taken_before_earlier_events() {
     let mut client = client();
     let _ = (client.ping(T0, b"a"), client.ping(T0, b"b"), client.ping(T0, b"c"));
     drain(&mut client, T0);
@@ -51,7 +51,7 @@ fn an_answer_may_be_taken_before_what_came_before_it() {
 }
 
 #[test]
-fn an_answer_is_not_lost_among_old_news() {
+fn an_answer_is_not_lost_among_old_events() {
     let mut client = client();
     for n in 1..=100 {
         let now = at(n * 20_000);
@@ -86,7 +86,7 @@ fn a_ping_overtakes_data_and_leaves_the_heartbeat_alone() {
 }
 
 #[test]
-fn the_clock_of_each_ping_starts_when_it_has_left() {
+fn each_ping_is_timed_from_when_it_has_left() {
     let mut client = client();
     client.handle_timeout(at(20_000));
     client.ping(at(20_000), b"mine").unwrap();
@@ -126,7 +126,7 @@ fn a_pong_answers_the_pings_before_its_own() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_refused() {
+fn pings_that_cannot_be_sent_are_refused() {
     let mut client = client();
     assert_eq!(client.ping(T0, &[0; 126]), Err(PingError::TooLong(126)));
     client.ping(T0, &[0; 125]).unwrap();
@@ -141,7 +141,7 @@ fn what_cannot_be_sent_is_refused() {
 }
 
 #[test]
-fn of_the_pings_that_nobody_answers_the_last_are_remembered() {
+fn only_the_latest_unanswered_pings_are_remembered() {
     let mut client = client();
     for number in 0..20_u8 {
         client.ping(at(number.into()), &[number]).unwrap();
@@ -156,7 +156,7 @@ fn of_the_pings_that_nobody_answers_the_last_are_remembered() {
 }
 
 #[test]
-fn a_peer_that_answers_only_the_latest_ping_does_pong() {
+fn answering_only_the_latest_ping_counts_as_answering() {
     let mut client = client();
     for round in 1..=5 {
         let now = at(round * 20_000);
@@ -170,7 +170,7 @@ fn a_peer_that_answers_only_the_latest_ping_does_pong() {
 }
 
 #[test]
-fn debug_of_a_ping_tells_its_length() {
+fn debug_output_of_a_ping_shows_only_its_length() {
     let mut client = client();
     client.ping(T0, b"secret").unwrap();
     let text = alloc::format!("{:?}", client.asked);

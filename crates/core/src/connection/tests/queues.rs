@@ -33,7 +33,7 @@ fn empty_messages_fill_the_queue_too() {
 }
 
 #[test]
-fn what_waits_for_the_application_stops_the_reading() {
+fn messages_that_wait_for_the_application_stop_the_reading() {
     let mut config = config();
     config.receive_buffer = 10_000;
     let mut server = Connection::server(config, [2; 32], T0);
@@ -72,7 +72,7 @@ fn empty_messages_count_as_received() {
 }
 
 #[test]
-fn the_end_is_read_even_if_messages_lie_around() {
+fn the_end_is_read_even_if_messages_wait() {
     let mut config = config();
     config.receive_buffer = 1;
     let mut server = Connection::server(config, [2; 32], T0);
@@ -83,7 +83,7 @@ fn the_end_is_read_even_if_messages_lie_around() {
 }
 
 #[test]
-fn news_that_nobody_takes_does_not_pile_up() {
+fn news_that_is_not_taken_does_not_pile_up() {
     let mut client = client();
     for round in 0..1000_u64 {
         client.handle_wake(Instant::from_secs(round), Duration::from_secs(60));
@@ -118,7 +118,7 @@ fn fragments_grow_with_the_rate_that_was_measured() {
 }
 
 #[test]
-fn fragments_grow_where_a_transport_takes_much_and_is_never_full() {
+fn fragments_grow_on_a_transport_that_takes_much_and_is_never_full() {
     let mut server = server();
     let mut longest = |millis| {
         server.send(at(millis), Message::binary(vec![0; 1 << 20])).unwrap();
@@ -159,7 +159,7 @@ fn talking() -> Connection {
 }
 
 #[test]
-fn nothing_is_lost_where_all_has_left() {
+fn no_message_is_lost_if_everything_has_left() {
     for end in [End::Eof, End::Reset, End::WriteFailed, End::LocalAbort] {
         let mut server = talking();
         server.handle_end(T0, end);
@@ -180,7 +180,7 @@ fn nothing_is_lost_where_all_has_left() {
 }
 
 #[test]
-fn what_waits_at_the_end_is_lost() {
+fn messages_that_wait_at_the_end_are_lost() {
     for end in [End::Eof, End::Reset, End::WriteFailed, End::LocalAbort] {
         for message in [Message::text("waits"), Message::binary(vec![7; 1 << 20])] {
             let mut server = talking();
@@ -193,7 +193,7 @@ fn what_waits_at_the_end_is_lost() {
 }
 
 #[test]
-fn what_a_close_takes_the_place_of_is_lost() {
+fn messages_that_a_close_replaces_are_lost() {
     for len in [1, 1 << 20] {
         let mut server = talking();
         server.send(T0, Message::binary(vec![7; len])).unwrap();
@@ -207,7 +207,7 @@ fn what_a_close_takes_the_place_of_is_lost() {
 }
 
 #[test]
-fn what_has_begun_to_leave_is_not_lost_to_a_close_but_to_an_end() {
+fn a_message_that_has_begun_to_leave_is_lost_by_an_end_but_not_by_a_close() {
     let mut server = talking();
     server.send(T0, Message::text("begun")).unwrap();
     server.handle_written(T0, 1);
@@ -218,7 +218,7 @@ fn what_has_begun_to_leave_is_not_lost_to_a_close_but_to_an_end() {
 }
 
 #[test]
-fn a_close_or_a_pong_that_has_not_left_is_no_message() {
+fn a_close_or_a_pong_that_has_not_left_is_no_lost_message() {
     for (mut one, header) in [(client(), 6), (server(), 2)] {
         one.send(T0, Message::text("leaves")).unwrap();
         one.close(T0, Close::normal()).unwrap();
@@ -237,7 +237,7 @@ fn a_close_or_a_pong_that_has_not_left_is_no_message() {
 }
 
 #[test]
-fn a_close_takes_with_it_what_waits_before_it_though_there_is_no_room() {
+fn a_close_and_its_last_message_are_accepted_without_room() {
     let (mut client, mut server) = (client(), server());
     server.send(T0, Message::binary(vec![7; 1 << 20])).unwrap();
     assert_eq!(server.room(), 0);
@@ -255,7 +255,7 @@ fn a_close_takes_with_it_what_waits_before_it_though_there_is_no_room() {
 }
 
 #[test]
-fn a_message_behind_others_needs_no_look_at_the_clock() {
+fn a_message_queued_behind_others_needs_no_new_clock_reading() {
     let mut server = server();
     assert_eq!(server.time_to_send(), None, "its wait begins with it");
     server.send(at(10), Message::text("first")).unwrap();
@@ -268,7 +268,7 @@ fn a_message_behind_others_needs_no_look_at_the_clock() {
 }
 
 #[test]
-fn whoever_has_to_catch_up_needs_the_time_of_the_clock() {
+fn a_connection_with_catching_up_to_do_needs_a_new_clock_reading() {
     let mut server = server();
     server.send(T0, Message::text("waits")).unwrap();
     server.set_reading(T0, false);

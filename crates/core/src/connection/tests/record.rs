@@ -15,7 +15,7 @@ fn answer_ping(client: &mut Connection, millis: u64, later: u64) {
 }
 
 #[test]
-fn hours_of_pings_are_one_line_and_no_memory() {
+fn hours_of_pings_take_one_line_and_no_memory() {
     let mut client = client();
     let mut now = 0;
     for round in 0..500 {
@@ -32,7 +32,7 @@ fn hours_of_pings_are_one_line_and_no_memory() {
 }
 
 #[test]
-fn whatever_happens_the_record_stays_small() {
+fn the_record_stays_small_whatever_happens() {
     let mut client = client();
     for round in 1..2000 {
         let now = at(round * 5000);
@@ -49,7 +49,7 @@ fn whatever_happens_the_record_stays_small() {
 }
 
 #[test]
-fn nothing_secret_is_told() {
+fn the_timeline_shows_no_secrets() {
     let mut client = client();
     client.send(T0, Message::text("secret")).unwrap();
     client.ping(T0, b"secret").unwrap();
@@ -65,7 +65,7 @@ fn nothing_secret_is_told() {
 }
 
 #[test]
-fn the_first_close_of_ours_is_told_when_it_has_left() {
+fn our_first_close_is_reported_when_it_has_left() {
     let mut client = client();
     client.send(T0, Message::binary(vec![0; 20_000])).unwrap();
     client.close(T0, Close::normal()).unwrap();
@@ -82,7 +82,7 @@ fn the_first_close_of_ours_is_told_when_it_has_left() {
 }
 
 #[test]
-fn a_transport_that_takes_nothing_is_told_after_a_second() {
+fn a_transport_that_takes_nothing_is_reported_after_a_second() {
     let mut client = client();
     client.send(T0, Message::binary(vec![0; 20_000])).unwrap();
     client.handle_written(T0, 10);
@@ -103,7 +103,7 @@ fn a_transport_that_takes_nothing_is_told_after_a_second() {
 }
 
 #[test]
-fn ordinary_back_pressure_is_no_news() {
+fn ordinary_back_pressure_is_not_reported() {
     let mut client = client();
     for round in 0..1000 {
         let now = at(round * 10);
@@ -117,7 +117,7 @@ fn ordinary_back_pressure_is_no_news() {
 }
 
 #[test]
-fn a_pause_of_the_reader_is_kept() {
+fn a_pause_of_the_reader_is_recorded() {
     let mut config = config();
     config.receive_buffer = 1000;
     let mut client = Connection::client(config, [1; 32], T0);
@@ -137,7 +137,7 @@ fn a_pause_of_the_reader_is_kept() {
 }
 
 #[test]
-fn a_clock_that_goes_back_is_kept_and_no_noise_of_it() {
+fn a_clock_that_goes_back_is_recorded_unless_it_is_noise() {
     let mut client = client();
     client.handle_read(at(5000));
     client.handle_read(at(5000) - Duration::from_micros(999));
@@ -149,7 +149,7 @@ fn a_clock_that_goes_back_is_kept_and_no_noise_of_it() {
 }
 
 #[test]
-fn a_close_that_nobody_answers_is_given_up_in_so_many_words() {
+fn an_unanswered_close_is_explained_in_plain_words() {
     let mut client = client();
     client.close(T0, Close::normal()).unwrap();
     drain(&mut client, T0);
@@ -167,7 +167,7 @@ fn a_close_that_nobody_answers_is_given_up_in_so_many_words() {
 }
 
 #[test]
-fn after_the_end_nothing_more_is_kept() {
+fn nothing_more_is_recorded_after_the_end() {
     let mut client = client();
     client.handle_end(at(10), End::Reset);
     let before = timeline(&client, 10);
@@ -178,7 +178,7 @@ fn after_the_end_nothing_more_is_kept() {
 }
 
 #[test]
-fn a_ping_that_is_out_stands_for_itself() {
+fn a_ping_without_an_answer_has_a_line_of_its_own() {
     let mut client = client();
     client.send(T0, Message::text("hello")).unwrap();
     drain(&mut client, T0);
@@ -196,7 +196,7 @@ fn a_ping_that_is_out_stands_for_itself() {
 }
 
 #[test]
-fn messages_that_have_not_left_are_told() {
+fn unsent_messages_are_reported() {
     let end_with = |len| {
         let mut client = client();
         if len > 0 {
@@ -212,14 +212,14 @@ fn messages_that_have_not_left_are_told() {
 }
 
 #[test]
-fn nobody_can_look_at_the_past() {
+fn a_timeline_is_never_older_than_the_clock() {
     let mut client = client();
     client.handle_read(at(5000));
     assert_eq!(timeline(&client, 1000), timeline(&client, 5000));
 }
 
 #[test]
-fn what_cannot_be_written_any_more_is_not_waited_for() {
+fn a_transport_whose_write_failed_is_not_reported_as_blocked() {
     let mut client = client();
     client.send(T0, Message::binary(vec![0; 20_000])).unwrap();
     client.handle_blocked(T0);
@@ -229,7 +229,7 @@ fn what_cannot_be_written_any_more_is_not_waited_for() {
 }
 
 #[test]
-fn our_close_is_told_however_much_other_news_waits() {
+fn our_close_is_reported_however_much_other_news_waits() {
     let mut client = client();
     for _ in 0..70 {
         client.handle_wake(T0, Duration::from_secs(20));
@@ -241,7 +241,7 @@ fn our_close_is_told_however_much_other_news_waits() {
 }
 
 #[test]
-fn a_close_of_the_peer_is_more_than_news() {
+fn a_close_from_the_peer_is_more_than_news() {
     let mut client = client();
     client.handle_wake(T0, Duration::from_secs(20));
     assert!(client.has_news());

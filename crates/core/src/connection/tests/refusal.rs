@@ -27,7 +27,7 @@ fn refused(mut config: Config, bytes: &[u8], code: u16) -> Disconnect {
 }
 
 #[test]
-fn bad_text_is_refused_before_its_frame_is_whole() {
+fn bad_text_is_refused_before_its_frame_is_complete() {
     let whole = to_server(0x81, b"good\xffnever looked at");
     let disconnect = refused(config(), &whole[..6 + 5], 1007);
     assert_eq!(disconnect.kind(), Kind::WeFailed(CloseCode::INVALID_DATA));
@@ -62,7 +62,7 @@ fn malformed_frames_are_refused() {
 }
 
 #[test]
-fn what_is_too_long_is_refused_by_its_header() {
+fn frames_and_messages_that_are_too_long_are_refused_by_their_header() {
     let with = |frame, message| {
         let mut config = config();
         config.limits.frame = frame;
@@ -109,7 +109,7 @@ fn a_message_that_trickles_is_refused() {
 }
 
 #[test]
-fn between_messages_a_peer_may_take_its_time() {
+fn a_peer_may_take_its_time_between_messages() {
     let mut config = config();
     config.message_timeout = Some(Duration::from_secs(10));
     let mut server = Connection::server(config, [2; 32], T0);
@@ -150,7 +150,7 @@ fn a_message_may_be_slow_while_we_do_not_read() {
 }
 
 #[test]
-fn nothing_is_noted_after_a_refusal() {
+fn nothing_is_recorded_after_a_refusal() {
     for bad in [to_server(0x81, b"\xff"), b"\xff".to_vec()] {
         let mut server = server();
         server.handle_input(T0, &[bad, to_server(0x88, &close_payload(1000, "bye"))].concat());
@@ -161,7 +161,7 @@ fn nothing_is_noted_after_a_refusal() {
 }
 
 #[test]
-fn a_refusal_after_our_close_sends_no_second_one() {
+fn a_refusal_after_our_close_sends_no_second_close() {
     let mut server = server();
     server.send(T0, Message::binary(vec![0; 60_000])).unwrap();
     server.handle_written(T0, 1);

@@ -23,7 +23,7 @@ fn outcome(role: Role, config: &Config, reads: &[&[u8]]) -> (Vec<Event>, Vec<u8>
 
 /// The outcome of these bytes, which must not depend on whether they arrive together or one by one.
 #[track_caller]
-fn whole_as_cut(role: Role, config: &Config, before: &[u8], bytes: &[u8]) -> (Vec<Event>, Vec<u8>) {
+fn outcome_however_split(role: Role, config: &Config, before: &[u8], bytes: &[u8]) -> (Vec<Event>, Vec<u8>) {
     let whole = outcome(role, config, &[before, bytes]);
     let cut: Vec<_> = before.chunks(1).chain(bytes.chunks(1)).collect();
     assert_eq!(whole, outcome(role, config, &cut), "{role:?}, after {before:x?}: {bytes:x?}");
@@ -31,24 +31,24 @@ fn whole_as_cut(role: Role, config: &Config, before: &[u8], bytes: &[u8]) -> (Ve
 }
 
 #[test]
-fn whatever_a_frame_begins_with_it_is_taken_as_if_it_came_byte_by_byte() {
+fn any_frame_is_taken_as_if_it_came_byte_by_byte() {
     for (role, first) in ROLES.into_iter().flat_map(|role| (0..=255).map(move |first| (role, first))) {
         // Nothing, a fragment, and half a header.
         for before in [vec![], frame(role, 0x01, b"a"), vec![0x81]] {
             for second in [0, 1, 125, 126, 128, 129, 253, 254] {
                 let rest = [0x63; 135];
                 let bytes = [&[first, second], &rest[..]].concat();
-                whole_as_cut(role, &config(), &before, &bytes);
+                outcome_however_split(role, &config(), &before, &bytes);
             }
         }
     }
 }
 
 #[test]
-fn a_text_that_is_none_is_refused_as_if_it_came_byte_by_byte() {
+fn invalid_text_is_refused_as_if_it_came_byte_by_byte() {
     for role in ROLES {
         let bytes = [frame(role, 0x81, b"good"), frame(role, 0x81, b"b\xffd"), frame(role, 0x81, b"late")];
-        let (events, answer) = whole_as_cut(role, &config(), &[], &bytes.concat());
+        let (events, answer) = outcome_however_split(role, &config(), &[], &bytes.concat());
         assert_eq!(events[0], Event::Message(Message::text("good")));
         assert!(matches!(events[1..], [_, Event::Closed(_)]), "{events:?}");
         assert!(!answer.is_empty());
@@ -56,14 +56,14 @@ fn a_text_that_is_none_is_refused_as_if_it_came_byte_by_byte() {
 }
 
 #[test]
-fn limits_hold_for_short_messages() {
+fn limits_apply_to_short_messages() {
     let (mut frames, mut messages, mut fragments) = (config(), config(), config());
     (frames.limits.frame, messages.limits.message) = (Some(3), Some(3));
     fragments.limits.fragments = Some(0);
     for role in ROLES {
         let bytes = [frame(role, 0x82, b"abc"), frame(role, 0x82, b"abcd")].concat();
         for (config, taken) in [(&frames, 1), (&messages, 1), (&fragments, 0)] {
-            let (events, _) = whole_as_cut(role, config, &[], &bytes);
+            let (events, _) = outcome_however_split(role, config, &[], &bytes);
             let is_message = |event: &&Event| matches!(event, Event::Message(_));
             assert_eq!(events.iter().filter(is_message).count(), taken);
         }
@@ -71,19 +71,19 @@ fn limits_hold_for_short_messages() {
 }
 
 #[test]
-fn nothing_is_taken_behind_a_close_or_a_fault() {
+fn nothing_is_taken_after_a_close_or_a_fault() {
     for role in ROLES {
         let close = frame(role, 0x88, &close_payload(1000, ""));
         let fault = [frame(role, 0x81, b"a"), vec![0xff]].concat();
         for before in [close, fault] {
-            let (events, _) = whole_as_cut(role, &config(), &before, &frame(role, 0x81, b"late"));
+            let (events, _) = outcome_however_split(role, &config(), &before, &frame(role, 0x81, b"late"));
             assert!(!events.contains(&Event::Message(Message::text("late"))));
         }
     }
 }
 
 #[test]
-fn short_messages_stay_pieces_for_those_who_want_pieces() {
+fn short_messages_are_delivered_as_pieces_if_pieces_are_wanted() {
     let mut config = config();
     config.delivery = Delivery::Pieces;
     let (events, _) = outcome(Role::Server, &config, &[&to_server(0x81, b"hello")]);
@@ -99,7 +99,7 @@ fn a_short_message_is_counted() {
 }
 
 #[test]
-fn a_short_message_takes_no_memory_of_the_decoder() {
+fn a_short_message_takes_no_decoder_memory() {
     let mut server = server();
     server.handle_input(T0, &to_server(0x82, &[7; 125]).repeat(100));
     assert_eq!(server.decoder.memory(), 0);
@@ -107,7 +107,7 @@ fn a_short_message_takes_no_memory_of_the_decoder() {
 }
 
 #[test]
-fn a_short_message_ends_a_run_of_large_ones() {
+fn a_short_message_ends_a_run_of_large_messages() {
     let mut server = server();
     server.handle_input(T0, &to_server(0x82, &vec![7; 100_000]));
     assert!(server.wanted() > 100_000);

@@ -14,7 +14,7 @@ fn stalled(late: u64) -> Event {
 }
 
 #[test]
-fn a_late_timer_is_told_without_a_heartbeat_too() {
+fn a_late_timer_is_reported_without_a_heartbeat_too() {
     let mut client = without_heartbeat();
     client.close(T0, Close::normal()).unwrap();
     drain(&mut client, T0);
@@ -24,7 +24,7 @@ fn a_late_timer_is_told_without_a_heartbeat_too() {
 }
 
 #[test]
-fn a_sleep_is_told_without_a_heartbeat_too() {
+fn a_sleep_is_reported_without_a_heartbeat_too() {
     let mut client = without_heartbeat();
     client.handle_wake(at(5000), Duration::from_secs(10));
     assert_eq!(events(&mut client), []);
@@ -35,7 +35,7 @@ fn a_sleep_is_told_without_a_heartbeat_too() {
 }
 
 #[test]
-fn a_sleep_is_told_once_with_a_heartbeat() {
+fn a_sleep_is_reported_once_with_a_heartbeat() {
     let mut client = client();
     client.handle_wake(at(5000), Duration::from_secs(300));
     assert_eq!(events(&mut client), [Event::Resumed { slept: Duration::from_secs(300) }]);
@@ -43,7 +43,7 @@ fn a_sleep_is_told_once_with_a_heartbeat() {
 }
 
 #[test]
-fn an_end_that_is_found_late_is_no_idle_limit() {
+fn an_end_that_is_found_late_shows_no_idle_limit() {
     // The clock kept running while the machine slept. Reading comes before the timers, and finds the end.
     let mut client = client();
     client.handle_end(at(300_000), End::Reset);
@@ -54,7 +54,7 @@ fn an_end_that_is_found_late_is_no_idle_limit() {
 }
 
 #[test]
-fn what_several_deadlines_find_out_is_told_once() {
+fn a_stall_that_several_deadlines_notice_is_reported_once() {
     let mut config = config();
     config.message_timeout = Some(Duration::from_secs(30));
     let mut client = Connection::client(config, [1; 32], T0);
@@ -66,7 +66,7 @@ fn what_several_deadlines_find_out_is_told_once() {
 }
 
 #[test]
-fn a_second_stall_is_told_too() {
+fn a_second_stall_is_reported_too() {
     let mut client = client();
     client.handle_timeout(at(30_000));
     drain(&mut client, at(30_000));
@@ -75,7 +75,7 @@ fn a_second_stall_is_told_too() {
 }
 
 #[test]
-fn two_seconds_are_a_busy_scheduler() {
+fn a_delay_of_two_seconds_is_no_stall() {
     let mut client = client();
     client.handle_timeout(at(22_000));
     assert_eq!(events(&mut client), []);
@@ -87,7 +87,7 @@ fn two_seconds_are_a_busy_scheduler() {
 }
 
 #[test]
-fn a_host_that_takes_its_events_late_was_there_all_the_time() {
+fn a_host_that_takes_its_events_late_has_not_stalled() {
     let mut config = config();
     config.receive_buffer = 10;
     config.heartbeat.mode = Mode::Off;
@@ -120,7 +120,7 @@ fn last_ping(bytes: &[u8]) -> Bytes {
 
 /// 64 KiB every 1.3 s, and a known round trip of 80 ms.
 #[test]
-fn an_upload_over_a_slow_path_lives_through_a_stall() {
+fn an_upload_over_a_slow_path_survives_a_stall() {
     let mut client = client();
     client.handle_timeout(at(20_000));
     let ping = last_ping(&drain(&mut client, at(20_000)));
@@ -151,7 +151,7 @@ fn stalled_and_answered(stall: impl FnOnce(&mut Connection)) -> Connection {
 }
 
 #[test]
-fn an_answer_to_the_ping_after_a_stall_proves_that_it_was_survived() {
+fn an_answer_to_the_ping_after_a_stall_proves_survival() {
     let late = |client: &mut Connection| client.handle_timeout(at(25_000));
     let slept = |client: &mut Connection| client.handle_wake(at(25_000), Duration::from_secs(3600));
     for mut client in [stalled_and_answered(late), stalled_and_answered(slept)] {
@@ -173,7 +173,7 @@ fn an_answer_to_a_ping_before_a_stall_proves_nothing() {
 }
 
 #[test]
-fn so_does_an_answer_to_a_ping_of_the_application() {
+fn an_answer_to_an_application_ping_after_a_stall_proves_survival() {
     let mut client = without_heartbeat();
     client.handle_wake(at(25_000), Duration::from_secs(3600));
     client.ping(at(25_000), b"still there?").unwrap();
@@ -196,7 +196,7 @@ fn closing_behind_a_full_transport() -> Connection {
 }
 
 #[test]
-fn what_was_not_offered_nobody_could_take() {
+fn a_transport_is_not_blamed_for_bytes_that_were_not_offered() {
     let late = |client: &mut Connection| client.handle_timeout(at(500_000));
     let slept = |client: &mut Connection| client.handle_wake(at(19_000), Duration::from_secs(300));
     for (wake_up, woken) in [(late as fn(&mut Connection), 500_000), (slept, 19_000)] {
@@ -209,7 +209,7 @@ fn what_was_not_offered_nobody_could_take() {
 }
 
 #[test]
-fn a_transport_that_is_offered_it_again_has_its_time_once_more() {
+fn a_transport_that_is_offered_bytes_again_gets_its_time_again() {
     let mut client = closing_behind_a_full_transport();
     client.handle_timeout(at(500_000));
     client.handle_timeout(at(519_999));
@@ -221,7 +221,7 @@ fn a_transport_that_is_offered_it_again_has_its_time_once_more() {
 }
 
 #[test]
-fn who_is_always_late_still_comes_to_an_end() {
+fn a_host_that_is_always_late_still_reaches_the_end() {
     let mut client = closing_behind_a_full_transport();
     client.handle_timeout(at(30_000));
     assert!(!client.closing.is_over());
@@ -230,7 +230,7 @@ fn who_is_always_late_still_comes_to_an_end() {
 }
 
 #[test]
-fn a_jam_has_its_time_once_more_and_no_more_often() {
+fn a_jam_gets_its_time_again_only_once() {
     let mut config = config();
     config.heartbeat.mode = Mode::Off;
     config.write_timeout = Some(Duration::from_secs(60));
@@ -246,7 +246,7 @@ fn a_jam_has_its_time_once_more_and_no_more_often() {
 }
 
 #[test]
-fn each_sleep_is_forgiven_while_something_leaves_between_them() {
+fn each_sleep_is_forgiven_while_bytes_leave_in_between() {
     let mut client = closing_behind_a_full_transport();
     for night in 1..10 {
         let morning = at(night * 500_000);
@@ -258,7 +258,7 @@ fn each_sleep_is_forgiven_while_something_leaves_between_them() {
 }
 
 #[test]
-fn but_once_where_the_peer_is_to_hear_no_more_than_a_close() {
+fn only_one_stall_is_forgiven_once_just_a_close_is_left_to_send() {
     let mut client = closing_behind_a_full_transport();
     client.handle_written(at(1000), 1);
     client.handle_blocked(at(1000));

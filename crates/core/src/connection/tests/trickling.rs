@@ -26,14 +26,14 @@ fn full_server() -> Connection {
 }
 
 #[test]
-fn a_peer_that_broke_the_protocol_gains_no_time_by_taking_a_byte_now_and_then() {
+fn a_peer_that_broke_the_protocol_gains_no_time_by_trickling() {
     let mut server = full_server();
     server.handle_input(at(1000), b"\xc1\x80\0\0\0\0");
     assert_eq!(trickles(&mut server, at(1000)), Duration::from_millis(4 * 4900));
 }
 
 #[test]
-fn nor_does_a_peer_that_has_closed() {
+fn a_peer_that_has_closed_gains_no_time_by_trickling() {
     let mut server = full_server();
     server.handle_input(at(1000), &to_server(0x88, b""));
     events(&mut server);
@@ -41,14 +41,14 @@ fn nor_does_a_peer_that_has_closed() {
 }
 
 #[test]
-fn what_we_have_sent_before_our_close_leaves_as_slowly_as_it_likes() {
+fn data_sent_before_our_close_may_leave_slowly() {
     let mut server = full_server();
     server.close(at(1000), Close::normal()).unwrap();
     assert!(trickles(&mut server, at(1000)) >= Duration::from_secs(600));
 }
 
 #[test]
-fn a_close_that_crosses_ours_after_a_long_time_finds_us_patient() {
+fn a_close_that_crosses_ours_after_a_long_time_still_gets_its_time() {
     let mut server = full_server();
     server.close(at(1000), Close::normal()).unwrap();
     let now = at(1000) + trickles(&mut server, at(1000));
@@ -59,7 +59,7 @@ fn a_close_that_crosses_ours_after_a_long_time_finds_us_patient() {
 }
 
 #[test]
-fn so_does_a_fault_after_a_long_time() {
+fn a_fault_after_a_long_time_still_gets_its_time() {
     let mut server = full_server();
     server.close(at(1000), Close::normal()).unwrap();
     let now = at(1000) + trickles(&mut server, at(1000));
@@ -90,14 +90,14 @@ fn takes_nothing(server: &mut Connection, from: Instant, until: Instant) -> Inst
 }
 
 #[test]
-fn a_peer_that_lives_may_take_nothing_for_as_long_as_it_likes() {
+fn a_live_peer_may_take_nothing_for_any_length_of_time() {
     let mut server = full_server();
     takes_nothing(&mut server, T0, at(3_600_000));
     assert!(server.is_open());
 }
 
 #[test]
-fn unless_there_is_a_limit() {
+fn a_write_limit_ends_a_live_peer_that_takes_nothing() {
     let mut server = full_server_with_a_limit();
     takes_nothing(&mut server, T0, at(59_000));
     assert!(server.is_open());
@@ -110,7 +110,7 @@ fn unless_there_is_a_limit() {
 }
 
 #[test]
-fn a_byte_now_and_then_is_enough() {
+fn an_occasional_byte_satisfies_the_write_limit() {
     let mut server = full_server_with_a_limit();
     for minute in 0..60 {
         takes_nothing(&mut server, at(minute * 60_000), at(minute * 60_000 + 59_000));
@@ -121,7 +121,7 @@ fn a_byte_now_and_then_is_enough() {
 }
 
 #[test]
-fn a_time_in_which_we_did_not_run_does_not_count_against_it() {
+fn a_stall_of_ours_does_not_count_against_the_write_limit() {
     let mut server = full_server_with_a_limit();
     takes_nothing(&mut server, T0, at(30_000));
     takes_nothing(&mut server, at(299_000), at(359_000));
@@ -131,7 +131,7 @@ fn a_time_in_which_we_did_not_run_does_not_count_against_it() {
 }
 
 #[test]
-fn nor_does_it_count_that_it_took_nothing_before_the_machine_slept() {
+fn time_before_a_sleep_does_not_count_against_the_write_limit() {
     let mut server = full_server_with_a_limit();
     takes_nothing(&mut server, T0, at(30_000));
     server.handle_wake(at(30_000), Duration::from_secs(300));

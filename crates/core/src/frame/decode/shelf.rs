@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fills_less_than_half_of_a_place_gets_one_of_its_own() {
+    fn a_frame_that_would_fill_less_than_half_a_buffer_gets_its_own() {
         let mut shelf = Shelf::default();
         let mut lent = BytesMut::new();
         // Somebody holds the frames.
@@ -135,13 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn places_become_shorter_when_frames_have_been_for_a_while() {
+    fn buffers_shrink_after_frames_have_been_short_for_a_while() {
         let frames = [[1 << 20].as_slice(), &[500 << 10, 400 << 10].repeat(4)].concat();
         assert_eq!(place_after(frames), 500 << 10, "as the longest of them");
     }
 
     #[test]
-    fn places_stay_as_long_as_the_longest_frames_that_come_now_and_then() {
+    fn buffers_stay_as_long_as_the_occasional_longest_frames() {
         let frames = [[1 << 20].as_slice(), &[600 << 10; 5]].concat().repeat(10);
         assert_eq!(place_after(frames), 1 << 20);
     }

@@ -70,7 +70,7 @@ mod tests {
     use crate::frame::Limits;
 
     #[test]
-    fn a_short_frame_ends_a_run_of_large_frames_and_of_large_messages() {
+    fn a_short_frame_ends_a_run_of_large_frames_and_messages() {
         let mut decoder = Decoder::new(Role::Client, &Limits { frame: None, message: None, fragments: None });
         (decoder.recent, decoder.usual) = (1 << 20, 1 << 20);
         assert!(decoder.short_frame(b"\x89\x01a").is_none(), "a Ping is none");

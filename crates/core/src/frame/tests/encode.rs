@@ -64,7 +64,7 @@ fn a_server_writes_the_examples_of_the_rfc() {
 }
 
 #[test]
-fn a_client_masks_each_frame_by_the_next_key() {
+fn a_client_masks_each_frame_with_the_next_key() {
     let mut encoder = Encoder::client(keys());
     encoder.encode(Opcode::Text, b"Hello").unwrap();
     encoder.encode(Opcode::Pong, b"").unwrap();
@@ -76,7 +76,7 @@ fn a_client_masks_each_frame_by_the_next_key() {
 }
 
 #[test]
-fn the_length_takes_as_few_bytes_as_it_can() {
+fn the_length_field_takes_as_few_bytes_as_possible() {
     for (len, header) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
         for (role, key) in [(Role::Client, 4), (Role::Server, 0)] {
             let mut encoder = encoder(role);
@@ -89,7 +89,7 @@ fn the_length_takes_as_few_bytes_as_it_can() {
 }
 
 #[test]
-fn what_the_rfc_forbids_is_not_written() {
+fn frames_that_the_rfc_forbids_are_not_written() {
     use EncodeError as E;
     let cases: [(&[Written], EncodeError, &str); 6] = [
         (&[(Opcode::Ping, false, 0)], E::FragmentedControl(Opcode::Ping), "fragmented ping"),
@@ -121,7 +121,7 @@ fn what_the_rfc_forbids_is_not_written() {
 }
 
 #[test]
-fn what_has_left_needs_no_memory() {
+fn written_bytes_take_no_memory() {
     let mut encoder = Encoder::server();
     let mut sent = Vec::new();
     for _ in 0..10_000 {
@@ -136,7 +136,7 @@ fn what_has_left_needs_no_memory() {
 }
 
 #[test]
-fn memory_goes_when_nothing_waits() {
+fn memory_is_freed_once_nothing_waits() {
     let mut encoder = Encoder::server();
     encoder.encode(Opcode::Binary, &[7; 1000]).unwrap();
     encoder.handle_written(500);
@@ -149,7 +149,7 @@ fn memory_goes_when_nothing_waits() {
 }
 
 #[test]
-fn no_more_leaves_than_there_is() {
+fn reporting_more_written_than_was_waiting_does_no_harm() {
     let mut encoder = Encoder::server();
     encoder.handle_written(1);
     encoder.encode(Opcode::Ping, b"a").unwrap();
@@ -159,7 +159,7 @@ fn no_more_leaves_than_there_is() {
 }
 
 #[test]
-fn what_is_printed_of_an_encoder_keeps_keys_and_payloads_secret() {
+fn debug_output_of_an_encoder_keeps_keys_and_payloads_secret() {
     let mut encoder = Encoder::client(keys());
     encoder.encode_fragment(Opcode::Text, b"secret").unwrap();
     assert_eq!(
@@ -172,7 +172,7 @@ proptest! {
     /// Legal or not, and however the transport accepts it: what a decoder would refuse is refused here, and the decoder
     /// accepts every other frame.
     #[test]
-    fn what_is_written_is_what_a_decoder_takes(
+    fn an_encoder_writes_exactly_what_a_decoder_accepts(
         frames in prop::collection::vec((0..6_usize, any::<bool>(), 0..300_usize, 0..400_usize), 0..20),
         role in (0..2_usize).prop_map(|n| ROLES[n]),
     ) {

@@ -27,7 +27,7 @@ fn is_shared(decoder: &mut Decoder, len: usize) -> bool {
 }
 
 #[test]
-fn a_frame_without_limit_is_believed_only_as_far_as_it_arrives() {
+fn an_unlimited_frame_gets_memory_only_as_it_arrives() {
     let mut decoder = Decoder::new(Role::Client, &Limits { frame: None, ..Limits::default() });
     decoder.push(&Header::new(Opcode::Binary, MAX_HELD).encode());
     assert_eq!(decoder.decode(), Ok(None));
@@ -36,7 +36,7 @@ fn a_frame_without_limit_is_believed_only_as_far_as_it_arrives() {
 }
 
 #[test]
-fn a_frame_that_no_place_can_grow_to_is_refused_unless_it_is_taken_in_pieces() {
+fn a_frame_too_long_for_any_buffer_is_refused_unless_taken_in_pieces() {
     let header = Header::new(Opcode::Binary, MAX_HELD + 1).encode();
     let mut whole = Decoder::new(Role::Client, &Limits::none());
     whole.push(&header);
@@ -47,7 +47,7 @@ fn a_frame_that_no_place_can_grow_to_is_refused_unless_it_is_taken_in_pieces() {
 }
 
 #[test]
-fn what_a_large_frame_holds_is_twice_what_has_come_of_it_or_what_is_believed() {
+fn a_large_frame_holds_at_most_twice_what_has_arrived_or_one_mebibyte() {
     const LEN: usize = 12 << 20;
     for read in [1_000, 30_000, 300_000, usize::MAX] {
         let mut decoder = Decoder::new(Role::Client, &Limits { frame: None, ..Limits::default() });
@@ -71,7 +71,7 @@ fn what_a_large_frame_holds_is_twice_what_has_come_of_it_or_what_is_believed() {
 }
 
 #[test]
-fn the_place_lent_is_as_long_as_what_is_wanted_next() {
+fn the_buffer_lent_is_as_long_as_what_is_expected_next() {
     let mut decoder = decoder(Role::Client);
     let place = decoder.input();
     let modest = place.capacity() - place.len();
@@ -131,7 +131,7 @@ fn a_ping_between_large_frames_does_not_end_their_run() {
 }
 
 #[test]
-fn a_place_with_enough_room_is_lent_again() {
+fn a_buffer_with_enough_room_is_lent_again() {
     let bytes = encode(Header::new(Opcode::Binary, 3500), &[3; 3500]);
     let mut decoder = decoder(Role::Client);
     let before = decoder.input().capacity();
@@ -141,7 +141,7 @@ fn a_place_with_enough_room_is_lent_again() {
 }
 
 #[test]
-fn a_place_with_just_enough_room_is_lent_again() {
+fn a_buffer_with_just_enough_room_is_lent_again() {
     let mut decoder = decoder(Role::Client);
     let before = decoder.input().capacity();
     let bytes = encode(Header::new(Opcode::Binary, before as u64 - 1000), &vec![3; before]);
@@ -151,7 +151,7 @@ fn a_place_with_just_enough_room_is_lent_again() {
 }
 
 #[test]
-fn a_place_begins_anew_when_all_of_it_is_decoded() {
+fn a_buffer_starts_over_once_all_of_it_is_decoded() {
     let mut decoder = decoder(Role::Client);
     decoder.input().extend_from_slice(b"\x81\x01a");
     decoder.decode().unwrap().unwrap();
@@ -160,7 +160,7 @@ fn a_place_begins_anew_when_all_of_it_is_decoded() {
 }
 
 #[test]
-fn a_place_is_not_so_small_that_reads_are_many() {
+fn a_buffer_is_large_enough_to_avoid_many_small_reads() {
     let bytes = encode(Header::new(Opcode::Binary, 3500), &[3; 3500]);
     let mut decoder = decoder(Role::Client);
     decoder.input().extend_from_slice(&bytes[..3000]);
@@ -171,7 +171,7 @@ fn a_place_is_not_so_small_that_reads_are_many() {
 }
 
 #[test]
-fn a_stream_that_fills_its_place_gets_a_larger_one() {
+fn a_stream_that_fills_its_buffer_gets_a_larger_one() {
     let rooms = fill(&mut decoder(Role::Client));
     let most = rooms.iter().max().unwrap();
     assert!((60 << 10..140 << 10).contains(most), "{rooms:?}");
@@ -179,7 +179,7 @@ fn a_stream_that_fills_its_place_gets_a_larger_one() {
 }
 
 #[test]
-fn the_end_of_a_large_frame_does_not_move_what_has_come_of_it() {
+fn the_end_of_a_large_frame_does_not_move_what_has_arrived() {
     for len in [64 << 10, 256 << 10] {
         let mut decoder = decoder(Role::Client);
         let stream = encode(Header::new(Opcode::Binary, len as u64), &vec![7; len]).repeat(6);
@@ -199,7 +199,7 @@ fn the_end_of_a_large_frame_does_not_move_what_has_come_of_it() {
 }
 
 #[test]
-fn what_has_come_of_a_large_frame_stays_where_it_is_however_the_stream_is_cut() {
+fn a_large_frame_stays_where_it_is_however_the_stream_is_cut() {
     const LEN: usize = 256 << 10;
     // Reads as loopback delivers them: more packets or fewer at a time, or the peer has not written more yet.
     const PACKET: usize = 65_483;
@@ -230,7 +230,7 @@ fn what_has_come_of_a_large_frame_stays_where_it_is_however_the_stream_is_cut() 
 }
 
 #[test]
-fn a_place_that_is_larger_than_a_frame_is_lent_for_one_frame() {
+fn a_buffer_larger_than_a_frame_is_lent_for_one_frame() {
     const LEN: usize = 256 << 10;
     let stream = encode(Header::new(Opcode::Binary, LEN as u64), &vec![7; LEN]).repeat(20);
     let mut decoder = decoder(Role::Client);
@@ -252,7 +252,7 @@ fn a_place_that_is_larger_than_a_frame_is_lent_for_one_frame() {
 }
 
 #[test]
-fn behind_a_whole_frame_there_is_room_for_more() {
+fn a_buffer_has_room_for_more_after_a_whole_frame() {
     let mut decoder = decoder(Role::Client);
     let bytes = encode(Header::new(Opcode::Binary, 100_000), &vec![7; 100_000]);
     let mut rest = &bytes[..];
@@ -271,7 +271,7 @@ fn behind_a_whole_frame_there_is_room_for_more() {
 }
 
 #[test]
-fn a_mebibyte_with_what_a_protocol_adds_to_it_goes_through_one_place() {
+fn a_mebibyte_plus_protocol_overhead_fits_through_one_buffer() {
     const LEN: usize = (1 << 20) + 44;
     let mut decoder = decoder(Role::Client);
     let stream = encode(Header::new(Opcode::Binary, LEN as u64), &vec![7; LEN]).repeat(3);
@@ -289,7 +289,7 @@ fn a_mebibyte_with_what_a_protocol_adds_to_it_goes_through_one_place() {
 }
 
 #[test]
-fn after_a_large_frame_there_is_room_for_another_one() {
+fn a_buffer_has_room_for_another_large_frame_after_the_first() {
     let large = encode(Header::new(Opcode::Binary, 200_000), &vec![7; 200_000]);
     let small = encode(Header::new(Opcode::Binary, 10), &[1; 10]);
     let ping = encode(Header::new(Opcode::Ping, 2), b"hi");
@@ -319,7 +319,7 @@ fn after_a_large_frame_there_is_room_for_another_one() {
 }
 
 #[test]
-fn a_payload_is_shared_from_a_kibibyte_on() {
+fn a_payload_of_a_kibibyte_or_more_is_shared() {
     assert!(is_shared(&mut decoder(Role::Client), 1024));
     assert!(!is_shared(&mut decoder(Role::Client), 1023));
 }
@@ -364,13 +364,13 @@ fn places_in_turn(decoder: &mut Decoder) -> usize {
 }
 
 #[test]
-fn large_frames_that_are_held_for_a_while_take_turns_in_few_places() {
+fn large_frames_that_are_held_for_a_while_share_a_few_buffers() {
     // Some follow what has arrived of them in the previous buffer.
     assert!(places_in_turn(&mut keeping()) <= 10);
 }
 
 #[test]
-fn not_more_than_four_mebibytes_of_places_are_kept() {
+fn about_four_mebibytes_of_buffers_are_kept() {
     let mut decoder = keeping();
     let held: Vec<_> = (0..30).map(|n| read_large(&mut decoder, n, 1 << 20)).collect();
     drop(held);
@@ -378,7 +378,7 @@ fn not_more_than_four_mebibytes_of_places_are_kept() {
 }
 
 #[test]
-fn smaller_places_make_way_when_frames_become_longer() {
+fn smaller_buffers_make_way_when_frames_become_longer() {
     let mut decoder = keeping();
     for len in [100 << 10, 200 << 10, 400 << 10] {
         drop([1, 2, 3].map(|n| read_large(&mut decoder, n, len)));
@@ -387,7 +387,7 @@ fn smaller_places_make_way_when_frames_become_longer() {
 }
 
 #[test]
-fn a_frame_that_outgrows_what_is_believed_gets_memory_of_its_own() {
+fn a_frame_longer_than_a_kept_buffer_gets_memory_of_its_own() {
     let mut decoder = keeping();
     for n in 0..4 {
         let held = [read_large(&mut decoder, n, 3 << 20), read_large(&mut decoder, n, 3 << 20)];
@@ -398,7 +398,7 @@ fn a_frame_that_outgrows_what_is_believed_gets_memory_of_its_own() {
 }
 
 #[test]
-fn a_new_stream_of_frames_knows_nothing_of_the_last_one() {
+fn a_new_stream_of_frames_knows_nothing_of_the_previous_one() {
     let mut decoder = decoder(Role::Client);
     read_large(&mut decoder, 1, 1 << 20);
     decoder.clear();
@@ -406,7 +406,7 @@ fn a_new_stream_of_frames_knows_nothing_of_the_last_one() {
 }
 
 #[test]
-fn places_are_kept_until_all_memory_is_given_back() {
+fn buffers_are_kept_until_all_memory_is_given_back() {
     for ends in [Decoder::release, Decoder::clear, |decoder: &mut Decoder| decoder.keep_places(false)] {
         let mut decoder = keeping();
         drop([1, 2, 3].map(|n| read_large(&mut decoder, n, 256 << 10)));
@@ -420,7 +420,7 @@ fn places_are_kept_until_all_memory_is_given_back() {
 }
 
 #[test]
-fn a_payload_that_is_less_than_a_sixteenth_of_the_place_is_copied() {
+fn a_payload_of_less_than_a_sixteenth_of_its_buffer_is_copied() {
     for less in [0, 1] {
         let mut decoder = decoder(Role::Client);
         fill(&mut decoder);
@@ -461,7 +461,7 @@ fn a_decoder_that_failed_keeps_nothing() {
 }
 
 #[test]
-fn a_place_that_was_cut_short_does_no_harm() {
+fn a_truncated_buffer_does_no_harm() {
     let mut decoder = decoder(Role::Server);
     let bytes = encode(Header::new(Opcode::Binary, 2000).masked([1; 4]), &[1; 2000]);
     for len in [0, 1, 7, 8, 1000] {
@@ -506,7 +506,7 @@ fn read_some<'a>(decoder: &mut Decoder, bytes: &'a [u8]) -> &'a [u8] {
 }
 
 #[test]
-fn a_small_frame_behind_a_large_one_does_not_hold_its_place() {
+fn a_small_frame_after_a_large_one_does_not_hold_its_buffer() {
     for begin in [|| decoder(Role::Client), keeping] {
         for put in [push_some, read_some] {
             let held = held_behind_large_ones(begin(), put);
@@ -516,7 +516,7 @@ fn a_small_frame_behind_a_large_one_does_not_hold_its_place() {
 }
 
 #[test]
-fn a_stream_of_small_frames_leaves_the_place_of_a_large_one() {
+fn a_stream_of_small_frames_gives_up_the_buffer_of_a_large_one() {
     let mut decoder = decoder(Role::Client);
     read_large(&mut decoder, 1, 1 << 20);
     for n in 0..40 {

@@ -26,7 +26,7 @@ fn decode_parts(decoder: &mut Decoder, bytes: &[u8], size: usize) -> Frames {
 }
 
 #[test]
-fn a_frame_at_hand_is_unmasked_as_it_is_pushed() {
+fn the_current_frame_is_unmasked_as_it_is_pushed() {
     let bytes = masked(100_000);
     let mut decoder = decoder(Role::Server);
     decoder.push(&bytes[..100]);
@@ -44,7 +44,7 @@ fn a_frame_at_hand_is_unmasked_as_it_is_pushed() {
 }
 
 #[test]
-fn what_lies_behind_a_frame_is_left_as_it_is() {
+fn bytes_after_a_pushed_frame_are_left_masked() {
     let mut decoder = decoder(Role::Server);
     let bytes = masked(10_000).repeat(3);
     decoder.push(&bytes[..5_000]);
@@ -58,7 +58,7 @@ fn what_lies_behind_a_frame_is_left_as_it_is() {
 }
 
 #[test]
-fn pushing_and_reading_can_take_turns() {
+fn pushing_and_reading_can_alternate() {
     let bytes = masked(70_000).repeat(2);
     let mut decoder = decoder(Role::Server);
     let (mut found, mut is_pushed) = (0, false);
@@ -85,7 +85,7 @@ fn pushing_and_reading_can_take_turns() {
 }
 
 #[test]
-fn what_is_taken_as_it_arrives_is_not_cut_into_parts() {
+fn pushes_are_not_split_when_pieces_are_taken_as_they_arrive() {
     let bytes = masked(29_999);
     let mut decoder = Decoder::in_pieces(Role::Server, &Limits::default());
     let mut taken = Vec::new();
@@ -98,7 +98,7 @@ fn what_is_taken_as_it_arrives_is_not_cut_into_parts() {
 }
 
 #[test]
-fn what_was_pushed_ahead_of_a_look_stays_when_the_rest_is_taken() {
+fn bytes_pushed_after_the_last_decode_stay_when_the_others_are_taken() {
     let bytes = masked(6_000);
     let mut decoder = Decoder::in_pieces(Role::Server, &Limits::default());
     decoder.push(&bytes[..1_000]);
@@ -111,7 +111,7 @@ fn what_was_pushed_ahead_of_a_look_stays_when_the_rest_is_taken() {
 }
 
 #[test]
-fn a_part_ends_with_the_frame_at_hand() {
+fn a_part_ends_with_the_current_frame() {
     let bytes = masked(100_000).repeat(2);
     let mut decoder = decoder(Role::Server);
     let start = decoder.push_part(&bytes);
@@ -122,7 +122,7 @@ fn a_part_ends_with_the_frame_at_hand() {
 }
 
 #[test]
-fn a_large_frame_that_is_pushed_stays_where_it_is() {
+fn a_large_pushed_frame_stays_where_it_is() {
     const LEN: usize = 256 << 10;
     let mut decoder = decoder(Role::Server);
     let bytes = masked(LEN);
@@ -139,7 +139,7 @@ fn a_large_frame_that_is_pushed_stays_where_it_is() {
 }
 
 #[test]
-fn what_a_pushed_frame_holds_is_twice_what_has_come_of_it_or_what_is_believed() {
+fn a_pushed_frame_holds_at_most_twice_what_has_arrived_or_one_mebibyte() {
     const LEN: usize = 12 << 20;
     let bytes = masked(LEN);
     for size in [1_000, 30_000, 300_000, usize::MAX] {
@@ -161,7 +161,7 @@ fn what_a_pushed_frame_holds_is_twice_what_has_come_of_it_or_what_is_believed() 
 
 proptest! {
     #[test]
-    fn pushed_in_parts_is_pushed_at_once(
+    fn pushing_in_parts_equals_pushing_at_once(
         lens in prop::collection::vec(prop_oneof![0..200_usize, 4_000..9_000_usize, 60_000..200_000_usize], 1..6),
         size in prop_oneof![1..100_usize, 1_000..100_000_usize],
         to_server in any::<bool>(),

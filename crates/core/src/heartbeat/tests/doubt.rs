@@ -69,7 +69,7 @@ by who waits
 }
 
 #[test]
-fn without_a_verdict_there_are_no_doubts() {
+fn a_mode_without_a_verdict_has_no_doubts() {
     holds(
         config(Mode::KeepaliveOnly),
         "
@@ -81,7 +81,7 @@ pings come as ever
 }
 
 #[test]
-fn a_doubt_ends_where_we_could_not_have_heard_the_answer() {
+fn a_doubt_ends_when_we_could_not_have_heard_the_answer() {
     let ends = ["pause", "wake(60)", "rx", "block tx"];
     for steps in ["flush", "tx", "block"].into_iter().chain(ends) {
         let mut bench = Bench::new(patient());
@@ -96,7 +96,7 @@ fn a_doubt_ends_where_we_could_not_have_heard_the_answer() {
 }
 
 #[test]
-fn the_doubts_of_many_are_spread_as_their_pings_are() {
+fn the_doubts_of_many_clients_are_spread_like_their_pings() {
     let first = |jitter_percent, seed| {
         let config = Config { jitter_percent, ..patient() };
         let mut heartbeat = Heartbeat::new(config, &mut Rng::from_seed([seed; 32]), Instant::ZERO);
@@ -116,7 +116,7 @@ fn the_doubts_of_many_are_spread_as_their_pings_are() {
 }
 
 #[test]
-fn only_who_is_doubtful_is_given_up() {
+fn only_a_doubtful_peer_is_given_up() {
     let mut bench = Bench::new(patient());
     let mut give_up = |at, steps: &[&str]| {
         for step in steps {

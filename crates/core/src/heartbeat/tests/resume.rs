@@ -25,7 +25,7 @@ a transport that fills up later is full, too
 ";
 
 #[test]
-fn a_resume_probe_is_short_where_it_can_be() {
+fn a_resume_probe_is_short_where_possible() {
     let patient = Config { timeout: Duration::from_secs(20), ..config(Mode::Full) };
     holds(patient, RESUME);
 }

@@ -17,7 +17,7 @@ fn jitter_shortens_the_interval_by_a_tenth_at_most() {
 }
 
 #[test]
-fn jitter_is_counted_in_hundredths_of_the_interval() {
+fn jitter_is_a_percentage_of_the_interval() {
     let shortest = |jitter_percent| {
         let config = Config { jitter_percent, interval: Duration::from_secs(100), ..config(Mode::Full) };
         let mut rng = Rng::from_seed([3; 32]);
@@ -29,7 +29,7 @@ fn jitter_is_counted_in_hundredths_of_the_interval() {
 }
 
 #[test]
-fn no_jitter_makes_an_interval_of_nothing() {
+fn no_jitter_makes_the_interval_zero() {
     let config = Config { jitter_percent: 255, interval: Duration::from_millis(1), ..config(Mode::Full) };
     for seed in 0..64 {
         let heartbeat = Heartbeat::new(config, &mut Rng::from_seed([seed; 32]), Instant::ZERO);
@@ -38,7 +38,7 @@ fn no_jitter_makes_an_interval_of_nothing() {
 }
 
 #[test]
-fn no_timeout_condemns_a_peer_in_the_instant_of_the_question() {
+fn no_timeout_declares_a_peer_dead_at_the_instant_of_the_ping() {
     let config = Config { timeout: Duration::ZERO, timeout_max: Duration::ZERO, ..config(Mode::Full) };
     let mut bench = Bench::new(config);
     bench.step(Instant::from_secs(10), "T");
@@ -46,7 +46,7 @@ fn no_timeout_condemns_a_peer_in_the_instant_of_the_question() {
 }
 
 #[test]
-fn what_lies_beyond_the_end_of_time_is_no_deadline() {
+fn a_time_beyond_the_end_of_time_is_no_deadline() {
     let config = Config { interval: Duration::MAX, ..config(Mode::Full) };
     let heartbeat = Heartbeat::new(config, &mut Rng::from_seed([1; 32]), Instant::ZERO);
     assert_eq!(heartbeat.poll_timeout(), None);

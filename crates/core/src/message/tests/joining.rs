@@ -69,7 +69,7 @@ impl End {
 }
 
 #[test]
-fn a_message_that_is_as_long_as_the_last_one_is_joined_in_the_place_that_it_came_to() {
+fn a_message_as_long_as_the_last_is_joined_in_the_buffer_it_arrived_in() {
     const LEN: usize = 500_000;
     for (keeps_places, most) in [(false, usize::MAX), (true, usize::MAX), (true, 65_483), (true, 10_000)] {
         let mut end = End::new(keeps_places, most);
@@ -86,7 +86,7 @@ fn a_message_that_is_as_long_as_the_last_one_is_joined_in_the_place_that_it_came
 }
 
 #[test]
-fn messages_that_have_become_longer_are_soon_joined_in_places_that_are_no_longer_than_they_are() {
+fn longer_messages_are_soon_joined_in_buffers_of_their_own_length() {
     const LEN: usize = 524_316;
     for (keeps_places, most) in [(false, usize::MAX), (true, usize::MAX), (true, 65_483), (true, 10_000)] {
         let mut end = End::new(keeps_places, most);
@@ -102,7 +102,7 @@ fn messages_that_have_become_longer_are_soon_joined_in_places_that_are_no_longer
 }
 
 #[test]
-fn messages_that_are_held_for_a_while_take_turns_in_few_places() {
+fn messages_that_are_held_for_a_while_share_a_few_buffers() {
     const LEN: usize = 256 << 10;
     let mut end = End::new(true, 60_000);
     let (mut held, mut places) = (VecDeque::new(), BTreeSet::new());
@@ -119,7 +119,7 @@ fn messages_that_are_held_for_a_while_take_turns_in_few_places() {
 }
 
 #[test]
-fn what_a_message_in_fragments_holds_is_twice_what_has_come_of_it_or_what_is_believed() {
+fn a_fragmented_message_holds_bounded_memory_for_what_has_arrived() {
     const LEN: usize = 6 << 20;
     for (fragment, most) in
         [(10, 60_000), (1_000, 1_000), (60_000, 60_000), (300_000, 70_000), (3 << 20, usize::MAX)]
@@ -149,7 +149,7 @@ fn what_a_message_in_fragments_holds_is_twice_what_has_come_of_it_or_what_is_bel
 }
 
 #[test]
-fn a_place_that_was_cut_short_within_a_message_does_no_harm() {
+fn a_buffer_truncated_within_a_message_does_no_harm() {
     let bytes = in_fragments(&[1; 5000], 2000);
     for len in [0, 1, 4, 5, 1000, 2004, 3000] {
         for behind in [0, 1, 700] {
@@ -169,7 +169,7 @@ fn a_place_that_was_cut_short_within_a_message_does_no_harm() {
 }
 
 #[test]
-fn what_is_joined_stays_when_memory_is_given_back() {
+fn joined_fragments_survive_when_memory_is_given_back() {
     let bytes = in_fragments(&[3; 5000], 4990);
     for cut in [5, 1000, 4994, 5000, 5005] {
         let mut end = End::new(true, usize::MAX);
@@ -180,7 +180,7 @@ fn what_is_joined_stays_when_memory_is_given_back() {
 }
 
 #[test]
-fn what_comes_after_a_pause_gets_no_place_for_a_message_like_the_last_one() {
+fn after_a_pause_no_buffer_is_sized_for_the_last_message() {
     for keeps_places in [false, true] {
         let mut end = End::new(keeps_places, usize::MAX);
         end.read_all(&in_fragments(&vec![7; 1 << 20], 16 << 10));
@@ -191,7 +191,7 @@ fn what_comes_after_a_pause_gets_no_place_for_a_message_like_the_last_one() {
 
 proptest! {
     #[test]
-    fn reads_change_nothing(
+    fn the_size_of_reads_changes_nothing(
         lens in prop::collection::vec((0..300_000_usize, 1..120_000_usize), 1..6),
         reads in prop::collection::vec((1..100_000_usize, any::<bool>()), 1..20),
         keeps_places in any::<bool>(),

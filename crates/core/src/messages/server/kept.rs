@@ -91,7 +91,7 @@ mod tests {
     use crate::replay::Window;
 
     #[test]
-    fn after_the_last_epoch_there_is_no_other() {
+    fn no_epoch_follows_the_last_one() {
         let (key, session, secret) = ([9; 32], SessionId::from_bytes([1; 16]), Secret::from_bytes([1; 16]));
         let mut kept = Kept::new(Config::default(), LinkId(1), Bytes::new(), secret);
         for (epoch, expected) in [(u32::MAX - 1, Ok(())), (u32::MAX, Err(Why::Epoch))] {

@@ -28,7 +28,7 @@ fn a_belated_resume_does_not_take_the_session_from_a_newer_link() {
 }
 
 #[test]
-fn nor_does_one_that_asked_for_a_new_session() {
+fn a_belated_request_for_a_new_session_does_not_take_it_over() {
     let mut server = Server::new(sessions_config(small()));
     let old = server.link(b"me");
     let (new, known) = server.resume(Known::new(1), 0);
@@ -38,7 +38,7 @@ fn nor_does_one_that_asked_for_a_new_session() {
 }
 
 #[test]
-fn a_belated_resume_takes_no_session_that_waits_for_the_next_link() {
+fn a_belated_resume_does_not_take_a_session_without_a_link() {
     let mut server = Server::new(sessions_config(small()));
     let (known, old, new) = moved(&mut server);
     server.sessions.handle_link_down(server.now, new, false);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_is_acknowledged_frees_the_buffer_and_the_rest_is_sent_again() {
+fn acknowledgements_free_the_buffer_and_the_rest_is_sent_again() {
     let mut client = Client::up(small());
     assert_eq!((client.send("a"), client.send("b")), (Ok(1), Ok(2)));
     assert_eq!(client.said(), "1:a 2:b");
@@ -19,7 +19,7 @@ fn what_is_acknowledged_frees_the_buffer_and_the_rest_is_sent_again() {
 }
 
 #[test]
-fn who_has_the_session_shows_at_once_that_it_knows() {
+fn a_resumed_client_shows_at_once_that_it_has_the_session() {
     let mut client = Client::up(small());
     assert_eq!(client.said(), "", "once");
     client.hear_message(1, "a");
@@ -35,7 +35,7 @@ fn who_has_the_session_shows_at_once_that_it_knows() {
 }
 
 #[test]
-fn what_comes_is_delivered_once_and_in_order() {
+fn messages_are_delivered_once_and_in_order() {
     let mut client = Client::up(small());
     for (number, message) in [(1, "a"), (2, "b"), (2, "b"), (1, "a"), (3, "c")] {
         client.hear_message(number, message);
@@ -51,7 +51,7 @@ fn what_comes_is_delivered_once_and_in_order() {
 }
 
 #[test]
-fn the_queue_of_those_who_are_offline_is_the_same_buffer() {
+fn messages_sent_offline_wait_in_the_same_buffer() {
     let mut client = Client::new(small());
     assert_eq!((client.send("a"), client.send("b"), client.send("c")), (Ok(1), Ok(2), Ok(3)));
     assert!(matches!(client.send("d"), Err(SendError::Full(_))));
@@ -86,7 +86,7 @@ fn a_server_that_remembers_less_than_it_acknowledged_has_lost_the_session() {
 }
 
 #[test]
-fn a_server_that_has_forgotten_hands_everything_back() {
+fn a_client_hands_everything_back_if_the_server_has_forgotten_it() {
     let mut client = Client::up(small());
     client.send("a").expect("room");
     client.send("b").expect("room");
@@ -109,7 +109,7 @@ fn a_server_that_has_forgotten_hands_everything_back() {
 }
 
 #[test]
-fn a_session_that_the_server_ends_while_it_is_up_is_handed_back_too() {
+fn a_session_that_the_server_ends_hands_back_its_messages() {
     let mut client = Client::up(small());
     client.send("a").expect("room");
     client.said();
@@ -120,7 +120,7 @@ fn a_session_that_the_server_ends_while_it_is_up_is_handed_back_too() {
 }
 
 #[test]
-fn a_server_is_asked_again_within_an_hour_whatever_it_says() {
+fn a_client_asks_again_within_an_hour_whatever_the_server_says() {
     let mut client = Client::new(small());
     client.link_up();
     client.hear(Frame::NewSession { why: Why::Busy, retry_after: Duration::from_millis(u32::MAX.into()) });
@@ -130,7 +130,7 @@ fn a_server_is_asked_again_within_an_hour_whatever_it_says() {
 }
 
 #[test]
-fn a_server_without_room_is_asked_again_when_it_says() {
+fn a_client_asks_again_when_a_server_without_room_says_so() {
     let mut client = Client::new(small());
     client.send("a").expect("room");
     client.link_up();
@@ -146,7 +146,7 @@ fn a_server_without_room_is_asked_again_when_it_says() {
 }
 
 #[test]
-fn a_server_that_never_answers_is_given_up() {
+fn a_client_gives_up_on_a_server_that_never_answers() {
     let mut client = Client::asked(small());
     assert_eq!(client.messages.poll_timeout(), Some(client.now + Duration::from_secs(30)));
     client.wait(29_999);
@@ -157,7 +157,7 @@ fn a_server_that_never_answers_is_given_up() {
 }
 
 #[test]
-fn a_server_that_does_not_speak_of_messages_hears_nothing() {
+fn a_server_without_message_support_is_sent_no_messages() {
     let mut client = Client::new(small());
     client.send("a").expect("room");
     client.messages.handle_link_up(client.now);
@@ -169,7 +169,7 @@ fn a_server_that_does_not_speak_of_messages_hears_nothing() {
 }
 
 #[test]
-fn acknowledgements_wait_for_a_while_or_go_along() {
+fn acknowledgements_wait_a_while_or_ride_along_with_a_message() {
     let mut client = Client::up(small());
     client.hear_message(1, "a");
     assert_eq!((client.taken().as_str(), client.said().as_str()), ("a", ""));
@@ -190,7 +190,7 @@ fn acknowledgements_wait_for_a_while_or_go_along() {
 }
 
 #[test]
-fn what_the_application_has_not_taken_is_not_acknowledged() {
+fn messages_that_the_application_has_not_taken_are_not_acknowledged() {
     let mut client = Client::up(small());
     client.hear_message(1, "a");
     client.hear_message(2, "b");
@@ -204,7 +204,7 @@ fn what_the_application_has_not_taken_is_not_acknowledged() {
 }
 
 #[test]
-fn what_is_to_be_confirmed_is_acknowledged_when_it_is() {
+fn messages_that_need_confirmation_are_acknowledged_once_confirmed() {
     let mut config = small();
     config.replay.ack_on = crate::replay::AckOn::Confirmation;
     let mut client = Client::up(config);
@@ -230,7 +230,7 @@ fn what_is_to_be_confirmed_is_acknowledged_when_it_is() {
 }
 
 #[test]
-fn what_is_volatile_leaves_at_once_or_not_at_all() {
+fn volatile_messages_leave_on_the_current_link_or_not_at_all() {
     let mut client = Client::new(small());
     let volatile =
         |client: &mut Client, message: &str| client.messages.send_volatile(client.now, text(message));
@@ -254,7 +254,7 @@ fn what_is_volatile_leaves_at_once_or_not_at_all() {
 }
 
 #[test]
-fn volatile_messages_that_nobody_takes_are_dropped() {
+fn volatile_messages_beyond_the_limit_are_dropped() {
     let mut client = Client::up(small());
     for message in ["x", "y", "z"] {
         client.hear(Frame::Data(Data { number: None, ack: 0, message: text(message) }));
@@ -266,7 +266,7 @@ fn volatile_messages_that_nobody_takes_are_dropped() {
 }
 
 #[test]
-fn the_room_of_volatile_messages_is_free_when_they_have_gone() {
+fn the_room_of_volatile_messages_is_free_once_they_have_left() {
     let mut client = Client::up(Config { max_volatile_bytes: 10, ..Config::default() });
     let long = "0123456789";
     for round in 0..3 {
@@ -283,7 +283,7 @@ fn the_room_of_volatile_messages_is_free_when_they_have_gone() {
 }
 
 #[test]
-fn a_message_that_is_too_long_comes_back() {
+fn a_message_that_is_too_long_is_handed_back() {
     let mut client = Client::up(Config { max_volatile_bytes: MAX_MESSAGE, ..Config::default() });
     let long = Message::binary(alloc::vec![0; MAX_MESSAGE + 1]);
     assert_eq!(client.messages.send(client.now, long.clone()), Err(SendError::TooLong(long.clone())));
@@ -294,7 +294,7 @@ fn a_message_that_is_too_long_comes_back() {
 }
 
 #[test]
-fn no_more_is_under_way_than_the_server_takes() {
+fn a_client_sends_no_more_than_the_server_has_a_window_for() {
     let mut client = Client::asked(Config::default());
     for message in ["a", "b", "c"] {
         client.send(message).expect("room");
@@ -308,7 +308,7 @@ fn no_more_is_under_way_than_the_server_takes() {
 }
 
 #[test]
-fn the_longest_message_does_not_wait_for_what_is_acknowledged_late() {
+fn the_longest_message_does_not_wait_for_late_acknowledgements() {
     let config = Config::default();
     let (mut client, mut peer) = (Client::up(config), Client::up(config));
     // This much does not yet require an acknowledgement from a peer that processes it at once.
@@ -322,7 +322,7 @@ fn the_longest_message_does_not_wait_for_what_is_acknowledged_late() {
 }
 
 #[test]
-fn a_session_that_is_given_up_hands_back_its_messages() {
+fn an_abandoned_session_hands_back_its_messages() {
     let mut client = Client::up(small());
     client.send("a").expect("room");
     client.said();
@@ -335,7 +335,7 @@ fn a_session_that_is_given_up_hands_back_its_messages() {
 }
 
 #[test]
-fn nobody_sees_messages_or_secrets_in_a_log() {
+fn debug_output_hides_messages_and_secrets() {
     let mut client = Client::up(small());
     client.send("geheim").expect("room");
     client.hear_message(1, "geheim");

@@ -22,7 +22,7 @@ fn a_server_may_not_speak_before_its_answer() {
 }
 
 #[test]
-fn a_server_may_not_answer_what_was_not_asked() {
+fn a_server_may_not_answer_an_unasked_question() {
     let mut client = Client::new(small());
     client.messages.handle_link_up(client.now);
     client.resumed(0);
@@ -72,7 +72,7 @@ fn a_client_may_not_speak_before_it_has_a_session() {
 }
 
 #[test]
-fn a_client_may_not_ask_twice_nor_answer() {
+fn a_client_may_not_ask_twice_or_answer() {
     let mut server = Server::new(sessions_config(small()));
     let (link, known) = server.resume(Known::new(1), 0);
     server.ask(link, known, 0);
@@ -84,7 +84,7 @@ fn a_client_may_not_ask_twice_nor_answer() {
 }
 
 #[test]
-fn whatever_breaks_a_link_leaves_its_session_for_the_next() {
+fn a_session_survives_whatever_breaks_its_link() {
     let gap = Frame::Data(Data { number: Some(7), ack: 0, message: text("g") });
     let cases = [
         (gap, "gap: expected 2, got 7"),
@@ -119,7 +119,7 @@ fn damage_is_found_and_costs_only_the_link() {
 }
 
 #[test]
-fn more_than_the_window_is_refused() {
+fn messages_beyond_the_window_are_refused() {
     for (config, most) in [(window(3, 1000), 3), (window(100, 20), 2)] {
         let mut server = Server::new(sessions_config(config));
         let (link, _) = server.resume(Known::new(1), 0);
@@ -132,7 +132,7 @@ fn more_than_the_window_is_refused() {
 }
 
 #[test]
-fn what_was_not_taken_is_in_the_window_and_what_was_taken_is_not() {
+fn only_messages_that_were_not_taken_count_against_the_window() {
     let mut server = Server::new(sessions_config(window(2, 1000)));
     let (link, _) = server.resume(Known::new(1), 0);
     for number in 1..=50 {
@@ -186,7 +186,7 @@ fn a_flood_of_sessions_takes_bounded_memory() {
 }
 
 #[test]
-fn questions_without_end_take_bounded_memory() {
+fn endless_requests_take_bounded_memory() {
     let mut server = Server::new(sessions_config(small()));
     let link = server.link(b"me");
     for n in 0..1000 {
@@ -197,7 +197,7 @@ fn questions_without_end_take_bounded_memory() {
 }
 
 #[test]
-fn epochs_end_where_they_end() {
+fn the_last_epoch_does_not_overflow() {
     let mut client = Client::asked(small());
     client.epoch = u32::MAX - 1;
     client.resumed(0);
@@ -209,7 +209,7 @@ fn epochs_end_where_they_end() {
 }
 
 #[test]
-fn links_that_do_not_exist_are_nobody() {
+fn calls_for_unknown_links_do_nothing() {
     let mut server = Server::new(sessions_config(small()));
     let nobody = LinkId(99);
     server.ask(nobody, Known::new(1), 0);
@@ -221,7 +221,7 @@ fn links_that_do_not_exist_are_nobody() {
 /// On one link as on many: a session that the server does not know under these numbers begins, is lost, and begins
 /// again.
 #[test]
-fn peers_cannot_make_an_application_that_does_not_listen_remember_more_than_so_many_turns() {
+fn peers_cannot_pile_up_events_that_the_application_does_not_read() {
     let mut config = sessions_config(small());
     config.max_sessions = 4;
     let mut server = Server::new(config);
@@ -242,7 +242,7 @@ fn peers_cannot_make_an_application_that_does_not_listen_remember_more_than_so_m
 }
 
 #[test]
-fn a_server_cannot_make_an_application_that_does_not_listen_remember_more_than_so_many_turns() {
+fn a_server_cannot_pile_up_events_that_the_application_does_not_read() {
     let mut client = Client::up(small());
     client.send("x").expect("room");
     client.said();

@@ -55,7 +55,7 @@ fn a_session_without_a_link_expires() {
 }
 
 #[test]
-fn who_resumes_a_session_fences_off_who_had_it() {
+fn resuming_a_session_fences_off_its_previous_link() {
     let mut server = Server::new(sessions_config(small()));
     let (old, known) = server.resume(Known::new(1), 0);
     server.say(old, 1, "a");
@@ -75,7 +75,7 @@ fn who_resumes_a_session_fences_off_who_had_it() {
 }
 
 #[test]
-fn the_secret_is_another_one_after_each_resume() {
+fn the_secret_changes_with_each_resume() {
     let mut server = Server::new(sessions_config(small()));
     let (link, first) = server.resume(Known::new(1), 0);
     server.say(link, 1, "a");
@@ -89,7 +89,7 @@ fn the_secret_is_another_one_after_each_resume() {
 }
 
 #[test]
-fn an_answer_that_was_lost_does_not_cost_the_session() {
+fn a_lost_answer_does_not_cost_the_session() {
     let mut server = Server::new(sessions_config(small()));
     // The client never learns of the first two attachments, so it asks the same question.
     let (_, _) = server.resume(Known::new(1), 0);
@@ -107,7 +107,7 @@ fn an_answer_that_was_lost_does_not_cost_the_session() {
 }
 
 #[test]
-fn a_session_is_for_whom_it_was_begun() {
+fn a_session_belongs_to_the_identity_that_began_it() {
     let mut server = Server::new(sessions_config(small()));
     let (link, known) = server.resume(Known::new(1), 0);
     let other = server.link(b"somebody else");
@@ -132,7 +132,7 @@ fn a_client_that_remembers_other_numbers_gets_a_new_session() {
 }
 
 #[test]
-fn a_link_that_was_refused_may_begin_anew() {
+fn a_refused_link_may_begin_a_new_session() {
     let mut server = Server::new(sessions_config(small()));
     let link = server.link(b"me");
     server.ask(link, Known::new(1).at(4), 9);
@@ -142,7 +142,7 @@ fn a_link_that_was_refused_may_begin_anew() {
 }
 
 #[test]
-fn a_client_that_says_goodbye_is_not_waited_for() {
+fn a_server_does_not_wait_for_a_client_that_says_goodbye() {
     let mut server = Server::new(sessions_config(small()));
     let (link, known) = server.resume(Known::new(1), 0);
     server.sessions.send(server.now, known.session, text("x")).expect("room");
@@ -168,7 +168,7 @@ fn a_session_that_the_application_closes_is_over_at_once() {
 }
 
 #[test]
-fn a_server_that_stops_ends_all_sessions_and_hands_back_what_is_left() {
+fn a_server_that_stops_ends_all_sessions_and_hands_back_their_messages() {
     let mut server = Server::new(sessions_config(small()));
     let (here, first) = server.resume(Known::new(1), 0);
     let (gone, second) = server.resume(Known::new(2), 0);
@@ -185,7 +185,7 @@ fn a_server_that_stops_ends_all_sessions_and_hands_back_what_is_left() {
 }
 
 #[test]
-fn when_there_are_too_many_those_go_that_have_waited_longest() {
+fn the_session_that_has_waited_longest_goes_when_there_are_too_many() {
     let mut server = Server::new(SessionsConfig { max_sessions: 2, ..sessions_config(small()) });
     let (first, known) = server.resume(Known::new(1), 0);
     let (second, _) = server.resume(Known::new(2), 0);
@@ -213,7 +213,7 @@ fn come_and_go(server: &mut Server, principal: &[u8], n: u8, len: usize) {
 }
 
 #[test]
-fn who_comes_and_goes_costs_nobody_else_his_session() {
+fn a_client_that_comes_and_goes_costs_no_other_client_its_session() {
     for max_sessions in [2, 3] {
         let mut server = Server::new(SessionsConfig { max_sessions, ..sessions_config(small()) });
         come_and_go(&mut server, b"alice", 1, 1);
@@ -227,7 +227,7 @@ fn who_comes_and_goes_costs_nobody_else_his_session() {
 }
 
 #[test]
-fn who_leaves_much_behind_costs_nobody_else_his_session() {
+fn a_client_that_leaves_much_behind_costs_no_other_client_its_session() {
     let config = SessionsConfig { max_detached_bytes: 250, ..sessions_config(small()) };
     let mut server = Server::new(config);
     come_and_go(&mut server, b"alice", 1, 20);
@@ -239,7 +239,7 @@ fn who_leaves_much_behind_costs_nobody_else_his_session() {
 }
 
 #[test]
-fn a_session_that_ends_for_its_numbers_is_counted_out_once() {
+fn a_session_that_ends_over_its_numbers_is_subtracted_once() {
     let mut server = Server::new(sessions_config(small()));
     let (link, known) = server.resume(Known::new(1), 0);
     server.sessions.send(server.now, known.session, text("x")).expect("room");
@@ -250,7 +250,7 @@ fn a_session_that_ends_for_its_numbers_is_counted_out_once() {
 }
 
 #[test]
-fn when_too_much_is_kept_those_go_that_have_waited_longest() {
+fn the_session_that_has_waited_longest_goes_when_too_much_is_kept() {
     let config = SessionsConfig { max_detached_bytes: 250, ..sessions_config(small()) };
     let mut server = Server::new(config);
     let mut links = Vec::new();
@@ -277,7 +277,7 @@ fn when_too_much_is_kept_those_go_that_have_waited_longest() {
 }
 
 #[test]
-fn what_is_kept_without_a_link_is_counted_both_ways() {
+fn messages_kept_without_a_link_are_counted_in_both_directions() {
     let mut server = Server::new(sessions_config(Config::default()));
     let (link, known) = server.resume(Known::new(1), 0);
     assert!(!server.sessions.is_empty());
@@ -297,7 +297,7 @@ fn what_is_kept_without_a_link_is_counted_both_ways() {
 }
 
 #[test]
-fn what_fits_exactly_is_kept() {
+fn messages_that_fit_exactly_are_kept() {
     let config = SessionsConfig { max_detached_bytes: 64 + 10, ..sessions_config(Config::default()) };
     let mut server = Server::new(config);
     let (link, known) = server.resume(Known::new(1), 0);
@@ -315,7 +315,7 @@ fn what_fits_exactly_is_kept() {
 }
 
 #[test]
-fn the_ends_of_as_many_sessions_are_remembered_as_there_may_be() {
+fn as_many_ended_sessions_are_remembered_as_may_be_open() {
     let mut server = Server::new(SessionsConfig { max_sessions: 2, ..sessions_config(small()) });
     for n in 1..=3 {
         let (_, known) = server.resume(Known::new(n), 0);
@@ -326,7 +326,7 @@ fn the_ends_of_as_many_sessions_are_remembered_as_there_may_be() {
 }
 
 #[test]
-fn who_finds_no_room_is_told_when_to_ask_again_and_others_may_at_once() {
+fn a_client_without_room_is_told_to_wait_and_others_may_retry_at_once() {
     let mut server = Server::new(SessionsConfig { max_sessions: 1, ..sessions_config(small()) });
     server.resume(Known::new(1), 0);
     for (known, expected, seconds) in [(Known::new(2), Why::Busy, 10), (Known::new(2).at(1), Why::Unknown, 0)]
@@ -366,7 +366,7 @@ fn an_acknowledgement_is_due_for_its_link() {
 }
 
 #[test]
-fn what_is_volatile_needs_a_link() {
+fn volatile_messages_need_a_link() {
     let mut server = Server::new(sessions_config(small()));
     let (link, known) = server.resume(Known::new(1), 0);
     assert_eq!(server.sessions.send_volatile(server.now, known.session, text("x")), Ok(()));
@@ -380,7 +380,7 @@ fn what_is_volatile_needs_a_link() {
 }
 
 #[test]
-fn secrets_are_shown_to_nobody() {
+fn debug_output_hides_secrets() {
     let mut server = Server::new(sessions_config(small()));
     server.resume(Known::new(1), 0);
     let shown = format!("{:?} {}", server.sessions, Why::Epoch);
@@ -388,7 +388,7 @@ fn secrets_are_shown_to_nobody() {
 }
 
 #[test]
-fn a_session_is_called_by_half_of_its_name_and_an_end_by_its_reason() {
+fn a_session_is_shown_by_half_its_id_and_an_end_by_its_reason() {
     let mut bytes = [0xab; 16];
     bytes[8..].fill(0xcd);
     let id = SessionId::from_bytes(bytes);

@@ -73,7 +73,7 @@ fn frames_are_laid_out_as_documented() {
 }
 
 #[test]
-fn every_reason_finds_its_way_back() {
+fn every_reason_survives_the_round_trip() {
     for number in 0..50 {
         assert_eq!(Why::from_u32(number).to_u32(), number);
     }
@@ -92,7 +92,7 @@ fn set(at: usize, value: &[u8]) -> impl FnOnce(&mut Vec<u8>) {
 }
 
 #[test]
-fn the_rules_of_all_frames_hold() {
+fn the_rules_common_to_all_frames_hold() {
     assert_eq!(tampered(Frame::Ack(1), set(1, &[2])), Err(Fault::Flags(2)));
     assert_eq!(tampered(Frame::Ack(1), set(1, &[0x20])), Ok(Frame::Ack(1)));
     assert_eq!(tampered(Frame::Ack(1), |bytes| bytes.push(0)), Err(Fault::TooLong(21)));
@@ -120,14 +120,14 @@ fn padded(fixed: usize, len: usize) -> impl FnOnce(&mut Vec<u8>) {
 }
 
 #[test]
-fn a_frame_without_a_payload_has_sixteen_kibibytes_at_most() {
+fn a_frame_without_a_payload_has_at_most_sixteen_kibibytes() {
     let most = 16 * 1024;
     assert_eq!(tampered(Frame::Ack(1), padded(8, most - 20)), Ok(Frame::Ack(1)));
     assert_eq!(tampered(Frame::Ack(1), padded(8, most - 19)), Err(Fault::TooLong(most + 1)));
 }
 
 #[test]
-fn a_message_may_have_as_many_bytes_of_fields_beside_its_payload() {
+fn the_fields_of_a_message_may_take_sixteen_kibibytes_as_well() {
     let longest = || {
         let message = Message::binary(vec![0; MAX_MESSAGE]);
         Frame::Data(Data { number: Some(1), ack: 0, message })
@@ -139,7 +139,7 @@ fn a_message_may_have_as_many_bytes_of_fields_beside_its_payload() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_by_name() {
+fn nonsensical_values_are_refused_by_name() {
     let value = |name, value| Err(Fault::Value { name, value });
     assert_eq!(tampered(Frame::Ack(1), set(7, &[9])), value("the handle", 9));
     assert_eq!(tampered(text("x"), set(24, &[3])), value("the form of a message", 3));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_server_does_not_copy_what_is_large() {
+fn a_server_does_not_copy_large_messages() {
     let mut line = Line::server();
     let body = Bytes::from(vec![7; 40_000]);
     let place = body.as_ptr();
@@ -17,7 +17,7 @@ fn a_server_does_not_copy_what_is_large() {
 }
 
 #[test]
-fn a_client_masks_in_place_what_it_owns_alone() {
+fn a_client_masks_unshared_messages_in_place() {
     let mut line = Line::client();
     let body = Bytes::from(vec![7; 3 * F]);
     let place = body.as_ptr().addr();
@@ -36,7 +36,7 @@ fn a_client_masks_in_place_what_it_owns_alone() {
 }
 
 #[test]
-fn large_copies_go_through_the_same_memory() {
+fn large_copies_reuse_the_same_memory() {
     const LEN: usize = 1 << 20;
     let mut line = Line::client();
     (0..8).for_each(|_| line.send('s', F));
@@ -94,7 +94,7 @@ fn nothing_is_written_inside_a_frame_that_is_masked_as_it_leaves() {
 }
 
 #[test]
-fn a_place_through_which_a_large_copy_has_left_begins_anew() {
+fn the_buffer_of_a_large_copy_starts_over_once_the_copy_has_left() {
     let mut line = Line::client();
     line.outbox.set_fragment(2 << 20);
     let body = Bytes::from(vec![b'a'; 300_000]);

@@ -77,7 +77,7 @@ fn run(ops: &[Op], masked: bool, drain: impl Fn(usize) -> usize) -> (Vec<u8>, Ve
 
 proptest! {
     #[test]
-    fn what_leaves_is_what_was_queued(ops in prop::collection::vec(op(), 0..40), masked in any::<bool>()) {
+    fn everything_queued_leaves_unchanged(ops in prop::collection::vec(op(), 0..40), masked in any::<bool>()) {
         let (sent, messages, controls) = run(&ops, masked, |waiting| waiting);
         let role = if masked { Role::Server } else { Role::Client };
         let mut decoder = Decoder::new(role, &Limits::default());

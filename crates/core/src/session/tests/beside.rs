@@ -124,7 +124,7 @@ fn has_dialled(told: &[Event]) -> bool {
 }
 
 #[test]
-fn a_link_that_falls_silent_under_a_transfer_is_replaced_in_seconds() {
+fn a_link_that_falls_silent_during_a_transfer_is_replaced_in_seconds() {
     let mut pair = Pair::new();
     pair.begin();
     let since = pair.now;
@@ -218,7 +218,7 @@ fn a_link_that_was_kept_is_joined_when_it_falls_silent_again() {
 }
 
 #[test]
-fn a_link_with_nothing_to_carry_waits_for_the_verdict() {
+fn an_idle_link_is_not_replaced_before_it_is_declared_dead() {
     let mut pair = Pair::new();
     let told = pair.silence(DEAD);
     assert_eq!(wanted(&told, pair.now), []);
@@ -226,7 +226,7 @@ fn a_link_with_nothing_to_carry_waits_for_the_verdict() {
 }
 
 #[test]
-fn after_a_dial_that_failed_there_is_another_one_later_and_the_end_is_as_ever() {
+fn failed_extra_dials_are_repeated_and_do_not_change_the_end() {
     let mut pair = Pair::new();
     pair.begin();
     let since = pair.now;
@@ -250,7 +250,7 @@ fn after_a_dial_that_failed_there_is_another_one_later_and_the_end_is_as_ever() 
 }
 
 #[test]
-fn while_one_is_dialled_no_other_is() {
+fn only_one_replacement_is_dialled_at_a_time() {
     let mut pair = Pair::new();
     pair.begin();
     let since = pair.now;
@@ -259,7 +259,7 @@ fn while_one_is_dialled_no_other_is() {
 }
 
 #[test]
-fn a_silence_under_a_transfer_teaches_nothing_of_the_path() {
+fn a_silence_during_a_transfer_teaches_nothing_about_the_path() {
     let mut pair = Pair::new();
     let interval = pair.client.1.heartbeat_interval(pair.now);
     pair.begin();
@@ -271,7 +271,7 @@ fn a_silence_under_a_transfer_teaches_nothing_of_the_path() {
 
 /// One end sends something every second, and gets its acknowledgement, until nothing arrives any longer.
 #[test]
-fn a_silence_in_a_conversation_teaches_nothing_of_the_path() {
+fn a_silence_in_a_conversation_teaches_nothing_about_the_path() {
     let mut pair = Pair::speaking();
     let interval = pair.client.1.heartbeat_interval(pair.now);
     pair.silence(11 * SECOND);
@@ -293,7 +293,7 @@ fn a_silence_in_a_conversation_teaches_nothing_of_the_path() {
 }
 
 #[test]
-fn a_server_dials_nobody() {
+fn a_server_never_dials() {
     let mut pair = Pair::new();
     pair.begin();
     let mut server = core::mem::replace(

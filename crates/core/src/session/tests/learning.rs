@@ -43,7 +43,7 @@ fn changed(from: u64, to: u64, why: Lesson) -> Event {
 }
 
 #[test]
-fn an_end_after_a_silence_changes_the_next_connection_and_says_so() {
+fn an_end_after_a_silence_shortens_the_next_interval_and_says_so() {
     let mut session = client(Mode::Learn);
     assert_eq!(session.heartbeat_interval(START), Some(40 * SECOND));
     let lost = START + 20 * SECOND;
@@ -70,7 +70,7 @@ fn a_limit_is_forgotten_when_a_link_opens_after_a_week() {
 }
 
 #[test]
-fn what_is_known_is_where_a_session_begins() {
+fn a_session_begins_with_what_is_known_about_its_path() {
     let mut config = learner(Mode::Learn);
     config.path = "here - 20.000 1789999999".parse().expect("a line");
     let session = Session::client(config, SEED, START);
@@ -92,7 +92,7 @@ fn a_server_learns_nothing() {
 }
 
 #[test]
-fn who_explores_changes_the_link_that_is_up() {
+fn a_client_that_explores_changes_the_interval_of_the_current_link() {
     let mut session = client(Mode::Explore);
     let mut connection = Connection::client(connection::Config::default(), SEED, START);
     connection.set_heartbeat_interval(START, 40 * SECOND, Lesson::Asked);
@@ -132,7 +132,7 @@ fn who_explores_changes_the_link_that_is_up() {
 }
 
 #[test]
-fn what_was_learned_on_a_link_that_is_gone_is_not_told_to_the_next() {
+fn a_change_learned_on_a_lost_link_is_not_reported_to_the_next() {
     let mut session = client(Mode::Explore);
     for n in 1..=3 {
         session.handle_survived(START + n * 40 * SECOND, 40 * SECOND);
@@ -144,7 +144,7 @@ fn what_was_learned_on_a_link_that_is_gone_is_not_told_to_the_next() {
 }
 
 #[test]
-fn a_change_waits_until_somebody_asks_for_it() {
+fn a_change_waits_until_it_is_polled() {
     let mut session = client(Mode::Explore);
     for n in 1..=4 {
         session.handle_survived(START + n * 40 * SECOND, 40 * SECOND);

@@ -74,7 +74,7 @@ fn longest_wait(carry: impl Fn(&mut Session, Instant, u32)) -> Duration {
 }
 
 #[test]
-fn a_path_that_cuts_every_link_early_is_not_backed_off_from_while_messages_get_through() {
+fn early_cuts_cause_no_backoff_while_messages_get_through() {
     let with_messages = longest_wait(|session, now, link| {
         resumed(session, now, link);
         let message = Message::text("still here");
@@ -87,7 +87,7 @@ fn a_path_that_cuts_every_link_early_is_not_backed_off_from_while_messages_get_t
 }
 
 #[test]
-fn a_host_that_forgot_to_tell_of_a_link_hears_so_and_its_peer_dials_again() {
+fn a_host_that_did_not_report_a_link_is_told_so_and_the_peer_redials() {
     let mut pair = Pair::new();
     pair.server.1 = Session::server(Config::default(), pair.now);
     pair.settle();
@@ -103,7 +103,7 @@ fn a_host_that_forgot_to_tell_of_a_link_hears_so_and_its_peer_dials_again() {
 }
 
 #[test]
-fn what_is_volatile_is_refused_from_the_end_of_a_link_on() {
+fn volatile_messages_are_refused_once_the_link_has_ended() {
     let mut session = greeted(speaking());
     said(&mut session, Instant::ZERO);
     resumed(&mut session, Instant::ZERO, 1);
@@ -119,7 +119,7 @@ fn what_is_volatile_is_refused_from_the_end_of_a_link_on() {
 }
 
 #[test]
-fn a_server_that_does_not_answer_for_the_messages_is_left_in_time() {
+fn a_server_that_does_not_resume_the_session_is_left_after_a_timeout() {
     let mut session = greeted(speaking());
     assert_eq!(said(&mut session, Instant::ZERO).len(), 2, "HELLO and RESUME");
     let due = Instant::from_secs(30);
@@ -130,7 +130,7 @@ fn a_server_that_does_not_answer_for_the_messages_is_left_in_time() {
 }
 
 #[test]
-fn a_server_that_goes_away_and_stays_is_left_and_dialled_again() {
+fn a_client_leaves_a_server_that_is_slow_to_go_away_and_redials() {
     let mut session = greeted(Config::default());
     let leaving = files::Frame::GoAway { code: Code::ShuttingDown, retry_after: SECOND };
     session.handle_message(Instant::ZERO, leaving.encode().into_bytes());
@@ -150,7 +150,7 @@ fn a_server_that_goes_away_and_stays_is_left_and_dialled_again() {
 }
 
 #[test]
-fn of_a_long_reason_a_close_carries_the_beginning() {
+fn a_close_carries_the_beginning_of_a_long_reason() {
     for (text, expected) in [("x".repeat(123), 123), ("x".repeat(500), 123), ("ä".repeat(62), 122)] {
         let mut session = Session::server(Config::default(), Instant::ZERO);
         session.handle_link_up(Instant::ZERO, None);
@@ -197,7 +197,7 @@ fn a_ping_that_is_faster_than_any_answer_narrows_the_window() {
 }
 
 #[test]
-fn whoever_has_to_show_who_he_is_once_more_dials_again() {
+fn a_client_whose_authorization_is_revoked_dials_again() {
     let mut pair = Pair::new();
     pair.client.1.transfers_mut().offer(pair.now, offer(1 << 30)).expect("new");
     pair.settle();
@@ -218,7 +218,7 @@ fn whoever_has_to_show_who_he_is_once_more_dials_again() {
 }
 
 #[test]
-fn damage_excuses_one_end_by_a_broken_protocol() {
+fn damage_excuses_one_protocol_error() {
     for (rewind, is_excused) in [(files::Rewind::Gap, false), (files::Rewind::Corrupt, true)] {
         let mut pair = Pair::new();
         pair.client.1.transfers_mut().offer(pair.now, offer(1 << 30)).expect("new");
@@ -261,7 +261,7 @@ fn cut(session: &mut Session, now: Instant) -> Disconnect {
 }
 
 #[test]
-fn a_close_for_which_a_link_had_no_time_is_not_said_on_the_next() {
+fn a_close_that_a_lost_link_could_not_send_is_not_sent_on_the_next() {
     let mut session = greeted(Config::default());
     session.break_link(Code::Protocol, "no".into());
     cut(&mut session, Instant::ZERO);
@@ -298,7 +298,7 @@ fn damage_is_remembered_until_it_has_explained_an_end() {
 }
 
 #[test]
-fn what_an_application_wants_of_files_is_told_at_once() {
+fn a_failure_that_the_application_reports_becomes_an_event_at_once() {
     let mut session = greeted(Config::default());
     session.transfers_mut().offer(Instant::ZERO, offer(5)).expect("new");
     events(&mut session);
@@ -309,14 +309,14 @@ fn what_an_application_wants_of_files_is_told_at_once() {
 }
 
 #[test]
-fn without_room_nothing_is_said() {
+fn a_session_sends_nothing_without_room() {
     let mut session = greeted(Config::default());
     assert_eq!(session.poll_message(Instant::ZERO, 0), None);
     assert!(session.poll_message(Instant::ZERO, 1).is_some(), "HELLO");
 }
 
 #[test]
-fn a_server_with_another_memory_of_the_messages_is_dialled_again() {
+fn a_server_that_claims_unsent_messages_ends_the_link() {
     let mut session = greeted(speaking());
     said(&mut session, Instant::ZERO);
     let (secret, epoch) = (Secret::from_bytes([1; 16]), 1);
@@ -327,7 +327,7 @@ fn a_server_with_another_memory_of_the_messages_is_dialled_again() {
 }
 
 #[test]
-fn of_messages_nothing_is_said_or_heard_on_a_link_that_is_broken() {
+fn a_broken_link_neither_sends_nor_takes_messages() {
     let mut session = greeted(speaking());
     said(&mut session, Instant::ZERO);
     resumed(&mut session, Instant::ZERO, 1);

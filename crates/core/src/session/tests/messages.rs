@@ -58,7 +58,7 @@ fn say(client: &mut Session, text: &str) {
 }
 
 #[test]
-fn a_message_crosses_both_ways() {
+fn messages_cross_both_ways() {
     let (mut client, mut server, mut sessions) = pair(true, true);
     say(&mut client, "hello");
     settle(&mut client, &mut server, &mut sessions);
@@ -75,7 +75,7 @@ fn a_message_crosses_both_ways() {
 }
 
 #[test]
-fn a_link_that_takes_nothing_more_has_no_deadline_that_is_over() {
+fn a_link_without_room_has_no_overdue_deadline() {
     let (mut client, mut server, mut sessions) = pair(true, true);
     let now = Instant::ZERO;
     say(&mut client, "hello");
@@ -98,7 +98,7 @@ fn a_link_that_takes_nothing_more_has_no_deadline_that_is_over() {
 }
 
 #[test]
-fn who_does_not_speak_of_messages_is_not_spoken_to() {
+fn no_messages_are_sent_unless_both_ends_support_them() {
     for (speaks, listens) in [(true, false), (false, true), (false, false)] {
         let (mut client, mut server, mut sessions) = pair(speaks, listens);
         client.transfers_mut().offer(Instant::ZERO, offer(5)).expect("the first");
@@ -143,7 +143,7 @@ fn unserved(frame: wire::Frame, most: usize) -> (usize, String) {
 }
 
 #[test]
-fn what_a_host_never_serves_takes_bounded_memory() {
+fn messages_that_a_host_never_serves_take_bounded_memory() {
     let message = Message::binary(alloc::vec![0; 1 << 20]);
     let long = wire::Frame::Data(wire::Data { number: Some(1), ack: 0, message });
     let why = String::from("4 MiB of messages wait, and the host does not serve them");
@@ -154,7 +154,7 @@ fn what_a_host_never_serves_takes_bounded_memory() {
 }
 
 #[test]
-fn what_was_served_counts_no_more() {
+fn served_messages_no_longer_count() {
     let now = Instant::ZERO;
     let (mut client, mut server, mut sessions) = pair(true, true);
     settle(&mut client, &mut server, &mut sessions);
@@ -168,7 +168,7 @@ fn what_was_served_counts_no_more() {
 }
 
 #[test]
-fn a_host_may_serve_as_late_as_what_one_window_takes() {
+fn a_host_may_leave_a_whole_window_unserved() {
     let now = Instant::ZERO;
     let (mut client, mut server, mut sessions) = pair(true, true);
     settle(&mut client, &mut server, &mut sessions);
@@ -188,7 +188,7 @@ fn a_host_may_serve_as_late_as_what_one_window_takes() {
 }
 
 #[test]
-fn what_breaks_the_messages_breaks_the_link_with_a_reason() {
+fn a_protocol_error_in_messages_breaks_the_link_with_a_reason() {
     let (mut client, mut server, mut sessions) = pair(true, true);
     settle(&mut client, &mut server, &mut sessions);
     server.handle_message(Instant::ZERO, wire::Frame::Ack(7).encode().into_bytes());
@@ -203,7 +203,7 @@ fn what_breaks_the_messages_breaks_the_link_with_a_reason() {
 }
 
 #[test]
-fn a_link_that_was_overtaken_is_closed_at_once() {
+fn a_superseded_link_is_closed_at_once() {
     let (mut client, mut server, mut sessions) = pair(true, true);
     server.transfers_mut().offer(Instant::ZERO, offer(1000)).expect("the first");
     settle(&mut client, &mut server, &mut sessions);
@@ -233,7 +233,7 @@ fn a_link_that_was_overtaken_is_closed_at_once() {
 }
 
 #[test]
-fn a_server_takes_messages_from_their_sessions_no_sooner_than_its_link_needs_them() {
+fn a_server_takes_messages_from_sessions_only_as_its_link_needs_them() {
     let (mut client, mut server, mut sessions) = pair(true, true);
     settle(&mut client, &mut server, &mut sessions);
     let id = client.messages().expect("a client that speaks").session();
@@ -312,7 +312,7 @@ fn messages_and_a_file_share_the_link() {
 }
 
 #[test]
-fn a_file_that_went_alone_owes_messages_a_mebibyte_and_no_more() {
+fn a_file_that_had_the_link_to_itself_owes_messages_at_most_a_mebibyte() {
     let went = shared(10_000, 8 << 20, 16 << 20);
     let first = went.iter().position(|(kind, _)| *kind == 0x50).expect("a message");
     let row: Vec<_> = went[first..].iter().take_while(|(kind, _)| *kind == 0x50).collect();
@@ -322,7 +322,7 @@ fn a_file_that_went_alone_owes_messages_a_mebibyte_and_no_more() {
 }
 
 #[test]
-fn a_message_does_not_wait_behind_a_file_that_is_under_way() {
+fn a_message_does_not_wait_behind_a_file() {
     let now = Instant::ZERO;
     let (mut client, mut server, mut sessions) = pair(true, true);
     client.transfers_mut().offer(now, offer(60_000)).expect("the first");
@@ -340,7 +340,7 @@ fn a_message_does_not_wait_behind_a_file_that_is_under_way() {
 }
 
 #[test]
-fn a_flood_of_messages_does_not_keep_acknowledgements_of_files_waiting() {
+fn a_flood_of_messages_does_not_delay_answers_about_files() {
     let now = Instant::ZERO;
     let (mut client, mut server, mut sessions) = pair(true, true);
     server.transfers_mut().offer(now, offer(10)).expect("the first");

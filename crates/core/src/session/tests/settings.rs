@@ -42,7 +42,7 @@ const OF_SESSIONS: [(&str, Set<SessionsConfig>); 3] = [
 ];
 
 #[test]
-fn no_number_keeps_messages_from_crossing() {
+fn no_setting_keeps_messages_from_crossing() {
     for (field, set) in OF_MESSAGES {
         for most in [false, true] {
             let mut extreme = messages::Config::default();
@@ -58,7 +58,7 @@ fn no_number_keeps_messages_from_crossing() {
 }
 
 #[test]
-fn no_number_of_a_server_keeps_messages_from_crossing_on_one_link_or_on_the_next() {
+fn no_server_setting_keeps_messages_from_crossing_on_any_link() {
     for (field, set) in OF_SESSIONS {
         for most in [false, true] {
             let mut config = SessionsConfig::default();
@@ -143,7 +143,7 @@ const OF_DIALS: [(&str, Set<Config>); 11] = [
 ];
 
 #[test]
-fn no_number_keeps_a_client_from_its_first_link_nor_from_an_end() {
+fn no_setting_keeps_a_client_from_its_first_link_or_from_going_on() {
     for (field, set) in OF_DIALS {
         for most in [false, true] {
             let mut config = Config::default();

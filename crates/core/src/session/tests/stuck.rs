@@ -83,7 +83,7 @@ fn send(pair: &mut Pair) {
 }
 
 #[test]
-fn a_file_of_which_no_byte_is_acknowledged_is_given_up() {
+fn a_client_gives_up_on_a_file_if_no_byte_is_acknowledged() {
     given_up(offers, |pair| {
         take(pair, true);
         send(pair);
@@ -98,7 +98,7 @@ fn give(pair: &mut Pair) {
 }
 
 #[test]
-fn a_file_of_which_no_byte_comes_is_given_up() {
+fn a_client_gives_up_on_a_file_if_no_byte_arrives() {
     given_up(asks, give);
 }
 
@@ -133,7 +133,7 @@ fn a_file_that_is_here_and_is_not_confirmed_is_given_up() {
 }
 
 #[test]
-fn what_is_not_answered_is_given_up() {
+fn a_client_gives_up_on_offers_and_requests_without_an_answer() {
     given_up(offers, |_| {});
     given_up(offers, Pair::settle);
     given_up(asks, Pair::settle);
@@ -144,7 +144,7 @@ fn what_is_not_answered_is_given_up() {
 }
 
 #[test]
-fn a_message_that_is_not_confirmed_is_given_up() {
+fn a_client_gives_up_on_an_unacknowledged_message() {
     let say = |session: &mut Session| {
         let messages = session.messages_mut().expect("a client that speaks");
         messages.send(Instant::ZERO, Message::text("hello")).expect("room");
@@ -153,7 +153,7 @@ fn a_message_that_is_not_confirmed_is_given_up() {
 }
 
 #[test]
-fn who_gets_a_byte_across_on_each_link_goes_on() {
+fn a_client_that_gets_a_byte_across_on_each_link_goes_on() {
     let end = links(offers, |pair| {
         take(pair, true);
         send(pair);
@@ -167,12 +167,12 @@ fn who_gets_a_byte_across_on_each_link_goes_on() {
 }
 
 #[test]
-fn who_has_nothing_to_say_goes_on() {
+fn a_client_with_nothing_to_send_goes_on() {
     assert_eq!(links(|_| {}, Pair::settle), None);
 }
 
 #[test]
-fn a_pause_of_either_end_is_borne() {
+fn a_client_goes_on_while_either_end_pauses_the_transfer() {
     for of_server in [true, false] {
         let end = links(offers, |pair| {
             pair.settle();
@@ -233,7 +233,7 @@ fn a_server_that_asks_for_time_gets_it() {
 }
 
 #[test]
-fn a_server_that_is_at_work_is_waited_for() {
+fn a_client_waits_for_a_server_that_is_at_work() {
     let end = links(offers, |pair| {
         pair.settle();
         // It checks what it has of the file.
@@ -247,7 +247,7 @@ fn a_server_that_is_at_work_is_waited_for() {
 }
 
 #[test]
-fn a_source_that_gives_nothing_is_waited_for() {
+fn a_client_waits_for_a_source_that_gives_nothing() {
     let piped = |session: &mut Session| {
         let piped = Offer { length: None, ..offer(0) };
         session.transfers_mut().offer(Instant::ZERO, piped).expect("new");

@@ -100,7 +100,7 @@ impl Near {
 /// Each shows at once that it knows its epoch, so one that comes with an older epoch learns that it has lost the
 /// session.
 #[test]
-fn two_copies_of_a_client_do_not_take_the_session_from_each_other_for_ever() {
+fn two_copies_of_a_client_do_not_take_over_the_session_endlessly() {
     let mut sessions = Sessions::new(SessionsConfig::default(), SEED, NOW);
     let (mut one, mut other) = (Near::copy(&mut sessions, 1), Near::copy(&mut sessions, 2));
     let mut links = 2;

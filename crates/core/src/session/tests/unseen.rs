@@ -33,13 +33,13 @@ fn left_after(offers: u64, looks: bool) -> Option<Close> {
 }
 
 #[test]
-fn events_that_nobody_looks_at_end_the_link() {
+fn events_that_the_host_never_reads_end_the_link() {
     let close = left_after(22_000, false).expect("it keeps all of them");
     let why = "65538 events are waiting, and the host does not read them";
     assert_eq!((close.code(), close.reason()), (CloseCode::INTERNAL_ERROR, why));
 }
 
 #[test]
-fn events_that_somebody_looks_at_now_and_then_do_not() {
+fn events_that_the_host_reads_now_and_then_do_not_end_the_link() {
     assert_eq!(left_after(22_000, true), None);
 }

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_two_chunks_at_once_are_a_bunch() {
+    fn more_than_two_chunks_answered_at_once_are_a_bunch() {
         let mut burst = Burst::default();
         for millis in [5, 5, 6, 6, 7] {
             burst.handle_acked(Instant::from_millis(millis), 1000);

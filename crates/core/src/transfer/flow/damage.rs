@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_chunks_are_under_way_where_some_come_damaged() {
+    fn sixteen_chunks_may_be_in_flight_after_damage() {
         let mut damage = Damage::default();
         assert_eq!(damage.reach(), u64::MAX);
         damage.handle_damaged(64 << 10);

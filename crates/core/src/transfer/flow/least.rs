@@ -119,21 +119,21 @@ mod tests {
         Duration::from_millis(millis)
     }
 
-    fn of_30_ms() -> Least {
+    fn with_rtt_of_30_ms() -> Least {
         Least::new(at(0), Some(ms(30)))
     }
 
     #[test]
     fn a_shorter_round_trip_is_believed_at_once() {
-        let mut least = of_30_ms();
+        let mut least = with_rtt_of_30_ms();
         least.handle_rtt(at(1), ms(20));
         least.handle_rtt(at(2), ms(90));
         assert_eq!(least.rtt(), ms(20));
     }
 
     #[test]
-    fn after_half_a_minute_the_path_is_drained() {
-        let mut least = of_30_ms();
+    fn the_path_is_drained_after_half_a_minute() {
+        let mut least = with_rtt_of_30_ms();
         least.handle_rtt(at(29), ms(90));
         assert!(!least.is_wanted());
         least.handle_rtt(at(30), ms(90));
@@ -143,15 +143,15 @@ mod tests {
 
     #[test]
     fn a_round_trip_as_short_as_the_least_renews_it() {
-        let mut least = of_30_ms();
+        let mut least = with_rtt_of_30_ms();
         least.handle_rtt(at(20), ms(30));
         least.handle_rtt(at(49), ms(90));
         assert!(!least.is_wanted());
     }
 
     #[test]
-    fn what_was_sent_into_the_drained_path_is_the_new_least_round_trip() {
-        let mut least = of_30_ms();
+    fn a_chunk_sent_into_the_drained_path_gives_the_new_least_round_trip() {
+        let mut least = with_rtt_of_30_ms();
         least.handle_rtt(at(30), ms(90));
         least.handle_acked(at(31), at(30), ms(90), ms(10), false);
         assert!(!least.is_drained());
@@ -164,8 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn a_second_more_than_the_shortest_is_the_most_that_is_believed() {
-        let mut least = of_30_ms();
+    fn at_most_a_second_more_than_the_shortest_round_trip_is_believed() {
+        let mut least = with_rtt_of_30_ms();
         least.handle_rtt(at(0), ms(20));
         for secs in [30, 60, 90] {
             least.handle_rtt(at(secs), ms(90_000));
@@ -176,8 +176,8 @@ mod tests {
     }
 
     #[test]
-    fn nobody_doubts_what_was_just_measured() {
-        let mut least = of_30_ms();
+    fn a_fresh_measurement_is_not_doubted() {
+        let mut least = with_rtt_of_30_ms();
         least.doubt(at(4));
         assert!(!least.is_wanted());
         least.doubt(at(5));
@@ -185,8 +185,8 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_round_trip_follows_by_an_eighth() {
-        let mut least = of_30_ms();
+    fn the_smoothed_round_trip_follows_by_an_eighth() {
+        let mut least = with_rtt_of_30_ms();
         least.handle_rtt(at(1), ms(110));
         assert_eq!(least.smoothed(), ms(40));
         least.handle_rtt(at(2), ms(0));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sleep_is_no_round_trip() {
+    fn a_sleep_does_not_count_as_a_round_trip() {
         let mut least = Least::new(at(0), None);
         least.handle_rtt(at(1), Duration::MAX);
         assert_eq!(least.rtt(), MAX_RTT);

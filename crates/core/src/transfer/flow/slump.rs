@@ -73,12 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn two_pauses_in_a_row_are_the_rate() {
+    fn two_pauses_in_a_row_set_the_rate() {
         assert_eq!(after(&[10, 50, 110, 2000, 4000]), Some(500));
     }
 
     #[test]
-    fn one_answer_for_several_chunks_ends_no_row_of_pauses() {
+    fn one_answer_for_several_chunks_does_not_end_a_series_of_pauses() {
         assert_eq!(after(&[10, 50, 110, 2000, 2000, 4000, 4000]), Some(1000));
     }
 

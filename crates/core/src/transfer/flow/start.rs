@@ -96,18 +96,18 @@ mod tests {
     }
 
     #[test]
-    fn the_window_goes_ahead_while_each_round_shows_half_as_much_again() {
+    fn the_window_stays_ahead_while_each_round_grows_by_half() {
         assert_eq!(Start::default().ahead(RTT), RTT * 4);
         assert_eq!(ahead([(1000, false), (1500, false), (2250, false), (3374, false)]), [0, 4, 4, 0]);
     }
 
     #[test]
-    fn who_shows_the_same_pace_again_has_no_more() {
+    fn a_path_that_shows_the_same_pace_again_is_at_its_limit() {
         assert_eq!(ahead([(1000, false), (1400, false), (5000, false)]), [0, 0, 0]);
     }
 
     #[test]
-    fn what_comes_in_bunches_hides_what_the_path_carries() {
+    fn bunched_answers_hide_what_the_path_carries() {
         let rounds = [
             (1000, true),
             (1000, false),

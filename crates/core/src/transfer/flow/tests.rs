@@ -70,7 +70,7 @@ impl Path {
 }
 
 #[test]
-fn what_a_shaper_lets_pass_at_first_is_no_measure_of_the_path() {
+fn the_initial_burst_of_a_shaper_does_not_inflate_the_window() {
     for mbit in [1, 10, 100] {
         for bucket in [16 << 10, 32 << 10, 64 << 10] {
             let mut path = Path::new(mbit * 125_000, Duration::from_micros(500));
@@ -106,7 +106,7 @@ fn the_path_is_used_well_at_every_rate_and_latency() {
 }
 
 #[test]
-fn what_waits_unacknowledged_is_a_fraction_of_a_second() {
+fn unacknowledged_bytes_amount_to_a_fraction_of_a_second() {
     for mbit in [1, 10, 100] {
         let rate = mbit * 125_000;
         let mut path = Path::new(rate, Duration::from_millis(15));
@@ -133,7 +133,7 @@ fn chunks_follow_the_rate_up_and_down() {
 }
 
 #[test]
-fn a_far_or_unknown_path_begins_with_half_of_what_a_near_one_does() {
+fn a_far_or_unknown_path_starts_with_half_the_window_of_a_near_one() {
     let window = |rtt| Flow::new(Instant::ZERO, CHUNK_MAX, rtt).window();
     assert_eq!(window(None), 32 * 1024);
     assert_eq!(window(Some(Duration::from_millis(300))), 32 * 1024);
@@ -150,7 +150,7 @@ fn burst(rtt: Duration) -> (Flow, [Stamp; 4]) {
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
 #[test]
-fn the_window_grows_by_four_times_what_was_delivered_far_away_and_by_as_much_close_by() {
+fn the_window_grows_four_times_faster_on_a_far_path_than_on_a_near_one() {
     for (rtt, growth) in [(100, 4), (20, 4), (19, 1), (1, 1)] {
         let rtt = Duration::from_millis(rtt);
         let (mut flow, stamps) = burst(rtt);
@@ -174,7 +174,7 @@ fn the_pace_of_the_first_answers_counts_before_their_round_is_over() {
 }
 
 #[test]
-fn no_window_outgrows_the_pace_of_the_first_burst() {
+fn the_window_does_not_outgrow_the_pace_of_the_first_burst() {
     let (mut flow, stamps) = burst(ROUND_TRIP);
     let mut now = Instant::ZERO + ROUND_TRIP;
     for stamp in stamps {
@@ -188,7 +188,7 @@ fn no_window_outgrows_the_pace_of_the_first_burst() {
 }
 
 #[test]
-fn a_window_that_nobody_uses_does_not_grow() {
+fn an_unused_window_does_not_grow() {
     let mut path = Path::new(125_000_000, Duration::from_millis(10));
     path.source = 1;
     path.run(Duration::from_secs(5));
@@ -211,7 +211,7 @@ fn a_stall_changes_neither_rate_nor_chunk() {
 }
 
 #[test]
-fn a_path_that_slows_down_gets_a_small_window_as_soon_as_its_answers_say_so() {
+fn the_window_shrinks_as_soon_as_answers_show_a_slower_path() {
     let mut path = Path::new(12_500_000, Duration::from_millis(15));
     path.run(Duration::from_secs(10));
     path.bytes_per_second = 625_000;
@@ -222,7 +222,7 @@ fn a_path_that_slows_down_gets_a_small_window_as_soon_as_its_answers_say_so() {
 }
 
 #[test]
-fn a_path_that_has_become_longer_is_filled_again() {
+fn a_path_whose_latency_has_grown_is_filled_again() {
     let mut path = Path::new(1_250_000, Duration::from_millis(5));
     path.run(Duration::from_secs(10));
     path.latency = Duration::from_millis(150);
@@ -242,7 +242,7 @@ fn the_queue_does_not_creep_into_the_least_round_trip() {
 }
 
 #[test]
-fn the_chunk_shrinks_at_once_but_grows_only_on_the_third_wish() {
+fn the_chunk_shrinks_at_once_but_grows_only_at_the_third_request() {
     let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(ROUND_TRIP));
     flow.rate.sample(Rate::from_bytes_per_second(20 * 128 * 1024));
     flow.fit_chunk();
@@ -256,7 +256,7 @@ fn the_chunk_shrinks_at_once_but_grows_only_on_the_third_wish() {
 }
 
 #[test]
-fn a_chunk_is_kept_from_three_quarters_to_half_as_much_again_of_what_is_wanted() {
+fn a_chunk_within_three_quarters_to_one_and_a_half_of_the_goal_is_kept() {
     for kib in [96, 192] {
         let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(ROUND_TRIP));
         flow.chunk = 128 * 1024;
@@ -269,7 +269,7 @@ fn a_chunk_is_kept_from_three_quarters_to_half_as_much_again_of_what_is_wanted()
 }
 
 #[test]
-fn pauses_of_the_source_say_nothing_of_the_path() {
+fn pauses_of_the_source_say_nothing_about_the_path() {
     let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(ROUND_TRIP));
     let mut now = Instant::ZERO;
     for _ in 0..20 {
@@ -282,7 +282,7 @@ fn pauses_of_the_source_say_nothing_of_the_path() {
 }
 
 #[test]
-fn a_path_that_is_measured_anew_is_drained_to_half_of_what_it_holds() {
+fn a_path_that_is_measured_again_is_drained_to_half() {
     let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(ROUND_TRIP));
     flow.rate.sample(Rate::from_bytes_per_second(10_000_000));
     flow.least.doubt(Instant::from_secs(5));
@@ -290,7 +290,7 @@ fn a_path_that_is_measured_anew_is_drained_to_half_of_what_it_holds() {
 }
 
 #[test]
-fn the_window_outgrows_the_rate_after_a_round_that_used_it_and_met_no_queue() {
+fn the_window_outgrows_the_rate_after_a_full_round_without_a_queue() {
     // 50 ms are half of what is allowed.
     for (was_full, queueing, gain) in [(true, 49, 4), (true, 50, 1), (true, 120, 1), (false, 0, 1)] {
         let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(ROUND_TRIP));
@@ -324,7 +324,7 @@ fn a_path_has_slowed_down_if_less_than_six_tenths_come_out_of_a_long_queue() {
 }
 
 #[test]
-fn one_chunk_may_always_leave_and_lost_ones_free_the_window() {
+fn one_chunk_may_always_leave_and_lost_chunks_free_the_window() {
     let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, None);
     assert!(flow.admits(1 << 40));
     flow.handle_sent(Instant::ZERO, 1 << 20);
@@ -334,7 +334,7 @@ fn one_chunk_may_always_leave_and_lost_ones_free_the_window() {
 }
 
 #[test]
-fn the_peers_limit_on_chunks_is_kept() {
+fn the_peers_chunk_limit_is_respected() {
     let mut path = Path::new(125_000_000, Duration::from_millis(1));
     path.flow.limit_chunk(128 * 1024);
     path.run(Duration::from_secs(2));

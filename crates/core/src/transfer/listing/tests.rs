@@ -25,7 +25,7 @@ fn name(text: &str) -> SafeName {
 }
 
 #[test]
-fn what_is_written_is_what_is_read() {
+fn a_written_listing_reads_back_unchanged() {
     let beach = Entry {
         length: 52_428_800,
         mtime_ms: -1,
@@ -74,7 +74,7 @@ fn names_that_are_not_safe_are_refused() {
 }
 
 #[test]
-fn nothing_stands_twice_or_out_of_order() {
+fn names_that_repeat_or_are_out_of_order_are_refused() {
     let twice = "f - 0 1 a\nf - 0 2 a\nend 2 0 0\n";
     assert_eq!(wrong(twice), (3, Wrong::Order(name("a"))));
     assert_eq!(wrong("d - 0 0 a\nd - 0 0 a\nend 2 0 0\n"), (3, Wrong::Order(name("a"))));
@@ -86,7 +86,7 @@ fn nothing_stands_twice_or_out_of_order() {
 }
 
 #[test]
-fn what_is_in_a_file_or_in_no_folder_is_refused() {
+fn entries_inside_a_file_or_an_unlisted_folder_are_refused() {
     assert_eq!(wrong("f - 0 0 a\nf - 0 0 a/b\nend 2 0 0\n"), (3, Wrong::NoFolder(name("a/b"))));
     assert_eq!(wrong("f - 0 0 a/b\nend 1 0 0\n"), (2, Wrong::NoFolder(name("a/b"))));
     let similar = "d - 0 0 ab\nf - 0 0 a/c\nend 2 0 0\n";
@@ -122,7 +122,7 @@ fn every_field_has_one_form() {
 }
 
 #[test]
-fn a_listing_is_whole_or_none() {
+fn an_incomplete_listing_is_refused() {
     let good = format!("{HEAD}- 0\nd - 0 0 a\nf - 0 9 a/文\nend 2 0 0\n");
     Listing::parse(Bytes::from(good.clone())).expect("a good listing");
     for cut in 0..good.len() {
@@ -147,7 +147,7 @@ fn a_listing_is_whole_or_none() {
 }
 
 #[test]
-fn lengths_that_no_disk_has_do_no_harm() {
+fn absurd_lengths_do_no_harm() {
     let huge = format!("f - 0 {0} a\nf - 0 {0} b\nend 2 0 0\n", u64::MAX);
     assert_eq!(parse(&huge).expect("only numbers").totals().bytes, u64::MAX);
     assert!(parse(&format!("f - {} 0 a\nend 1 0 0\n", i64::MIN)).is_ok());
@@ -156,7 +156,7 @@ fn lengths_that_no_disk_has_do_no_harm() {
 proptest! {
     /// Of names and folders in any order, only those whose entries are in the right place are accepted.
     #[test]
-    fn what_is_taken_has_unique_names_in_folders(lines in proptest::collection::vec((any::<bool>(), "[ab](/[ab]){0,2}"), 0..8)) {
+    fn accepted_listings_have_unique_names_in_listed_folders(lines in proptest::collection::vec((any::<bool>(), "[ab](/[ab]){0,2}"), 0..8)) {
         let mut writer = ListingWriter::new(0, None);
         for (folder, name) in &lines {
             writer.push(&entry(if *folder { Kind::Folder } else { Kind::File }, name));

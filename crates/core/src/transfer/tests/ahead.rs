@@ -39,7 +39,7 @@ fn receiver() -> Scripted {
 }
 
 #[test]
-fn what_is_left_of_a_small_file_goes_before_other_offers() {
+fn the_rest_of_a_small_file_goes_before_other_offers() {
     let mut sender = sender(Some(1000));
     sender.hear(Frame::Accept(1, accept(1000)));
     assert_eq!(opened(&mut sender), [], "it is read");
@@ -52,7 +52,7 @@ fn what_is_left_of_a_small_file_goes_before_other_offers() {
 }
 
 #[test]
-fn a_large_file_that_moves_keeps_nobody_from_being_offered() {
+fn a_large_file_that_moves_does_not_hold_back_other_offers() {
     for (length, handles) in [(Some(1 << 30), [9, 11]), (None, [9, 11])] {
         let mut sender = sender(length);
         sender.hear(Frame::Accept(1, accept(1 << 20)));
@@ -65,7 +65,7 @@ fn a_large_file_that_moves_keeps_nobody_from_being_offered() {
 }
 
 #[test]
-fn who_waits_for_something_else_than_the_link_keeps_nobody_from_being_offered() {
+fn a_transfer_that_does_not_wait_for_the_link_holds_back_no_offers() {
     let whole = wire::Whole { length: 1000, digest: Digest::of(b""), deduplicated: false };
     let complete = wire::Accept { have: wire::Have::Complete, resume: 1000, ..accept(1000) };
     let cases: [(&str, Vec<Frame>); 4] = [
@@ -89,7 +89,7 @@ fn who_waits_for_something_else_than_the_link_keeps_nobody_from_being_offered() 
 }
 
 #[test]
-fn what_was_asked_for_makes_room_when_something_of_it_comes() {
+fn a_requested_file_makes_room_once_some_of_it_arrives() {
     let mut receiver = receiver();
     receiver.hear_offer(2, 1, 1000);
     receiver.take(1);
@@ -103,7 +103,7 @@ fn what_was_asked_for_makes_room_when_something_of_it_comes() {
 }
 
 #[test]
-fn who_is_asked_again_offers_a_few_at_first() {
+fn a_sender_that_is_asked_again_offers_only_a_few_files_at_first() {
     for again in [false, true] {
         let mut sender = Scripted::server();
         for n in 1..=9 {
@@ -116,7 +116,7 @@ fn who_is_asked_again_offers_a_few_at_first() {
 }
 
 #[test]
-fn the_next_link_begins_with_as_many_as_were_completed() {
+fn the_next_link_begins_with_as_many_offers_as_were_completed() {
     let mut sender = sender(Some(1000));
     let whole = wire::Whole { length: 1000, digest: Digest::of(b""), deduplicated: false };
     let complete = wire::Accept { have: wire::Have::Complete, resume: 1000, ..accept(1000) };

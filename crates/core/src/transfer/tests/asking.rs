@@ -24,7 +24,7 @@ fn asks_on_time(receiver: &mut Scripted, now: Instant) -> bool {
 }
 
 #[test]
-fn a_request_without_an_answer_is_taken_back_and_made_again() {
+fn an_unanswered_request_is_withdrawn_and_repeated() {
     let mut receiver = asking();
     assert!(asks(&mut receiver, Instant::ZERO));
     let due = Instant::from_secs(60);
@@ -40,7 +40,7 @@ fn a_request_without_an_answer_is_taken_back_and_made_again() {
 }
 
 #[test]
-fn what_is_asked_for_waits_for_its_link_and_then_for_its_answer() {
+fn a_request_waits_for_its_link_and_then_for_its_answer() {
     let stage = |receiver: &Scripted| receiver.0.progress(id(1)).map(|progress| progress.stage);
     let mut receiver = asking();
     assert_eq!(stage(&receiver), Some(Stage::Waiting));
@@ -56,7 +56,7 @@ fn what_is_asked_for_waits_for_its_link_and_then_for_its_answer() {
 }
 
 #[test]
-fn a_folder_that_takes_minutes_to_be_listed_is_waited_for() {
+fn a_client_waits_for_a_folder_that_takes_minutes_to_list() {
     let mut world = World::new();
     world.server.present.insert(name("top"), contents(1, 1000));
     world.client.transfers.request(world.now, id(1), name("top")).expect("new");
@@ -79,7 +79,7 @@ fn a_folder_that_takes_minutes_to_be_listed_is_waited_for() {
 }
 
 #[test]
-fn who_is_asked_says_that_it_looks_until_it_has_answered() {
+fn a_sender_reports_that_it_is_looking_until_it_has_answered() {
     let mut sender = Scripted::server();
     let request = asked(id(1), name("top"));
     sender.hear(Frame::Request(1, request));
@@ -93,7 +93,7 @@ fn who_is_asked_says_that_it_looks_until_it_has_answered() {
 }
 
 #[test]
-fn who_looks_for_longer_than_anything_takes_is_not_waited_for() {
+fn a_receiver_does_not_wait_forever_for_a_sender_that_is_looking() {
     let mut receiver = asking();
     assert!(asks(&mut receiver, Instant::ZERO));
     for second in (10..=700).step_by(10) {
@@ -110,7 +110,7 @@ fn who_looks_for_longer_than_anything_takes_is_not_waited_for() {
 }
 
 #[test]
-fn a_download_that_gets_nowhere_is_given_up_after_a_few_tries() {
+fn a_download_that_gets_nowhere_fails_after_a_few_tries() {
     for offered in [false, true] {
         let mut receiver = asking();
         let mut now = Instant::ZERO;
@@ -150,7 +150,7 @@ fn asks_anew(receiver: &mut Scripted) -> bool {
 }
 
 #[test]
-fn what_was_offered_before_a_link_broke_is_asked_for_as_such() {
+fn a_file_offered_before_a_link_broke_is_requested_as_a_repeat() {
     let mut receiver = asking();
     assert!(!asks_anew(&mut receiver));
     receiver.relink();
@@ -163,7 +163,7 @@ fn what_was_offered_before_a_link_broke_is_asked_for_as_such() {
 }
 
 #[test]
-fn what_an_earlier_process_had_begun_is_asked_for_as_such() {
+fn a_file_that_an_earlier_process_began_is_requested_as_a_repeat() {
     let mut receiver = Scripted::client();
     receiver.0.request_rest(Instant::ZERO, id(1), name("file"), ByteRange::WHOLE).expect("new");
     assert!(asks_anew(&mut receiver));
@@ -184,7 +184,7 @@ fn said_early(again: bool) -> Vec<Frame> {
 }
 
 #[test]
-fn a_small_file_follows_its_offer_only_where_it_was_not_offered_before() {
+fn a_small_file_follows_its_offer_only_if_it_was_not_offered_before() {
     assert!(matches!(said_early(false)[1..], [Frame::Data(..), ..]));
     assert_eq!(said_early(true).len(), 1);
 }
@@ -199,7 +199,7 @@ fn paused() -> Scripted {
 }
 
 #[test]
-fn a_pause_changes_nothing_of_the_time_of_another_try() {
+fn a_pause_does_not_change_the_time_of_the_next_try() {
     let mut receiver = paused();
     let early = Instant::from_secs(3);
     assert!(receiver.0.resume(early, id(1)));
@@ -215,7 +215,7 @@ fn a_pause_changes_nothing_of_the_time_of_another_try() {
 }
 
 #[test]
-fn a_download_that_stalls_is_put_off_before_it_is_asked_for_again() {
+fn a_stalled_download_waits_before_it_is_requested_again() {
     let mut receiver = asking();
     receiver.say();
     receiver.hear_offer(2, 1, 1_000_000);
@@ -241,7 +241,7 @@ fn with_a_damaged_part() -> World {
 }
 
 #[test]
-fn what_was_kept_and_is_damaged_is_thrown_away_and_asked_for_again() {
+fn a_damaged_kept_part_is_discarded_and_requested_again() {
     let mut world = with_a_damaged_part();
     world.run(Duration::from_secs(10));
     assert!(world.client.done(id(1)), "{:?}", world.client.told);
@@ -254,7 +254,7 @@ fn what_was_kept_and_is_damaged_is_thrown_away_and_asked_for_again() {
 }
 
 #[test]
-fn whoever_says_so_of_a_file_that_began_anew_is_not_asked_again() {
+fn a_sender_that_calls_a_fresh_file_changed_is_not_asked_again() {
     let mut receiver = asking();
     let changed = wire::Cancel { discard: true, ..cancel(Code::SourceChanged, Duration::ZERO) };
     for (now, handle, from) in [(Instant::ZERO, 2, 50), (Instant::from_secs(1), 4, 0)] {

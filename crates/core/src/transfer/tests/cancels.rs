@@ -39,7 +39,7 @@ fn verdict(end: &End) -> Option<(Code, Option<Leftover>, bool)> {
 }
 
 #[test]
-fn both_ends_learn_what_becomes_of_the_part() {
+fn both_ends_learn_what_happens_to_the_part() {
     for part in [Leftover::Keep, Leftover::Discard] {
         for (up, client) in [(true, true), (true, false), (false, true), (false, false)] {
             for paused in [false, true] {
@@ -62,7 +62,7 @@ fn both_ends_learn_what_becomes_of_the_part() {
 }
 
 #[test]
-fn what_was_kept_is_gone_on_with_and_what_was_discarded_begins_anew() {
+fn a_kept_part_is_continued_and_a_discarded_one_starts_over() {
     for (part, epoch) in [(Leftover::Keep, 2), (Leftover::Discard, 1)] {
         for up in [true, false] {
             let mut world = moving(up);
@@ -78,7 +78,7 @@ fn what_was_kept_is_gone_on_with_and_what_was_discarded_begins_anew() {
 }
 
 #[test]
-fn a_part_is_discarded_on_the_next_link_if_there_is_none() {
+fn a_part_is_discarded_on_the_next_link_if_there_is_no_link_now() {
     let mut world = moving(true);
     world.cut();
     assert!(world.server.disk.contains_key(&id(1)));
@@ -99,7 +99,7 @@ fn a_part_is_discarded_on_the_next_link_if_there_is_none() {
 }
 
 #[test]
-fn a_part_is_discarded_although_links_end_with_the_word_on_its_way() {
+fn a_part_is_discarded_although_links_end_before_the_discard_arrives() {
     let mut world = moving(true);
     world.client.transfers.cancel(world.now, id(1), Leftover::Discard);
     for _ in 0..3 {
@@ -118,7 +118,7 @@ fn a_part_is_discarded_although_links_end_with_the_word_on_its_way() {
 }
 
 #[test]
-fn a_file_whose_discard_may_be_lost_begins_anew() {
+fn a_file_whose_discard_may_be_lost_starts_over() {
     for is_heard in [false, true] {
         let mut world = moving(true);
         world.client.transfers.cancel(world.now, id(1), Leftover::Discard);
@@ -138,7 +138,7 @@ fn a_file_whose_discard_may_be_lost_begins_anew() {
 }
 
 #[test]
-fn of_many_that_are_discarded_at_once_the_receiver_is_asked_twice() {
+fn many_discards_at_once_take_two_probes_at_most() {
     let mut world = World::new();
     for n in 1..=9 {
         world.send(id(n), "file", contents(n, LEN));
@@ -158,7 +158,7 @@ fn of_many_that_are_discarded_at_once_the_receiver_is_asked_twice() {
 }
 
 #[test]
-fn only_the_answer_to_the_probe_behind_it_shows_that_a_discard_was_heard() {
+fn only_the_answer_to_the_probe_after_a_discard_shows_that_it_arrived() {
     let mut sender = Scripted::client();
     for n in [1, 2] {
         sender.0.offer(Instant::ZERO, Offer::new(id(n), name("file"), 1 << 20)).expect("new");
@@ -181,7 +181,7 @@ fn only_the_answer_to_the_probe_behind_it_shows_that_a_discard_was_heard() {
 }
 
 #[test]
-fn a_part_to_be_kept_is_not_mentioned_again() {
+fn a_cancel_that_keeps_the_part_is_not_mentioned_on_the_next_link() {
     let mut world = moving(true);
     world.cut();
     world.client.transfers.cancel(world.now, id(1), Leftover::Keep);
@@ -192,7 +192,7 @@ fn a_part_to_be_kept_is_not_mentioned_again() {
 }
 
 #[test]
-fn a_file_that_is_sent_again_before_its_part_is_discarded_begins_anew() {
+fn a_file_that_is_sent_again_before_its_part_is_discarded_starts_over() {
     let mut world = moving(true);
     world.cut();
     world.client.transfers.cancel(world.now, id(1), Leftover::Discard);
@@ -230,7 +230,7 @@ fn a_file_that_is_sent_again_before_its_part_is_discarded_begins_anew() {
 }
 
 #[test]
-fn a_download_is_cancelled_before_it_has_begun() {
+fn a_download_can_be_cancelled_before_it_has_begun() {
     for (linked, part) in [
         (false, Leftover::Keep),
         (false, Leftover::Discard),
@@ -253,7 +253,7 @@ fn a_download_is_cancelled_before_it_has_begun() {
 }
 
 #[test]
-fn what_a_download_without_a_link_has_is_kept_or_thrown_away() {
+fn the_part_of_a_cancelled_download_without_a_link_is_kept_or_discarded() {
     for part in [Leftover::Keep, Leftover::Discard] {
         let mut world = moving(false);
         world.cut();
@@ -266,7 +266,7 @@ fn what_a_download_without_a_link_has_is_kept_or_thrown_away() {
 }
 
 #[test]
-fn a_part_to_be_discarded_is_named_to_go_on_with_and_on_a_good_link_only() {
+fn a_discard_is_sent_as_an_attach_and_only_on_a_good_link() {
     let offers = |world: &mut World| -> Vec<_> {
         while world.poll_messages() {}
         let frames = world.up.drain(..).map(|message| wire::decode(message).expect("a frame"));
@@ -290,7 +290,7 @@ fn a_part_to_be_discarded_is_named_to_go_on_with_and_on_a_good_link_only() {
 }
 
 #[test]
-fn what_the_peer_asked_for_and_was_not_offered_is_refused_by_a_cancel() {
+fn a_cancel_refuses_a_requested_file_that_was_not_offered() {
     for part in [Leftover::Keep, Leftover::Discard] {
         for found in [false, true] {
             let mut world = moving(false);
@@ -313,7 +313,7 @@ fn what_the_peer_asked_for_and_was_not_offered_is_refused_by_a_cancel() {
 }
 
 #[test]
-fn a_request_that_goes_with_its_link_leaves_no_share_behind() {
+fn a_request_that_ends_with_its_link_leaves_no_share_behind() {
     let mut world = World::new();
     begin(&mut world, false);
     world.link_up();
@@ -326,7 +326,7 @@ fn a_request_that_goes_with_its_link_leaves_no_share_behind() {
 }
 
 #[test]
-fn nobody_is_told_to_discard_a_file_that_is_in_its_place_and_not_compared_yet() {
+fn a_committed_file_that_is_not_compared_yet_is_never_discarded() {
     let mut client = Scripted::client();
     client.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 5)).expect("new");
     client.say();
@@ -341,7 +341,7 @@ fn nobody_is_told_to_discard_a_file_that_is_in_its_place_and_not_compared_yet() 
 }
 
 #[test]
-fn a_file_on_its_way_to_its_place_is_finished_whatever_is_said() {
+fn a_file_that_is_being_committed_is_finished_despite_a_cancel() {
     for client in [true, false] {
         let mut world = World::new();
         world.send(id(1), "file", contents(1, 1000));
@@ -367,7 +367,7 @@ fn a_file_on_its_way_to_its_place_is_finished_whatever_is_said() {
 }
 
 #[test]
-fn there_is_nothing_to_cancel_but_what_lives() {
+fn only_a_live_transfer_can_be_cancelled() {
     let mut world = World::new();
     assert!(!world.client.transfers.cancel(world.now, id(1), Leftover::Discard));
     world.send(id(1), "file", contents(1, 10));

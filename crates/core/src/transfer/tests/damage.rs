@@ -37,7 +37,7 @@ fn rewind(said: &[Frame]) -> Option<wire::Rewind> {
 }
 
 #[test]
-fn eight_damaged_chunks_without_a_good_one_between_them_end_a_transfer() {
+fn eight_damaged_chunks_in_a_row_end_a_transfer() {
     let mut receiver = receiving();
     receiver.hear_data(1, 0, 1000);
     for _ in 0..7 {
@@ -56,7 +56,7 @@ fn eight_damaged_chunks_without_a_good_one_between_them_end_a_transfer() {
 }
 
 #[test]
-fn damage_is_borne_for_as_long_as_something_comes() {
+fn damage_is_tolerated_as_long_as_good_chunks_arrive() {
     let mut receiver = receiving();
     for offset in 0..100 {
         for _ in 0..7 {
@@ -68,7 +68,7 @@ fn damage_is_borne_for_as_long_as_something_comes() {
 }
 
 #[test]
-fn of_several_damaged_chunks_in_one_flight_only_the_first_is_asked_for() {
+fn only_the_first_of_several_damaged_chunks_in_flight_is_requested_again() {
     let mut receiver = receiving();
     assert_eq!(receiver.hear_damaged(0, 500), Some(wire::Rewind::Corrupt));
     assert_eq!(receiver.hear_damaged(500, 500), None);
@@ -81,7 +81,7 @@ fn of_several_damaged_chunks_in_one_flight_only_the_first_is_asked_for() {
 }
 
 #[test]
-fn what_is_lost_when_the_sender_has_gone_back_is_asked_for_again() {
+fn bytes_lost_after_the_sender_went_back_are_requested_again() {
     let mut receiver = receiving();
     assert_eq!(receiver.hear_damaged(0, 500), Some(wire::Rewind::Corrupt));
     receiver.hear_data(1, 500, 500);
@@ -95,7 +95,7 @@ fn what_is_lost_when_the_sender_has_gone_back_is_asked_for_again() {
 }
 
 #[test]
-fn damaged_chunks_are_no_flood_unless_they_are_tiny() {
+fn damaged_chunks_do_not_count_as_a_flood_unless_they_are_tiny() {
     let mut receiver = receiving();
     receiver.hear_damaged(0, 64);
     for n in 1..3000 {
@@ -109,7 +109,7 @@ fn damaged_chunks_are_no_flood_unless_they_are_tiny() {
 }
 
 #[test]
-fn damage_of_what_nobody_needs_is_nothing() {
+fn damage_to_bytes_that_are_not_needed_does_no_harm() {
     let mut receiver = Scripted::server();
     receiver.hear_offer(1, 1, 1000);
     receiver.take(1);
@@ -150,7 +150,7 @@ fn a_sender_that_hears_of_damage_sends_smaller_chunks() {
 }
 
 #[test]
-fn a_link_that_damages_data_is_left_when_nothing_is_answered_any_more() {
+fn a_link_that_damages_data_is_left_once_its_answers_stop() {
     for is_damaged in [false, true] {
         let mut receiver = receiving();
         receiver.hear_data(1, 0, 1000);
@@ -257,7 +257,7 @@ fn a_file_arrives_over_a_path_that_damages_a_byte_every_3_kb() {
 }
 
 #[test]
-fn whatever_is_damaged_a_file_arrives_as_it_is_or_not_at_all() {
+fn a_file_arrives_intact_or_not_at_all_whatever_is_damaged() {
     let (mut done, mut links) = (0, 0);
     for seed in 0..60 {
         let mut world = World::with(Config { sync_bytes: 100_000, ..Config::default() });

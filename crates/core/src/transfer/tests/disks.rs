@@ -37,13 +37,13 @@ fn offered(code: Code, retry_after: Duration) -> (usize, Duration) {
 }
 
 #[test]
-fn a_file_that_gets_no_further_than_before_is_given_up_after_a_few_tries() {
+fn a_file_that_gets_no_further_fails_after_a_few_tries() {
     let (count, _) = offered(Code::StoreFailed, Duration::from_secs(5));
     assert_eq!(count as u32, 1 + Config::default().attempts);
 }
 
 #[test]
-fn a_full_disk_that_lets_each_try_begin_is_given_up_after_its_time() {
+fn a_full_disk_that_lets_each_try_begin_is_retried_for_a_limited_time() {
     let (_, took) = offered(Code::NoSpace, Duration::from_secs(30));
     let most = Config::default().space_timeout;
     assert!(took >= most && took < most + Duration::from_secs(30), "{took:?}");
@@ -76,7 +76,7 @@ fn was_put_off(world: &World) -> bool {
 }
 
 #[test]
-fn a_disk_that_takes_nothing_for_minutes_costs_no_try() {
+fn a_disk_that_takes_nothing_for_minutes_costs_no_attempt() {
     // One that waits for credit, and one whose FIN has arrived.
     for length in [20_000_000, 200_000] {
         let mut world = hanging(length, 580 * SECOND);
@@ -87,7 +87,7 @@ fn a_disk_that_takes_nothing_for_minutes_costs_no_try() {
 }
 
 #[test]
-fn a_disk_that_never_comes_back_is_named_after_ten_minutes() {
+fn a_disk_that_never_recovers_is_named_in_the_failure_after_ten_minutes() {
     for (length, waiting) in [(20_000_000, 3 << 20), (200_000, 200_000)] {
         let mut world = hanging(length, 3600 * SECOND);
         assert_eq!(world.now, Instant::from_secs(601));

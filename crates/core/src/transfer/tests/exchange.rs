@@ -24,7 +24,7 @@ fn files_of_every_awkward_size_arrive_whole() {
 }
 
 #[test]
-fn whatever_of_a_file_is_there_already_nobody_waits_for_another_try() {
+fn a_file_needs_no_second_try_however_much_of_it_is_there_already() {
     for len in [40_000, 65_536, 200_000] {
         for there in
             (0..=len).step_by(8 * 1024).flat_map(|there| [there, there + 1]).filter(|there| *there <= len)
@@ -76,7 +76,7 @@ fn many_files_share_a_link() {
 }
 
 #[test]
-fn a_download_is_asked_for_and_comes() {
+fn a_requested_download_arrives() {
     let mut world = World::new();
     world.server.present.insert(name("there"), contents(3, 500_000));
     world.client.transfers.request(world.now, id(9), name("there")).expect("new");
@@ -97,7 +97,7 @@ fn a_file_that_is_not_there_is_refused_at_once() {
 }
 
 #[test]
-fn a_download_goes_on_after_a_cut() {
+fn a_download_continues_after_a_cut() {
     let mut world = World::new();
     world.server.present.insert(name("there"), contents(3, 3_000_000));
     world.client.transfers.request(world.now, id(9), name("there")).expect("new");
@@ -112,7 +112,7 @@ fn a_download_goes_on_after_a_cut() {
 }
 
 #[test]
-fn the_same_transfer_again_is_done_at_once() {
+fn the_same_transfer_is_done_at_once_the_second_time() {
     let mut world = World::new();
     world.send(id(1), "file", contents(7, 300_000));
     world.link_up();
@@ -135,7 +135,7 @@ fn the_same_transfer_again_is_done_at_once() {
 }
 
 #[test]
-fn a_file_whose_last_link_ended_before_done_was_not_there_already() {
+fn a_file_whose_link_ended_before_done_does_not_count_as_already_there() {
     let mut world = World::new();
     world.send(id(1), "file", contents(7, 300_000));
     world.link_up();
@@ -155,7 +155,7 @@ fn a_file_whose_last_link_ended_before_done_was_not_there_already() {
 }
 
 #[test]
-fn an_equal_file_under_the_name_is_enough_and_another_is_not() {
+fn an_existing_file_of_that_name_is_enough_only_if_it_is_equal() {
     for len in [1000, 300_000] {
         for (seed, code) in [(7, None), (8, Some(Code::Exists))] {
             let mut world = World::new();
@@ -198,7 +198,7 @@ fn a_source_that_shrinks_ends_the_transfer() {
 }
 
 #[test]
-fn a_receiver_without_an_answer_is_given_up_after_a_few_tries() {
+fn an_offer_to_a_silent_receiver_fails_after_a_few_tries() {
     let mut world = World::new();
     world.send(id(1), "file", contents(7, 200_000));
     world.link_up();
@@ -225,7 +225,7 @@ fn a_receiver_without_an_answer_is_given_up_after_a_few_tries() {
 }
 
 #[test]
-fn a_limited_rate_is_kept_in_both_directions() {
+fn a_rate_limit_holds_in_both_directions() {
     let config = Config { limit_rate: Some(100_000), ..Config::default() };
     let mut world = World::with(Config::default());
     world.client = End::new(Role::Client, config);
@@ -247,7 +247,7 @@ fn a_limited_rate_is_kept_in_both_directions() {
 }
 
 #[test]
-fn a_peer_that_goes_away_gets_no_new_offers_and_finishes_the_old() {
+fn a_peer_that_goes_away_gets_no_new_offers_and_finishes_the_old_ones() {
     let mut world = World::new();
     world.send(id(1), "file", contents(7, 400_000));
     world.link_up();
@@ -272,7 +272,7 @@ fn a_peer_that_goes_away_gets_no_new_offers_and_finishes_the_old() {
 }
 
 #[test]
-fn syncs_come_by_size_and_by_time_and_are_acknowledged() {
+fn syncs_happen_by_size_and_by_time_and_are_acknowledged() {
     let config = Config { sync_bytes: 100_000, ..Config::default() };
     let mut world = World::with(config);
     world.send(id(1), "file", contents(7, 1_000_000));
@@ -292,7 +292,7 @@ fn syncs_come_by_size_and_by_time_and_are_acknowledged() {
 }
 
 #[test]
-fn what_is_read_ahead_for_many_large_files_is_bounded_together() {
+fn reading_ahead_for_many_large_files_is_bounded_in_total() {
     let mut world = World::new();
     for n in 0..40 {
         world.send(id(n), &std::format!("file {n}"), contents(n, 2_000_000));
@@ -319,7 +319,7 @@ fn what_is_read_ahead_for_many_large_files_is_bounded_together() {
 }
 
 #[test]
-fn what_was_on_its_way_before_the_answer_is_taken_whatever_the_limit() {
+fn early_chunks_are_taken_whatever_the_rate_limit() {
     let now = Instant::ZERO;
     let config = Config { limit_rate: Some(10_000), ..Config::default() };
     let mut receiver = Transfers::new(Role::Server, config, now);

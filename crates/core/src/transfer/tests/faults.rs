@@ -8,7 +8,7 @@ use bytes::Bytes;
 use std::vec::Vec;
 
 #[test]
-fn what_a_sender_has_sent_before_it_went_back_twice_may_be_acknowledged() {
+fn bytes_sent_before_a_sender_went_back_twice_may_be_acknowledged() {
     let mut sender = Scripted::sending(1_000_000);
     sender.read();
     let first = sender.0.poll_message(Instant::ZERO, 1).expect("a chunk");
@@ -26,7 +26,7 @@ fn what_a_sender_has_sent_before_it_went_back_twice_may_be_acknowledged() {
 }
 
 #[test]
-fn a_damaged_early_chunk_is_asked_for_again_when_the_offer_is_answered() {
+fn a_damaged_early_chunk_is_requested_again_once_the_offer_is_answered() {
     let mut receiver = Scripted::server();
     receiver.hear_offer(1, 1, 40_000);
     let chunk = |offset| {
@@ -47,7 +47,7 @@ fn a_damaged_early_chunk_is_asked_for_again_when_the_offer_is_answered() {
 }
 
 #[test]
-fn two_downloads_that_stall_at_the_same_time_are_both_tried_again() {
+fn two_downloads_that_stall_at_the_same_time_are_both_retried() {
     let mut receiver = Scripted::client();
     for (n, handle) in [(1, 2), (2, 4)] {
         receiver.0.request(Instant::ZERO, id(n), name("file")).expect("new");
@@ -64,7 +64,7 @@ fn two_downloads_that_stall_at_the_same_time_are_both_tried_again() {
 }
 
 #[test]
-fn a_sender_that_is_busy_is_asked_again_when_it_says() {
+fn a_busy_sender_is_asked_again_after_the_time_it_gives() {
     let mut receiver = Scripted::client();
     receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
     receiver.say();
@@ -75,7 +75,7 @@ fn a_sender_that_is_busy_is_asked_again_when_it_says() {
 }
 
 #[test]
-fn who_is_too_busy_for_what_it_asked_for_asks_again() {
+fn a_receiver_that_is_too_busy_for_its_own_request_asks_again() {
     let mut receiver = Scripted::client();
     receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
     receiver.say();
@@ -90,7 +90,7 @@ fn who_is_too_busy_for_what_it_asked_for_asks_again() {
 }
 
 #[test]
-fn a_full_disk_here_is_waited_for_as_one_over_there_is() {
+fn a_full_local_disk_is_waited_for_like_a_remote_one() {
     let mut receiver = Scripted::client();
     receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
     let (wait, mut now) = (Duration::from_secs(30), Instant::ZERO);
@@ -116,7 +116,7 @@ fn a_full_disk_here_is_waited_for_as_one_over_there_is() {
 }
 
 #[test]
-fn a_disk_here_that_fails_is_tried_a_few_times() {
+fn a_failing_local_disk_is_tried_a_few_times() {
     let mut receiver = Scripted::client();
     receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
     receiver.say();
@@ -128,7 +128,7 @@ fn a_disk_here_that_fails_is_tried_a_few_times() {
 }
 
 #[test]
-fn what_waiting_does_not_help_here_ends_what_was_asked_for() {
+fn a_local_failure_that_waiting_cannot_cure_ends_the_request() {
     let mut receiver = Scripted::client();
     receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
     receiver.say();
@@ -140,7 +140,7 @@ fn what_waiting_does_not_help_here_ends_what_was_asked_for() {
 }
 
 #[test]
-fn a_sender_that_is_busy_without_end_is_not_waited_for() {
+fn a_receiver_does_not_wait_for_a_sender_that_is_busy_indefinitely() {
     let mut receiver = Scripted::client();
     receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
     receiver.say();
@@ -149,7 +149,7 @@ fn a_sender_that_is_busy_without_end_is_not_waited_for() {
 }
 
 #[test]
-fn no_more_is_asked_for_at_once_than_the_peer_takes() {
+fn no_more_files_are_requested_at_once_than_the_peer_takes() {
     let mut receiver = Scripted::client();
     for n in 0..20 {
         receiver.0.request(Instant::ZERO, id(n), name("file")).expect("new");
@@ -160,7 +160,7 @@ fn no_more_is_asked_for_at_once_than_the_peer_takes() {
 }
 
 #[test]
-fn a_download_that_gets_on_may_be_interrupted_any_number_of_times() {
+fn a_download_that_makes_progress_may_be_interrupted_any_number_of_times() {
     let mut receiver = Scripted::client();
     receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
     for n in 0..20u32 {
@@ -181,7 +181,7 @@ fn a_download_that_gets_on_may_be_interrupted_any_number_of_times() {
 }
 
 #[test]
-fn a_request_that_is_taken_back_is_taken_back_at_the_peer_too() {
+fn a_withdrawn_request_is_withdrawn_at_the_peer_too() {
     let mut receiver = Scripted::client();
     receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
     receiver.say();
@@ -193,7 +193,7 @@ fn a_request_that_is_taken_back_is_taken_back_at_the_peer_too() {
 }
 
 #[test]
-fn a_peer_that_asks_and_does_not_listen_is_left() {
+fn a_peer_that_probes_without_reading_the_answers_ends_the_link() {
     let mut victim = Scripted::server();
     for n in 0..1_000_000 {
         // Not so fast that it would be too many for that reason.
@@ -208,7 +208,7 @@ fn a_peer_that_asks_and_does_not_listen_is_left() {
 }
 
 #[test]
-fn a_receiver_that_goes_back_and_back_does_not_pile_up_reads() {
+fn a_receiver_that_rewinds_repeatedly_does_not_pile_up_reads() {
     let mut sender = Scripted::sending(10_000_000);
     for _ in 0..8 {
         sender.hear_ack(0, Some(wire::Rewind::Gap));
@@ -232,7 +232,7 @@ fn request(handle: u32, n: u8) -> Frame {
 }
 
 #[test]
-fn the_end_of_a_request_is_told_whoever_ends_it() {
+fn the_end_of_a_request_is_reported_whoever_ends_it() {
     let mut sender = Scripted::server();
     sender.hear(request(1, 1));
     assert!(sender.0.is_requested(id(1)));
@@ -251,7 +251,7 @@ fn the_end_of_a_request_is_told_whoever_ends_it() {
 }
 
 #[test]
-fn one_id_is_one_transfer_in_one_direction() {
+fn an_id_belongs_to_one_transfer_in_one_direction() {
     let mut both = Scripted::server();
     both.hear_offer(1, 1, 10);
     both.hear(request(3, 1));
@@ -268,7 +268,7 @@ fn one_id_is_one_transfer_in_one_direction() {
 }
 
 #[test]
-fn limits_beyond_all_bounds_are_no_limits() {
+fn extreme_limits_are_no_limits() {
     let config = Config {
         stall_timeout: Duration::MAX,
         ack_delay: Duration::MAX,
@@ -289,7 +289,7 @@ fn limits_beyond_all_bounds_are_no_limits() {
 }
 
 #[test]
-fn many_transfers_share_the_memory_of_a_link_however_they_come() {
+fn many_transfers_share_the_memory_of_a_link() {
     let config = Config::default();
     let mut receiver = Scripted::server();
     let mut promised = 0;
@@ -314,7 +314,7 @@ fn many_transfers_share_the_memory_of_a_link_however_they_come() {
 }
 
 #[test]
-fn damage_that_comes_too_late_harms_nobody() {
+fn damage_that_arrives_too_late_does_no_harm() {
     let mut receiver = Scripted::server();
     receiver.hear_offer(1, 1, 40_000);
     receiver.take(1);

@@ -62,7 +62,7 @@ fn a_preferred_file_gets_more_of_a_limit() {
 }
 
 #[test]
-fn when_a_file_is_whole_the_others_get_its_share() {
+fn a_completed_file_leaves_its_share_to_the_others() {
     let (mut world, ids) = sending(Role::Server, &[(200_000, 0), (400_000, 0), (800_000, 0)]);
     let start = world.now;
     world.run(Duration::from_secs(60));
@@ -73,7 +73,7 @@ fn when_a_file_is_whole_the_others_get_its_share() {
 }
 
 #[test]
-fn who_waits_behind_the_last_bytes_of_another_file_is_given_credit_in_time() {
+fn a_sender_behind_the_last_bytes_of_another_file_gets_credit_in_time() {
     let config = Config { limit_rate: Some(200_000), ..Config::default() };
     let mut receiver = Scripted::new(Role::Server, config);
     for (n, handle, length) in [(1, 1, 100_000), (2, 3, 1 << 30)] {
@@ -111,7 +111,7 @@ fn two_hungry() -> Scripted {
 }
 
 #[test]
-fn who_had_nothing_to_say_says_it_when_there_is() {
+fn credit_is_announced_once_there_is_any() {
     let mut receiver = two_hungry();
     let mut told = Vec::new();
     while told.len() < 2 {
@@ -138,7 +138,7 @@ fn credits(said: Vec<Frame>) -> Vec<(u32, u64)> {
 }
 
 #[test]
-fn who_comes_when_the_limit_allows_more_does_not_overtake_who_waits() {
+fn a_new_transfer_does_not_overtake_a_waiting_one() {
     let mut receiver = two_hungry();
     let now = Instant::from_secs(1);
     receiver.hear_at(now, Frame::Offer(5, plain_offer(id(3), "file", 1 << 30)));
@@ -149,7 +149,7 @@ fn who_comes_when_the_limit_allows_more_does_not_overtake_who_waits() {
 }
 
 #[test]
-fn credit_that_was_given_is_not_taken_back_when_others_come() {
+fn credit_is_not_withdrawn_when_other_transfers_arrive() {
     let mut receiver = Scripted::server();
     receiver.hear_offer(1, 1, 1 << 30);
     receiver.take(1);
@@ -201,17 +201,17 @@ fn unasked(limit: u64) -> (Duration, usize, u64) {
 }
 
 #[test]
-fn as_many_small_files_as_come_unasked_are_waited_for_at_two_kib_a_second() {
+fn early_small_files_need_no_retry_at_two_kib_a_second() {
     assert_eq!(unasked(2048), (Duration::from_secs(512), 0, 0));
 }
 
 #[test]
-fn as_many_small_files_as_come_unasked_are_waited_for_at_one_kib_a_second() {
+fn early_small_files_need_no_retry_at_one_kib_a_second() {
     assert_eq!(unasked(1024), (Duration::from_secs(1024), 0, 0));
 }
 
 #[test]
-fn small_files_have_the_rate_that_large_ones_have() {
+fn small_files_get_the_same_rate_as_large_ones() {
     for limited in ENDS {
         let (mut world, ids) = sending(limited, &[(50_000, 0); 80]);
         let start = world.now;
@@ -223,7 +223,7 @@ fn small_files_have_the_rate_that_large_ones_have() {
 }
 
 #[test]
-fn who_waits_until_what_came_is_paid_for_is_told_that_somebody_is_at_work() {
+fn a_sender_that_waits_for_the_rate_limit_hears_that_the_receiver_is_at_work() {
     let config = Config { limit_rate: Some(10_000), ..Config::default() };
     let mut receiver = Scripted::new(Role::Server, config);
     receiver.hear_offer(1, 1, 25_000);
@@ -245,7 +245,7 @@ fn who_waits_until_what_came_is_paid_for_is_told_that_somebody_is_at_work() {
 }
 
 #[test]
-fn who_waits_for_credit_hears_the_same_again_before_it_takes_that_for_silence() {
+fn a_sender_without_credit_hears_from_the_receiver_before_it_times_out() {
     let mut receiver = Scripted::new(Role::Server, Config { limit_rate: Some(1024), ..Config::default() });
     receiver.hear_offer(1, 1, 1 << 20);
     receiver.take(1);
@@ -274,7 +274,7 @@ fn is_at_work(frame: &Frame) -> bool {
 }
 
 #[test]
-fn a_low_limit_invites_no_more_files_than_it_can_pay_for_while_somebody_waits() {
+fn a_low_limit_invites_no_more_files_than_it_can_pay_for_in_time() {
     for (limit_rate, invited) in [(None, 256), (Some(1 << 20), 256), (Some(65_536), 30), (Some(1), 1)] {
         let mut receiver =
             Transfers::new(Role::Server, Config { limit_rate, ..Config::default() }, Instant::ZERO);
@@ -304,7 +304,7 @@ fn hear_fin(receiver: &mut Scripted, now: Instant, n: u8, length: u64) {
 }
 
 #[test]
-fn what_came_unasked_is_paid_for_behind_what_others_have_had_and_before_what_came_later() {
+fn early_bytes_are_paid_for_in_the_order_of_arrival() {
     let mut receiver = owing(&[25_000, 10_000]);
     for (n, length) in [(1, 25_000), (2, 10_000)] {
         hear_fin(&mut receiver, Instant::ZERO, n, length);
@@ -325,7 +325,7 @@ fn what_came_unasked_is_paid_for_behind_what_others_have_had_and_before_what_cam
 }
 
 #[test]
-fn whose_end_comes_late_is_told_a_second_later_that_somebody_is_at_work() {
+fn a_sender_with_a_late_fin_hears_a_second_later_that_work_goes_on() {
     let mut receiver = owing(&[60_000]);
     let late = Instant::from_secs(3);
     receiver.0.handle_timeout(late);

@@ -17,7 +17,7 @@ fn done(end: &End, which: TransferId) -> Option<(u64, bool)> {
 }
 
 #[test]
-fn a_folder_arrives_and_one_that_was_there_was_there_already() {
+fn a_folder_arrives_and_an_existing_one_is_reported_as_such() {
     let mut world = World::new();
     for (n, existed) in [(1, false), (2, true)] {
         world.client.transfers.offer(world.now, Offer::folder(id(n), name("empty/folder"))).expect("new");
@@ -31,7 +31,7 @@ fn a_folder_arrives_and_one_that_was_there_was_there_already() {
 }
 
 #[test]
-fn nothing_of_a_folder_is_read_hashed_or_sent() {
+fn a_folder_needs_no_reading_hashing_or_sending() {
     let mut world = World::new();
     // There is no source that could be read.
     world.client.transfers.offer(world.now, Offer::folder(id(1), name("folder"))).expect("new");
@@ -66,7 +66,7 @@ fn a_folder_is_offered_again_after_a_cut() {
 }
 
 #[test]
-fn a_receiver_that_takes_a_folder_for_an_empty_file_is_content_with_its_digest() {
+fn a_receiver_may_take_a_folder_as_an_empty_file() {
     let mut world = World::new();
     world.client.transfers.offer(world.now, Offer::folder(id(1), name("folder"))).expect("new");
     world.server.disk.insert(id(1), Part::default());
@@ -80,7 +80,7 @@ fn a_receiver_that_takes_a_folder_for_an_empty_file_is_content_with_its_digest()
 }
 
 #[test]
-fn what_is_said_of_a_file_reaches_the_other_end() {
+fn the_metadata_of_a_file_reaches_the_other_end() {
     let mut world = World::new();
     let mut offer = Offer::new(id(1), name("a/b"), 3);
     offer.unix_mode = Some(UnixMode::from_bits(0o4755));
@@ -99,7 +99,7 @@ fn what_is_said_of_a_file_reaches_the_other_end() {
 }
 
 #[test]
-fn a_folder_with_a_length_is_refused_and_others_are_not_harmed() {
+fn a_folder_with_a_length_is_refused_without_harm_to_others() {
     let mut world = World::new();
     world.send(id(1), "file", contents(1, 300_000));
     world.link_up();

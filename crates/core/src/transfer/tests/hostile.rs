@@ -107,7 +107,7 @@ fn resealed(mut bytes: Vec<u8>) -> Bytes {
 }
 
 #[test]
-fn nothing_may_come_before_hello_and_no_second_one() {
+fn no_frame_may_precede_hello_and_no_second_hello_may_follow() {
     let mut victim = Victim::new();
     assert_eq!(broken(&victim.hear(hello())), Some(Code::Protocol));
     let mut mute = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
@@ -117,7 +117,7 @@ fn nothing_may_come_before_hello_and_no_second_one() {
 }
 
 #[test]
-fn a_version_that_is_not_spoken_ends_the_link() {
+fn an_unsupported_version_ends_the_link() {
     let mut mute = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
     mute.handle_link_up(Instant::ZERO, None);
     let Frame::Hello(hello) = hello() else { unreachable!() };
@@ -132,7 +132,7 @@ fn a_version_that_is_not_spoken_ends_the_link() {
 }
 
 #[test]
-fn more_than_the_credit_is_refused() {
+fn data_beyond_the_credit_is_refused() {
     let mut victim = Victim::with_transfer(1 << 40);
     let credit = 3 << 20;
     let mut sent = 0;
@@ -184,7 +184,7 @@ fn damage_outside_chunks_ends_the_link() {
 }
 
 #[test]
-fn a_damaged_chunk_of_a_transfer_that_never_was_ends_the_link() {
+fn a_damaged_chunk_of_an_unknown_transfer_ends_the_link() {
     let chunk = Data { offset: 0, seq: 0, payload: Bytes::from_static(b"x") };
     let mut bytes = Frame::Data(9, chunk).encode().into_bytes().to_vec();
     bytes[20] ^= 1;
@@ -201,14 +201,14 @@ fn handles_of_the_wrong_parity_or_used_before_end_the_link() {
 }
 
 #[test]
-fn frames_for_handles_that_never_were_end_the_link() {
+fn frames_for_unknown_handles_end_the_link() {
     let whole = Whole { length: 1, digest: Digest::of(b"x"), deduplicated: false };
     assert_eq!(broken(&Victim::new().hear(Frame::Fin(7, whole))), Some(Code::Protocol));
     assert_eq!(broken(&Victim::new().hear(Frame::Done(2, whole))), Some(Code::Protocol));
 }
 
 #[test]
-fn a_frame_that_no_receiver_may_get_ends_its_transfer_only() {
+fn a_frame_that_no_receiver_may_get_ends_only_its_transfer() {
     let mut victim = Victim::with_transfer(1000);
     victim.offer(3, 2, 5);
     let ack = Ack { received: 0, durable: 0, credit: 0, last_seq: 0, hold_us: 0, rewind: None };
@@ -230,7 +230,7 @@ fn unsafe_names_are_refused_without_harm_to_others() {
 }
 
 #[test]
-fn offers_without_end_are_told_to_wait() {
+fn endless_offers_and_requests_are_told_to_wait() {
     let mut victim = Victim::new();
     let numbered = |n: u32| {
         let mut bytes = [0; 16];
@@ -257,7 +257,7 @@ fn offers_without_end_are_told_to_wait() {
 }
 
 #[test]
-fn a_receiver_that_lies_about_offsets_is_left() {
+fn a_transfer_ends_if_the_receiver_lies_about_offsets() {
     let lies = [Accept { resume: 2_000_000, ..accept() }, Accept { resume: 500, credit: 100, ..accept() }];
     for lie in lies {
         let mut world = World::new();
@@ -286,7 +286,7 @@ fn accept() -> Accept {
 }
 
 #[test]
-fn acknowledging_what_was_never_sent_is_refused() {
+fn acknowledgements_of_unsent_bytes_are_refused() {
     let mut world = World::new();
     world.send(id(1), "file", contents(1, 1_000_000));
     world.client.transfers.handle_link_up(world.now, None);

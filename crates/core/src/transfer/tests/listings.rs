@@ -33,7 +33,7 @@ fn answer(world: &mut World, kind: Kind) -> Vec<Option<SafeName>> {
 }
 
 #[test]
-fn a_listing_is_asked_for_by_name_or_of_everything() {
+fn a_listing_is_requested_for_a_name_or_for_everything() {
     for wanted in [None, Some(name("top"))] {
         let mut world = asking(wanted.clone());
         assert_eq!(answer(&mut world, Kind::Listing), [wanted]);
@@ -44,7 +44,7 @@ fn a_listing_is_asked_for_by_name_or_of_everything() {
 }
 
 #[test]
-fn who_wants_a_listing_takes_nothing_else() {
+fn a_client_that_wants_a_listing_takes_nothing_else() {
     for kind in [Kind::File, Kind::Folder] {
         let mut receiver = Scripted::client();
         receiver.0.request_listing(Instant::ZERO, id(1), None).expect("new");
@@ -59,7 +59,7 @@ fn who_wants_a_listing_takes_nothing_else() {
 }
 
 #[test]
-fn a_listing_is_asked_for_again_over_the_next_link() {
+fn a_listing_is_requested_again_over_the_next_link() {
     let mut receiver = Scripted::client();
     receiver.0.request_listing(Instant::ZERO, id(1), None).expect("new");
     let asked = |frames: &[Frame]| match frames {
@@ -78,7 +78,7 @@ fn a_listing_is_asked_for_again_over_the_next_link() {
 
 /// The answer of a peer that only knows files: it does not know the field.
 #[test]
-fn a_peer_that_knows_no_such_request_is_asked_once() {
+fn a_peer_that_does_not_know_listings_is_asked_once() {
     let mut receiver = Scripted::client();
     receiver.0.request_listing(Instant::ZERO, id(1), None).expect("new");
     receiver.say();
@@ -102,7 +102,7 @@ fn a_listing_has_no_parts() {
 }
 
 #[test]
-fn who_lists_for_long_says_so() {
+fn a_slow_listing_is_reported_as_being_in_progress() {
     let mut sender = Scripted::server();
     let what = What::Listing(None);
     let request = wire::Request { id: id(1), what, from: 0, to: u64::MAX, if_digest: None, again: false };
@@ -135,7 +135,7 @@ fn given_up(answer: Option<&Frame>) -> (Instant, Failure) {
 }
 
 #[test]
-fn who_says_nothing_of_a_listing_is_not_asked_again() {
+fn a_peer_that_says_nothing_about_a_listing_is_not_asked_again() {
     let (when, failure) = given_up(None);
     assert_eq!((when, failure.code), (Instant::from_secs(60), Code::Stalled));
     assert_eq!(
@@ -145,7 +145,7 @@ fn who_says_nothing_of_a_listing_is_not_asked_again() {
 }
 
 #[test]
-fn who_is_at_work_on_a_listing_for_longer_than_anything_takes_is_not_asked_again() {
+fn a_peer_that_works_on_a_listing_for_too_long_is_not_asked_again() {
     let (when, failure) = given_up(Some(&Frame::Finishing(1, wire::Phase::Verify)));
     assert_eq!((when, failure.code), (Instant::from_secs(660), Code::Stalled));
     assert_eq!(

@@ -36,7 +36,7 @@ fn stage(end: &End) -> Stage {
 }
 
 #[test]
-fn either_end_pauses_either_way_for_hours_and_the_file_arrives_whole() {
+fn either_end_may_pause_either_direction_for_hours() {
     for (up, client) in [(true, true), (true, false), (false, true), (false, false)] {
         let mut world = moving(up);
         let now = world.now;
@@ -63,7 +63,7 @@ fn either_end_pauses_either_way_for_hours_and_the_file_arrives_whole() {
 }
 
 #[test]
-fn what_both_have_paused_moves_when_both_have_resumed() {
+fn a_transfer_that_both_ends_paused_moves_once_both_have_resumed() {
     for first in [true, false] {
         let mut world = moving(true);
         let now = world.now;
@@ -84,7 +84,7 @@ fn what_both_have_paused_moves_when_both_have_resumed() {
 }
 
 #[test]
-fn a_pause_that_is_taken_back_at_once_leaves_no_trace() {
+fn a_pause_that_is_resumed_at_once_leaves_no_trace() {
     for (up, client) in [(true, true), (true, false), (false, true), (false, false)] {
         for times in 1..4 {
             let mut world = moving(up);
@@ -100,7 +100,7 @@ fn a_pause_that_is_taken_back_at_once_leaves_no_trace() {
 }
 
 #[test]
-fn a_pause_outlives_its_link() {
+fn a_pause_survives_its_link() {
     for (up, client) in [(true, true), (true, false), (false, true), (false, false)] {
         let mut world = moving(up);
         let now = world.now;
@@ -122,7 +122,7 @@ fn a_pause_outlives_its_link() {
 }
 
 #[test]
-fn what_is_paused_before_there_is_a_link_waits_without_a_deadline() {
+fn a_transfer_paused_before_its_link_waits_without_a_deadline() {
     let mut world = World::new();
     world.send(id(1), "file", contents(1, 100));
     world.server.present.insert(name("there"), contents(2, 100));
@@ -144,7 +144,7 @@ fn what_is_paused_before_there_is_a_link_waits_without_a_deadline() {
 }
 
 #[test]
-fn the_others_get_the_share_of_a_paused_one() {
+fn other_transfers_get_the_share_of_a_paused_one() {
     // Credit for two and a half transfers, two of which are paused.
     let config = Config { credit: 400_000, link_credit: 1_000_000, ..Config::default() };
     for client in [true, false] {
@@ -183,7 +183,7 @@ fn a_pause_that_comes_after_the_last_byte_delays_nothing() {
 }
 
 #[test]
-fn a_pause_of_the_peer_is_borne_for_a_while() {
+fn a_pause_by_the_peer_is_tolerated_for_a_limited_time() {
     for client in [true, false] {
         let config = Config { pause_timeout: HOUR, attempts: 0, ..Config::default() };
         let mut world = World::with(config);
@@ -203,7 +203,7 @@ fn a_pause_of_the_peer_is_borne_for_a_while() {
 }
 
 #[test]
-fn there_is_nothing_to_pause_or_resume_but_what_lives() {
+fn only_a_live_transfer_can_be_paused_or_resumed() {
     let mut world = World::new();
     assert!(!world.client.transfers.pause(world.now, id(1)));
     world.send(id(1), "file", contents(1, 10));
@@ -215,7 +215,7 @@ fn there_is_nothing_to_pause_or_resume_but_what_lives() {
 }
 
 #[test]
-fn what_is_asked_for_no_more_is_not_paused_when_it_is_asked_for_again() {
+fn a_withdrawn_request_does_not_stay_paused() {
     let mut server = Scripted::linked(Role::Server);
     let (name, to) = (name("file"), u64::MAX);
     let request =
@@ -307,7 +307,7 @@ fn cancelled(frames: &[Frame]) -> Option<Code> {
 }
 
 #[test]
-fn a_sender_answers_a_pause_once_and_believes_no_credit_from_before() {
+fn a_sender_answers_a_pause_once_and_ignores_earlier_credit() {
     let mut sender = Scripted::sender(10_000_000);
     let said = sender.hear(pause(0, false));
     let [Frame::Pause(1, Pause { offset: sent, answer: true })] = said[..] else { panic!("{said:?}") };
@@ -325,7 +325,7 @@ fn a_sender_answers_a_pause_once_and_believes_no_credit_from_before() {
 }
 
 #[test]
-fn who_goes_back_after_a_pause_sends_nothing_before_there_is_new_credit() {
+fn a_sender_that_goes_back_after_a_pause_waits_for_new_credit() {
     let mut sender = Scripted::sender(1 << 20);
     sender.0.pause(Instant::ZERO, id(1));
     sender.0.resume(Instant::ZERO, id(1));
@@ -356,7 +356,7 @@ fn a_receiver_gives_credit_for_each_pause_that_it_has_heard() {
 }
 
 #[test]
-fn whoever_has_paused_and_sends_on_is_refused() {
+fn a_sender_that_sends_on_after_its_own_pause_is_refused() {
     let mut receiver = Scripted::receiver(10_000_000);
     receiver.hear(data(0, 1000));
     receiver.hear(pause(1000, false));
@@ -364,7 +364,7 @@ fn whoever_has_paused_and_sends_on_is_refused() {
 }
 
 #[test]
-fn a_pause_behind_a_lost_chunk_asks_for_it() {
+fn a_pause_after_a_lost_chunk_requests_it_again() {
     let mut receiver = Scripted::receiver(10_000_000);
     receiver.hear(data(0, 1000));
     let said = receiver.hear(pause(5000, false));
@@ -373,7 +373,7 @@ fn a_pause_behind_a_lost_chunk_asks_for_it() {
 }
 
 #[test]
-fn offsets_that_cannot_be_are_refused() {
+fn impossible_offsets_are_refused() {
     for frame in [pause(10_000_001, false), resume(10_000_001, 0)] {
         let mut receiver = Scripted::receiver(10_000_000);
         assert_eq!(cancelled(&receiver.hear(frame.clone())), Some(Code::BadOffset));

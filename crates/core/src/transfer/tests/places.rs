@@ -41,7 +41,7 @@ fn refuse(client: &mut Scripted, now: Instant, handles: &[u32], seconds: u64) ->
 }
 
 #[test]
-fn when_one_ends_two_who_wait_for_a_place_are_tried_at_once() {
+fn two_waiting_transfers_are_tried_at_once_when_one_ends() {
     for offers in [true, false] {
         let mut client = four(offers);
         refuse(&mut client, Instant::ZERO, &[3, 5, 7], 20);
@@ -57,7 +57,7 @@ fn when_one_ends_two_who_wait_for_a_place_are_tried_at_once() {
 }
 
 #[test]
-fn who_waits_for_something_else_is_not_tried_sooner() {
+fn a_transfer_that_waits_for_something_else_is_not_tried_sooner() {
     let mut client = four(true);
     client.hear(Frame::Cancel(3, cancel(Code::NoSpace, Duration::from_secs(30))));
     refuse(&mut client, Instant::ZERO, &[5], 20);
@@ -67,7 +67,7 @@ fn who_waits_for_something_else_is_not_tried_sooner() {
 }
 
 #[test]
-fn while_a_peer_stays_busy_one_asks_soon_again_for_all() {
+fn one_transfer_soon_asks_a_busy_peer_again_on_behalf_of_all() {
     let mut client = four(true);
     let (mut now, mut handles, mut asked) = (Instant::ZERO, vec![1, 3, 5, 7], Vec::new());
     while now < Instant::from_secs(300) {

@@ -26,7 +26,7 @@ fn asked(world: &World) -> Vec<(u64, u64)> {
 }
 
 #[test]
-fn a_part_comes_as_a_file_of_its_own() {
+fn a_part_arrives_as_a_file_of_its_own() {
     for (text, part) in [
         ("0-0", 0..1),
         ("1000000-1999999", 1_000_000..2_000_000),
@@ -50,7 +50,7 @@ fn a_part_comes_as_a_file_of_its_own() {
 }
 
 #[test]
-fn a_part_goes_on_after_a_cut_where_it_was() {
+fn a_part_continues_after_a_cut_where_it_stopped() {
     let mut world = asking("500000-2499999");
     world.cut_in_the_middle();
     let safe = world.client.disk[&id(9)].safe;
@@ -89,7 +89,7 @@ fn a_part_may_be_cut_anywhere() {
 }
 
 #[test]
-fn what_the_file_does_not_have_is_refused_once_with_both_numbers() {
+fn a_range_beyond_the_file_is_refused_once_with_both_numbers() {
     let mut world = asking("3000000-3000009");
     world.run(MINUTE);
     let failure = world.client.told.iter().find_map(|event| match event {
@@ -139,7 +139,7 @@ fn an_offer_that_is_not_the_part_is_refused() {
 }
 
 #[test]
-fn a_part_may_be_shorter_than_asked_for() {
+fn a_part_may_be_shorter_than_requested() {
     let world = answered(|offer| offer.length = Some(99));
     assert!(world.client.disk.contains_key(&id(9)), "{:?}", world.client.told);
 }

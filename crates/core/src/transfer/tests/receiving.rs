@@ -33,7 +33,7 @@ fn acknowledged(receiver: &mut Scripted) -> Option<u64> {
 }
 
 #[test]
-fn a_sender_without_credit_hears_when_the_disk_has_made_room() {
+fn a_sender_without_credit_gets_some_once_the_disk_has_made_room() {
     let mut receiver = receiving(1 << 30);
     for n in 0..4 {
         receiver.hear_data(1, n * 50_000, 50_000);
@@ -44,7 +44,7 @@ fn a_sender_without_credit_hears_when_the_disk_has_made_room() {
 }
 
 #[test]
-fn a_sender_with_much_credit_does_not_hear_of_each_write() {
+fn a_sender_with_much_credit_is_not_told_of_each_write() {
     // With less than half of the credit left it would.
     for second in [10_000, 50_000] {
         let mut receiver = receiving(1 << 30);
@@ -57,7 +57,7 @@ fn a_sender_with_much_credit_does_not_hear_of_each_write() {
 }
 
 #[test]
-fn a_sender_that_has_credit_up_to_the_end_waits_for_none() {
+fn a_sender_with_credit_up_to_the_end_gets_no_more() {
     let mut receiver = receiving(150_000);
     receiver.hear_data(1, 0, 50_000);
     assert_eq!(acknowledged(&mut receiver), Some(150_000));
@@ -67,7 +67,7 @@ fn a_sender_that_has_credit_up_to_the_end_waits_for_none() {
 }
 
 #[test]
-fn what_the_disk_says_twice_is_said_once() {
+fn repeated_reports_of_the_disk_are_acknowledged_once() {
     let mut receiver = receiving(1000);
     receiver.hear_data(1, 0, 100);
     written(&mut receiver, 100);
@@ -87,7 +87,7 @@ fn what_the_disk_says_twice_is_said_once() {
 }
 
 #[test]
-fn a_receiver_proves_what_it_has_and_writes_only_what_it_has_not() {
+fn a_receiver_proves_what_it_has_and_writes_only_the_rest() {
     for (from, writes) in [(0, &[(0, 100)][..]), (40, &[(40, 60)]), (100, &[])] {
         let mut receiver = Scripted::server();
         receiver.hear_offer(1, 1, 1000);
@@ -109,7 +109,7 @@ fn a_receiver_proves_what_it_has_and_writes_only_what_it_has_not() {
 }
 
 #[test]
-fn a_disk_that_takes_long_for_the_end_is_spoken_for_every_second() {
+fn a_slow_commit_is_reported_every_second() {
     let mut receiver = receiving(100);
     receiver.hear_data(1, 0, 100);
     written(&mut receiver, 100);
@@ -129,7 +129,7 @@ fn a_disk_that_takes_long_for_the_end_is_spoken_for_every_second() {
 }
 
 #[test]
-fn what_lost_links_brought_in_vain_is_counted() {
+fn bytes_that_lost_links_brought_in_vain_are_counted() {
     let mut receiver = Scripted::client();
     receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
     let resent = |receiver: &Scripted| receiver.0.progress(id(1)).map(|progress| progress.resent);
@@ -211,7 +211,7 @@ fn one_quick_answer_shows_that_a_link_is_short() {
 }
 
 #[test]
-fn a_sender_that_has_used_half_of_its_credit_hears_at_once() {
+fn a_sender_that_has_used_half_of_its_credit_gets_more_at_once() {
     let mut receiver = receiving(1 << 30);
     receiver.hear_data(1, 0, 50_000);
     receiver.say();
@@ -220,7 +220,7 @@ fn a_sender_that_has_used_half_of_its_credit_hears_at_once() {
 }
 
 #[test]
-fn what_comes_twice_is_acknowledged_and_counted() {
+fn bytes_that_arrive_twice_are_acknowledged_and_counted() {
     let mut receiver = receiving(1 << 30);
     let resent = |receiver: &Scripted| receiver.0.progress(id(1)).map(|progress| progress.resent);
     for (millis, offset, expected) in [(25, 0, 0), (50, 0, 1000), (75, 500, 1500)] {
@@ -262,7 +262,7 @@ fn a_disk_is_asked_for_one_sync_at_a_time_by_size_and_by_time() {
 }
 
 #[test]
-fn while_it_is_paused_no_credit_is_given_and_nothing_is_said_twice() {
+fn a_paused_receiver_gives_no_credit_and_says_nothing_twice() {
     let mut receiver = receiving(1 << 30);
     receiver.hear_data(1, 0, 50_000);
     receiver.say();
@@ -278,7 +278,7 @@ fn while_it_is_paused_no_credit_is_given_and_nothing_is_said_twice() {
 }
 
 #[test]
-fn a_file_on_its_way_to_its_place_is_neither_paused_nor_spoken_for_too_soon() {
+fn a_file_that_is_being_committed_cannot_be_paused() {
     let mut receiver = receiving(100);
     receiver.hear_data(1, 0, 50);
     receiver.say();
@@ -295,7 +295,7 @@ fn a_file_on_its_way_to_its_place_is_neither_paused_nor_spoken_for_too_soon() {
 }
 
 #[test]
-fn each_acknowledgement_names_the_last_chunk_and_waits_in_one_place() {
+fn acknowledgements_are_merged_and_name_the_last_chunk() {
     let mut receiver = receiving(1 << 30);
     for seq in 0..9 {
         let payload = Bytes::from(contents(0, 20_000));
@@ -312,7 +312,7 @@ fn each_acknowledgement_names_the_last_chunk_and_waits_in_one_place() {
 }
 
 #[test]
-fn a_sender_that_ends_with_a_gap_and_says_no_more_is_left() {
+fn a_sender_that_falls_silent_after_a_gap_is_given_up() {
     let mut receiver = Scripted::new(Role::Server, Config { min_rate: None, ..Config::default() });
     receiver.hear_offer(1, 1, 1000);
     receiver.take(1);
@@ -326,7 +326,7 @@ fn a_sender_that_ends_with_a_gap_and_says_no_more_is_left() {
 }
 
 #[test]
-fn what_is_here_already_is_not_paid_for_under_a_limit_on_the_rate() {
+fn bytes_that_are_here_already_do_not_count_against_a_rate_limit() {
     let mut server = Scripted::new(Role::Server, Config { limit_rate: Some(100_000), ..Config::default() });
     server.hear_offer(1, 1, 10_000_000);
     server.take_from(1, 5_000_000);
@@ -353,7 +353,7 @@ fn what_is_here_already_is_not_paid_for_under_a_limit_on_the_rate() {
 }
 
 #[test]
-fn who_is_given_credit_late_has_its_time_from_then_on() {
+fn a_sender_that_gets_credit_late_has_its_full_time_from_then_on() {
     let mut receiver = receiving(1 << 30);
     for n in 0..4 {
         receiver.hear_data(1, n * 50_000, 50_000);
@@ -369,7 +369,7 @@ fn who_is_given_credit_late_has_its_time_from_then_on() {
 }
 
 #[test]
-fn a_link_that_shares_its_memory_with_others_promises_less_from_then_on() {
+fn a_link_that_begins_to_share_its_memory_promises_less() {
     let mut receiver = Scripted::server();
     receiver.hear_offer(1, 1, 1 << 30);
     receiver.take(1);
@@ -385,7 +385,7 @@ fn a_link_that_shares_its_memory_with_others_promises_less_from_then_on() {
 }
 
 #[test]
-fn however_many_share_the_memory_each_may_send_a_little() {
+fn each_transfer_may_send_a_little_however_many_share_the_memory() {
     let mut receiver = Scripted::new(Role::Server, Config { link_credit: 100_000, ..Config::default() });
     for n in 1..=4 {
         receiver.hear_offer(u32::from(2 * n - 1), n, 1 << 30);
@@ -401,7 +401,7 @@ fn however_many_share_the_memory_each_may_send_a_little() {
 }
 
 #[test]
-fn nothing_has_come_of_a_file_while_one_that_is_there_is_compared() {
+fn no_bytes_count_as_received_while_an_existing_file_is_compared() {
     let mut receiver = Scripted::server();
     receiver.hear_offer(1, 1, 1000);
     receiver.events();

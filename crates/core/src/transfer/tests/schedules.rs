@@ -164,7 +164,7 @@ fn every_file_survives_every_schedule() {
 }
 
 #[test]
-fn every_file_that_nobody_cancels_survives_pauses_too() {
+fn every_file_that_is_not_cancelled_survives_pauses_too() {
     for seed in 0..SCHEDULES {
         Schedule::new(seed).run(seed, true);
     }

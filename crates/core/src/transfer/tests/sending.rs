@@ -47,7 +47,7 @@ fn a_source_that_answers_twice_gives_its_bytes_once() {
 }
 
 #[test]
-fn what_a_source_has_not_given_of_a_read_is_asked_for_again() {
+fn the_rest_of_a_short_read_is_requested_again() {
     let mut sender = Scripted::sending(100_000);
     assert_eq!(reads(&mut sender), [65_536, 34_464]);
     sender.provide(0, 10_000);
@@ -60,7 +60,7 @@ fn what_a_source_has_not_given_of_a_read_is_asked_for_again() {
 }
 
 #[test]
-fn a_source_that_gives_nothing_has_changed() {
+fn a_source_that_gives_nothing_counts_as_changed() {
     let mut sender = Scripted::sending(100_000);
     sender.events();
     sender.provide(0, 65_536);
@@ -73,7 +73,7 @@ fn a_source_that_gives_nothing_has_changed() {
 }
 
 #[test]
-fn of_a_source_that_has_grown_only_what_was_offered_is_sent() {
+fn only_the_offered_bytes_of_a_grown_source_are_sent() {
     let mut sender = Scripted::sending(100_000);
     sender.provide(0, 65_536);
     sender.provide(65_536, 50_000);
@@ -90,7 +90,7 @@ fn reads(sender: &mut Scripted) -> Vec<usize> {
 }
 
 #[test]
-fn a_paused_transfer_takes_no_share_of_what_is_read_ahead() {
+fn a_paused_transfer_takes_no_share_of_the_read_ahead() {
     let config = Config { read_ahead: 256 * 1024, ..Config::default() };
     let mut sender = Scripted::new(Role::Client, config);
     for n in 1..=4 {
@@ -109,7 +109,7 @@ fn a_paused_transfer_takes_no_share_of_what_is_read_ahead() {
 }
 
 #[test]
-fn the_source_is_asked_for_two_pieces_ahead() {
+fn the_source_is_read_two_pieces_ahead() {
     let mut sender = Scripted::sending(1 << 30);
     assert_eq!(reads(&mut sender), [64 * 1024, 64 * 1024]);
     sender.provide(0, 64 * 1024);
@@ -132,7 +132,7 @@ fn a_link_begins_with_short_frames() {
 }
 
 #[test]
-fn under_a_limit_the_short_frames_of_a_link_are_measured_each_by_itself() {
+fn the_short_frames_of_a_rate_limited_link_are_measured_separately() {
     let config = Config { limit_rate: Some(10_000), ..Config::default() };
     let mut sender = Scripted::new(Role::Client, config);
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
@@ -159,7 +159,7 @@ fn under_a_limit_the_short_frames_of_a_link_are_measured_each_by_itself() {
 }
 
 #[test]
-fn a_sliver_of_credit_waits_for_more_while_an_answer_is_to_come() {
+fn a_sliver_of_credit_is_saved_while_an_answer_is_due() {
     let credit = 16 * 1024 + 100;
     let mut sender = Scripted::with_credit(credit);
     sender.read();
@@ -170,7 +170,7 @@ fn a_sliver_of_credit_waits_for_more_while_an_answer_is_to_come() {
 }
 
 #[test]
-fn who_was_told_to_go_back_after_the_end_may_hear_that_it_was_not_necessary() {
+fn a_sender_that_went_back_after_its_fin_may_still_receive_done() {
     let digest = Digest::of(&[0; 1000]);
     let mut sender = Scripted::sending(1000);
     sender.read();
@@ -196,7 +196,7 @@ fn stalls_at(sender: &mut Scripted, seconds: u64) -> bool {
 }
 
 #[test]
-fn a_receiver_that_acknowledges_nothing_is_not_waited_for() {
+fn a_sender_does_not_wait_for_a_receiver_that_acknowledges_nothing() {
     let mut sender = Scripted::sending(1 << 20);
     let due = Instant::from_secs(30);
     assert_eq!(sender.0.poll_timeout(), Some(due), "it waits for its own source");
@@ -208,7 +208,7 @@ fn a_receiver_that_acknowledges_nothing_is_not_waited_for() {
 }
 
 #[test]
-fn a_receiver_that_gives_no_credit_is_not_waited_for() {
+fn a_sender_does_not_wait_for_a_receiver_that_gives_no_credit() {
     let mut sender = Scripted::with_credit(1000);
     sender.read();
     assert_eq!(sender.say().len(), 1);
@@ -218,7 +218,7 @@ fn a_receiver_that_gives_no_credit_is_not_waited_for() {
 }
 
 #[test]
-fn who_takes_a_digest_for_a_file_that_is_there_says_so() {
+fn a_sender_that_hashes_for_an_existing_file_says_so() {
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
     sender.say();
@@ -243,7 +243,7 @@ fn put_off() -> Scripted {
 }
 
 #[test]
-fn a_pause_changes_nothing_of_the_time_of_another_offer() {
+fn a_pause_does_not_change_the_time_of_the_next_offer() {
     let mut sender = put_off();
     let (early, due) = (Instant::from_secs(3), Instant::from_secs(7));
     assert!(sender.0.resume(early, id(1)));
@@ -259,7 +259,7 @@ fn a_pause_changes_nothing_of_the_time_of_another_offer() {
 }
 
 #[test]
-fn an_acknowledgement_that_brings_anything_is_no_flood() {
+fn acknowledgements_that_bring_anything_new_are_no_flood() {
     let flooded = |ack: fn(u64) -> (u64, u64, u64)| {
         let mut sender = Scripted::with_credit(20_000);
         sender.read();

@@ -49,7 +49,7 @@ fn most() -> Config {
 }
 
 #[test]
-fn whatever_the_settings_of_the_other_end_files_cross() {
+fn files_cross_whatever_the_settings_of_the_other_end() {
     for client in [least(), Config::default(), most()] {
         for server in [least(), Config::default(), most()] {
             let mut world = World::with(server);
@@ -91,7 +91,7 @@ fn assert_patient(mut world: World, time: Duration) {
 }
 
 #[test]
-fn a_limit_is_borne_by_ends_of_little_patience() {
+fn a_rate_limit_does_not_exhaust_impatient_peers() {
     for [client, server] in PATIENCES {
         let mut world = World::with(with_patience(server, Some(1000)));
         world.client = End::new(Role::Client, with_patience(client, None));
@@ -102,7 +102,7 @@ fn a_limit_is_borne_by_ends_of_little_patience() {
 }
 
 #[test]
-fn a_wait_for_the_turns_of_others_is_borne_by_ends_of_little_patience() {
+fn a_wait_for_the_turns_of_others_does_not_exhaust_impatient_peers() {
     for [client, server] in PATIENCES {
         let mut world = World::with(with_patience(server, None));
         world.client =
@@ -118,7 +118,7 @@ fn a_wait_for_the_turns_of_others_is_borne_by_ends_of_little_patience() {
 }
 
 #[test]
-fn a_peer_that_says_nothing_is_left_after_the_least_patience() {
+fn a_silent_peer_gets_at_least_the_minimum_patience() {
     let mut world = World::with(with_patience(Duration::ZERO, None));
     world.send(id(1), "up", contents(1, 100));
     world.link_up();
@@ -154,7 +154,7 @@ fn time(most: bool) -> Duration {
 }
 
 #[test]
-fn no_number_keeps_files_from_crossing() {
+fn no_setting_keeps_files_from_crossing() {
     for (field, set) in NUMBERS {
         for most in [false, true] {
             for ends in [[true, true], [true, false], [false, true]] {
@@ -179,7 +179,7 @@ fn no_number_keeps_files_from_crossing() {
 }
 
 #[test]
-fn promises_without_limit_do_not_overflow() {
+fn unlimited_promises_do_not_overflow() {
     let most = Config { credit: u64::MAX, link_credit: u64::MAX, ..Config::default() };
     let by_command = Config { credit: u64::MAX, ..Config::default() };
     for config in [most, by_command] {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use std::vec::Vec;
 
 #[test]
-fn after_a_timer_no_deadline_is_over_even_if_a_fin_is_taken_back() {
+fn no_deadline_is_overdue_after_a_timer_even_if_a_fin_is_rejected() {
     let now = Instant::from_secs(1);
     let config = Config { sync_bytes: 1, ..Config::default() };
     let mut receiver = Transfers::new(Role::Server, config, now);
@@ -38,7 +38,7 @@ fn after_a_timer_no_deadline_is_over_even_if_a_fin_is_taken_back() {
 }
 
 #[test]
-fn on_a_broken_link_a_slow_sender_is_judged_as_on_any_other() {
+fn a_slow_sender_on_a_broken_link_is_judged_as_on_any_other() {
     let now = Instant::from_secs(1);
     let mut receiver = Transfers::new(Role::Server, Config::default(), now);
     receiver.handle_link_up(now, None);
@@ -62,7 +62,7 @@ fn on_a_broken_link_a_slow_sender_is_judged_as_on_any_other() {
 }
 
 #[test]
-fn who_asks_again_for_what_is_on_its_way_is_told_how_long_to_wait() {
+fn a_repeated_request_for_a_file_under_way_is_told_how_long_to_wait() {
     let now = Instant::from_secs(1);
     let mut sender = Transfers::new(Role::Server, Config::default(), now);
     sender.handle_link_up(now, None);
@@ -83,7 +83,7 @@ fn who_asks_again_for_what_is_on_its_way_is_told_how_long_to_wait() {
 }
 
 #[test]
-fn after_a_silence_of_the_source_the_peer_has_its_time_to_answer() {
+fn the_peer_has_its_full_time_to_answer_after_a_silent_source() {
     let mut world = World::new();
     world.client.transfers.offer(world.now, Offer::of_unknown_length(id(1), name("pipe"))).expect("new");
     world.link_up();
@@ -110,7 +110,7 @@ fn after_a_silence_of_the_source_the_peer_has_its_time_to_answer() {
 }
 
 #[test]
-fn who_waits_for_the_turns_of_others_says_that_it_is_there() {
+fn a_sender_that_waits_for_its_turn_says_that_it_is_there() {
     let config = Config { limit_rate: Some(1 << 20), min_rate: None, ..Config::default() };
     let mut world = World::with(config);
     world.send(id(1), "file", contents(1, 1_000_000));

@@ -30,7 +30,7 @@ fn a_pipe_of_every_awkward_size_arrives_whole() {
 }
 
 #[test]
-fn a_pipe_loses_nothing_when_its_link_is_cut_again_and_again() {
+fn a_pipe_loses_nothing_when_its_link_is_cut_repeatedly() {
     for seed in 0..200_u8 {
         let mut rng = Rng::from_seed([seed; 32]);
         let config = Config { sync_bytes: 100_000, credit: 200_000, ..Config::default() };
@@ -57,7 +57,7 @@ fn a_pipe_loses_nothing_when_its_link_is_cut_again_and_again() {
 }
 
 #[test]
-fn what_is_durable_is_released_and_never_asked_for_again() {
+fn durable_bytes_are_released_and_never_requested_again() {
     // The world checks every read and every digest.
     let mut world = World::with(Config { sync_bytes: 100_000, ..Config::default() });
     world.send_pipe(id(1), "pipe", contents(7, 3_000_000));
@@ -77,7 +77,7 @@ fn what_is_durable_is_released_and_never_asked_for_again() {
 }
 
 #[test]
-fn the_length_is_told_as_soon_as_it_is_known() {
+fn the_length_is_reported_as_soon_as_it_is_known() {
     let mut world = World::new();
     let offer = Offer::of_unknown_length(id(1), name("pipe"));
     world.client.transfers.offer(world.now, offer).expect("new");
@@ -91,7 +91,7 @@ fn the_length_is_told_as_soon_as_it_is_known() {
 }
 
 #[test]
-fn a_source_that_gives_nothing_for_hours_is_waited_for() {
+fn a_transfer_waits_for_a_source_that_gives_nothing_for_hours() {
     let mut world = World::new();
     let offer = Offer::of_unknown_length(id(1), name("pipe"));
     world.client.transfers.offer(world.now, offer).expect("new");
@@ -111,7 +111,7 @@ fn a_source_that_gives_nothing_for_hours_is_waited_for() {
 }
 
 #[test]
-fn a_peer_without_the_feature_is_offered_nothing_and_the_failure_names_it() {
+fn a_pipe_fails_by_name_if_the_peer_lacks_the_feature() {
     for early in [true, false] {
         let mut t = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
         let offer = Offer::of_unknown_length(id(1), name("pipe"));
@@ -133,7 +133,7 @@ fn a_peer_without_the_feature_is_offered_nothing_and_the_failure_names_it() {
 }
 
 #[test]
-fn a_file_of_known_length_does_not_wait_behind_a_pipe_for_the_hello() {
+fn a_file_does_not_wait_behind_a_pipe_that_waits_for_hello() {
     let mut t = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
     t.offer(Instant::ZERO, Offer::of_unknown_length(id(1), name("pipe"))).expect("new");
     t.offer(Instant::ZERO, Offer::new(id(2), name("file"), 5)).expect("new");
@@ -152,7 +152,7 @@ fn a_file_of_known_length_does_not_wait_behind_a_pipe_for_the_hello() {
 }
 
 #[test]
-fn a_receiver_that_claims_to_have_what_nobody_has_seen_the_end_of_is_left() {
+fn a_pipe_fails_if_the_receiver_claims_to_have_all_of_it() {
     let there = "ACCEPT for handle 1 says that a file is there whose length nobody knows";
     let beyond = "it was asked to resume at 18446744073709551615 of 9223372036854775807 bytes";
     for (have, resume, code, text) in [
@@ -183,7 +183,7 @@ fn a_receiver_that_claims_to_have_what_nobody_has_seen_the_end_of_is_left() {
 }
 
 #[test]
-fn a_done_that_was_lost_comes_again() {
+fn a_lost_done_is_sent_again() {
     let mut world = World::new();
     world.send_pipe(id(1), "pipe", contents(7, 300_000));
     world.link_up();
@@ -213,7 +213,7 @@ fn a_source_that_contradicts_itself_fails() {
 }
 
 #[test]
-fn an_end_in_place_of_a_piece_leaves_the_piece_to_be_asked_for_again() {
+fn an_end_instead_of_a_piece_leaves_the_piece_to_be_read_again() {
     let mut t = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
     t.offer(Instant::ZERO, Offer::of_unknown_length(id(1), name("pipe"))).expect("new");
     t.handle_link_up(Instant::ZERO, None);
@@ -244,7 +244,7 @@ fn an_end_in_place_of_a_piece_leaves_the_piece_to_be_asked_for_again() {
 }
 
 #[test]
-fn a_pipe_that_was_cancelled_without_a_link_is_told_after_the_hello() {
+fn the_discard_of_a_pipe_cancelled_offline_is_sent_after_hello() {
     let mut world = World::new();
     world.send_pipe(id(1), "pipe", contents(7, 3_000_000));
     world.link_up();
@@ -256,7 +256,7 @@ fn a_pipe_that_was_cancelled_without_a_link_is_told_after_the_hello() {
 }
 
 #[test]
-fn of_a_pipe_that_breaks_nothing_is_kept() {
+fn nothing_is_kept_of_a_pipe_that_breaks() {
     let mut world = World::new();
     world.send_pipe(id(1), "pipe", contents(7, 3_000_000));
     world.link_up();

@@ -191,7 +191,7 @@ fn unknown_critical_fields_are_refused_and_optional_ones_ignored() {
 }
 
 #[test]
-fn unknown_flags_are_errors_in_the_low_nibble_only() {
+fn unknown_flags_are_errors_only_in_the_low_nibble() {
     assert_eq!(tampered(Frame::Probe(1), |b| b[1] = 0x02), Err(Fault::Flags(2)));
     assert_eq!(tampered(Frame::Probe(1), |b| b[1] = 0x20), Ok(Frame::Probe(1)));
 }
@@ -228,7 +228,7 @@ fn plain_offer(kind: Kind, length: u64) -> Frame {
 }
 
 #[test]
-fn a_file_says_nothing_of_its_kind() {
+fn a_plain_file_carries_no_kind_field() {
     let tlv = |frame| encoded(frame).len();
     assert_eq!(tlv(plain_offer(Kind::Folder, 0)), tlv(plain_offer(Kind::File, 0)) + 5);
     for kind in [Kind::File, Kind::Folder, Kind::Listing] {
@@ -237,7 +237,7 @@ fn a_file_says_nothing_of_its_kind() {
 }
 
 #[test]
-fn the_greatest_number_is_a_length_that_nobody_knows() {
+fn the_greatest_number_means_an_unknown_length() {
     let Frame::Offer(handle, offer) = plain_offer(Kind::File, 0) else { panic!("not an offer") };
     let unknown = Frame::Offer(handle, Offer { length: None, ..offer.clone() });
     assert_eq!(encoded(unknown.clone())[24..32], [255; 8]);
@@ -259,7 +259,7 @@ fn a_long_text_is_cut_between_characters() {
 }
 
 #[test]
-fn of_a_text_that_is_too_long_the_beginning_is_read() {
+fn only_the_beginning_of_a_text_that_is_too_long_is_read() {
     let (code, text) = (Code::Internal, String::new());
     let cancel = Cancel { code, retry_after: Duration::ZERO, durable: 0, discard: false, text: text.clone() };
     for frame in [Frame::Error { code, text }, Frame::Cancel(1, cancel)] {
@@ -272,7 +272,7 @@ fn of_a_text_that_is_too_long_the_beginning_is_read() {
 }
 
 #[test]
-fn a_file_may_be_as_long_as_a_signed_number() {
+fn a_file_may_be_as_long_as_the_greatest_signed_number() {
     for (length, known) in [(MAX_LENGTH, true), (MAX_LENGTH + 1, false)] {
         let offer = plain_offer(Kind::File, length);
         assert_eq!(decode(encoded(offer.clone())).ok(), known.then_some(offer), "{length}");
@@ -280,7 +280,7 @@ fn a_file_may_be_as_long_as_a_signed_number() {
 }
 
 #[test]
-fn what_says_more_than_one_thing_about_an_offer_is_refused() {
+fn contradictory_or_malformed_offer_fields_are_refused() {
     let with = |kind: u16, value: &[u8]| tampered(plain_offer(Kind::File, 7), |b| add_tlv(b, kind, value));
     let fault = |name, value| Err(Fault::Value { name, value });
     for kind in [0, 3, 255] {
@@ -296,7 +296,7 @@ fn what_says_more_than_one_thing_about_an_offer_is_refused() {
 }
 
 #[test]
-fn only_permissions_are_left_of_a_mode() {
+fn only_the_permission_bits_of_a_mode_are_kept() {
     let Ok(Frame::Offer(_, offer)) =
         tampered(plain_offer(Kind::File, 7), |b| add_tlv(b, 0x8028, &[0xff, 0xff, 0x0f, 0xff]))
     else {
@@ -340,7 +340,7 @@ proptest! {
 }
 
 #[test]
-fn only_a_listing_can_be_asked_for_by_its_kind_and_without_a_name() {
+fn only_a_listing_can_be_requested_by_kind_and_without_a_name() {
     let Frame::Request(handle, named) = some_frames().remove(6) else { panic!("not a request") };
     let with = |kind: &[u8]| tampered(Frame::Request(handle, named.clone()), |b| add_tlv(b, 0x2a, kind));
     let listing = Request { what: What::Listing(Some(name())), ..named.clone() };

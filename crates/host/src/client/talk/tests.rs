@@ -52,7 +52,7 @@ fn lost(count: usize) -> Event {
 }
 
 #[test]
-fn what_is_said_waits_for_the_session_and_then_for_a_place() {
+fn a_message_waits_for_the_session_and_then_for_a_place() {
     let mut rig = Rig::new(2);
     for n in 0..WAITING {
         assert_eq!(rig.talk.send(text(n)), Ok(()));
@@ -68,7 +68,7 @@ fn what_is_said_waits_for_the_session_and_then_for_a_place() {
 }
 
 #[test]
-fn a_mark_is_reached_by_what_was_said_before_and_missed_by_what_is_lost() {
+fn a_mark_is_reached_with_the_messages_before_it_or_lost_with_them() {
     let mut rig = Rig::new(8);
     let nothing = rig.talk.mark().unwrap();
     assert_eq!(rig.talk.flushed(nothing), Some(Ok(())));
@@ -92,7 +92,7 @@ fn a_mark_is_reached_by_what_was_said_before_and_missed_by_what_is_lost() {
 }
 
 #[test]
-fn a_mark_that_was_reached_before_the_end_is_so_behind_it() {
+fn a_mark_that_was_reached_before_the_end_counts_as_reached_after_it() {
     let mut rig = Rig::new(1);
     rig.talk.send(text(0)).unwrap();
     let first = rig.talk.mark().unwrap();
@@ -107,7 +107,7 @@ fn a_mark_that_was_reached_before_the_end_is_so_behind_it() {
 }
 
 #[test]
-fn of_a_mark_before_two_lost_sessions_nobody_knows() {
+fn a_mark_from_before_two_lost_sessions_counts_as_lost() {
     let mut rig = Rig::new(1);
     rig.talk.send(text(0)).unwrap();
     let mark = rig.talk.mark().unwrap();
@@ -120,7 +120,7 @@ fn of_a_mark_before_two_lost_sessions_nobody_knows() {
 }
 
 #[test]
-fn the_end_hands_back_what_was_in_the_session_and_what_was_not() {
+fn the_end_hands_back_messages_that_were_in_the_session_or_still_waiting() {
     let mut rig = Rig::new(1);
     (0..3).for_each(|n| rig.talk.send(text(n)).unwrap());
     rig.serve();
@@ -136,7 +136,7 @@ fn the_end_hands_back_what_was_in_the_session_and_what_was_not() {
 }
 
 #[test]
-fn who_does_not_listen_misses_turns_and_no_message() {
+fn an_application_that_does_not_listen_misses_events_but_no_messages() {
     let rig = Rig::new(1);
     rig.talk.tell(lost(1));
     for _ in 0..3 * TURNS {
@@ -150,7 +150,7 @@ fn who_does_not_listen_misses_turns_and_no_message() {
 }
 
 #[test]
-fn resumes_that_follow_each_other_are_told_as_one() {
+fn consecutive_resumes_are_reported_as_one() {
     let rig = Rig::new(1);
     rig.talk.tell(Event::Resumed { replayed: 2, duplicates: 1 });
     rig.talk.tell(Event::Resumed { replayed: 3, duplicates: 4 });
@@ -159,7 +159,7 @@ fn resumes_that_follow_each_other_are_told_as_one() {
 }
 
 #[test]
-fn who_waits_for_a_keeper_that_is_gone_is_told() {
+fn a_caller_that_waits_is_woken_when_the_keeper_is_gone() {
     let rig = Rig::new(1);
     rig.wakes();
     drop(Anchor(rig.talk.clone()));

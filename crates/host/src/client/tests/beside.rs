@@ -49,14 +49,14 @@ fn links(keeper: &mut Keeper<&'static str>, now: Instant) -> u32 {
 }
 
 #[test]
-fn one_that_is_not_reached_is_told_and_changes_nothing() {
+fn a_second_dial_that_fails_is_reported_and_changes_nothing() {
     let (mut keeper, _, now) = doubting();
     keeper.handle_dial_failed(now, refused());
     assert_eq!(said(&mut keeper, now), ["DialBesideFailed"]);
 }
 
 #[test]
-fn one_that_is_open_first_takes_the_place_of_the_other() {
+fn a_second_connection_that_opens_first_replaces_the_other() {
     let (mut keeper, mut near, now) = doubting();
     assert!(keeper.replace(now, &mut near));
     assert_eq!(links(&mut keeper, now), 1, "the first one has carried the request");
@@ -66,7 +66,7 @@ fn one_that_is_open_first_takes_the_place_of_the_other() {
 }
 
 #[test]
-fn one_that_is_open_too_late_is_not_kept_and_that_is_told() {
+fn a_second_connection_that_opens_too_late_is_reported_and_not_kept() {
     let (mut keeper, mut near, now) = doubting();
     // Half a frame is a sign of life.
     near.handle_input(now, &[0x82]);
@@ -76,7 +76,7 @@ fn one_that_is_open_too_late_is_not_kept_and_that_is_told() {
 }
 
 #[test]
-fn one_that_comes_after_a_goodbye_is_closed_without_a_word() {
+fn a_second_connection_after_a_goodbye_is_closed_silently() {
     let (mut keeper, mut near, now) = doubting();
     keeper.close();
     keeper.pump(now, &mut near);

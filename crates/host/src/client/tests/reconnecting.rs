@@ -75,7 +75,7 @@ fn while_it_is_up_there_is_nothing_to_wait_for() {
 }
 
 #[test]
-fn a_silence_that_ended_a_connection_is_none_on_the_next() {
+fn a_silence_that_ended_one_connection_is_avoided_on_the_next() {
     let mut config = ReconnectingConfig::default();
     config.connection.heartbeat.interval = 120 * SECOND;
     let paths = config.paths.clone();
@@ -120,7 +120,7 @@ fn a_server_that_wants_fewer_pings_gets_fewer() {
 }
 
 #[test]
-fn a_server_that_says_no_is_taken_at_its_word() {
+fn a_refusal_by_the_server_is_final() {
     let mut it = reconnecting(ReconnectingConfig::default());
     told(&mut it);
     let no = Disconnect::handshake_rejected(401, None, "a token is wanted");
@@ -139,7 +139,7 @@ fn a_server_that_says_no_is_taken_at_its_word() {
 }
 
 #[test]
-fn whoever_knows_better_dials_all_the_same() {
+fn an_application_can_dial_again_after_a_refusal() {
     let mut it = reconnecting(ReconnectingConfig::default());
     let no = Disconnect::handshake_rejected(401, None, "a token is wanted");
     it.handle_dial_failed(Instant::ZERO, no);
@@ -204,7 +204,7 @@ fn a_dial_after_one_that_timed_out_has_twice_as_long() {
 }
 
 #[test]
-fn a_connection_that_is_wanted_late_has_all_its_time() {
+fn a_connection_that_is_wanted_late_has_its_full_time() {
     let mut config = ReconnectingConfig::default();
     config.reconnect.first_contact = Some(20 * SECOND);
     let mut it = unwanted(config);
@@ -217,7 +217,7 @@ fn a_connection_that_is_wanted_late_has_all_its_time() {
 }
 
 #[test]
-fn who_takes_messages_takes_them_whole() {
+fn pieces_are_joined_into_whole_messages() {
     let mut it = reconnecting(ReconnectingConfig::default());
     let notice = |piece| LinkEvent::Notice(Event::Piece(piece));
     assert_eq!(it.message(notice(Piece::text("the beginning of one"))), None);
@@ -232,7 +232,7 @@ fn who_takes_messages_takes_them_whole() {
 }
 
 #[test]
-fn a_dial_may_take_for_ever() {
+fn a_dial_may_have_no_time_limit() {
     let (mut single, mut files) = (ReconnectingConfig::default(), ClientConfig::default());
     (single.dial.connect_timeout, files.dial.connect_timeout) = (Duration::MAX, Duration::MAX);
     assert_eq!(reconnecting(single).poll_timeout(), None);
@@ -240,7 +240,7 @@ fn a_dial_may_take_for_ever() {
 }
 
 #[test]
-fn who_was_closed_dials_no_more() {
+fn a_closed_connection_is_not_dialled_again() {
     let mut it = reconnecting(ReconnectingConfig::default());
     it.close();
     assert_eq!((told(&mut it), it.poll_timeout()), (Vec::new(), None), "nor does it begin to");
@@ -267,7 +267,7 @@ fn end_of(connection: &mut Connection) -> Disconnect {
 }
 
 #[test]
-fn what_waits_is_dialled_soon_on_another_network() {
+fn a_change_of_network_shortens_the_wait_for_the_next_dial() {
     let mut config = ReconnectingConfig::default();
     config.reconnect.floor = 20 * SECOND;
     let mut it = reconnecting(config);
@@ -319,19 +319,19 @@ fn pass(now: Instant, from: &mut Connection, to: &mut Connection) {
 }
 
 #[test]
-fn who_explores_pings_less_often_on_a_path_that_bears_it() {
+fn exploring_lengthens_the_ping_interval_on_a_path_that_allows_it() {
     let intervals = intervals(adapt::Mode::Explore, 12);
     assert!(intervals.is_sorted() && intervals.last() > Some(&(40 * SECOND)), "{intervals:?}");
 }
 
 #[test]
-fn who_does_not_explore_pings_as_before() {
+fn the_ping_interval_stays_the_same_without_exploring() {
     assert!(intervals(adapt::Mode::Learn, 12).is_empty());
 }
 
 /// Facts and commands in any order, even those that no adapter would produce.
 #[test]
-fn whatever_happens_what_it_says_is_what_it_does() {
+fn its_events_agree_with_its_state_in_any_order_of_calls() {
     let mut rng = bowline_core::Rng::from_seed([5; 32]);
     for _ in 0..300 {
         let mut config = ReconnectingConfig::default();

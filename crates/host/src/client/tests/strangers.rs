@@ -41,7 +41,7 @@ fn advice(failed: Disconnect) -> Option<Retry> {
 
 /// A certificate is renewed, a gateway reaches its server again, a login page lets us through.
 #[test]
-fn who_is_not_the_server_that_was_reached_is_dialled_again() {
+fn a_stranger_in_the_place_of_a_known_server_is_dialled_again() {
     let rejected = |status| Disconnect::handshake_rejected(status, None, "a stranger");
     let obstructed = |obstacle| Disconnect::connect_failed(obstacle, "a stranger");
     let answers = [200, 301, 302, 303, 307, 308, 404, 501, 505, 511].map(rejected);
@@ -53,14 +53,14 @@ fn who_is_not_the_server_that_was_reached_is_dialled_again() {
 }
 
 #[test]
-fn who_asks_to_wait_is_not_asked_sooner_than_a_stranger() {
+fn a_busy_server_is_dialled_again_no_sooner_than_a_stranger() {
     let busy = Disconnect::handshake_rejected(503, Some(7 * SECOND), "busy");
     assert_eq!(advice(busy), Some(Retry::BackoffAfter(7 * SECOND)));
 }
 
 /// A revoked token is not retried for ten minutes.
 #[test]
-fn a_refusal_counts_also_if_there_was_a_link() {
+fn a_refusal_is_final_even_if_there_was_a_link() {
     for status in [400, 401, 403, 410, 426] {
         let mut keeper = keeper(ClientConfig::default());
         let now = dialing_again(&mut keeper);
@@ -71,7 +71,7 @@ fn a_refusal_counts_also_if_there_was_a_link() {
 }
 
 #[test]
-fn a_server_that_stays_replaced_is_given_up_with_the_answer_in_its_place() {
+fn a_server_that_stays_replaced_is_given_up_with_the_last_answer() {
     let mut config = ClientConfig::default();
     config.reconnect.max_elapsed = Some(60 * SECOND);
     let mut keeper = keeper(config);

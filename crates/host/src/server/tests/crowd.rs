@@ -97,7 +97,7 @@ fn carry(now: Instant, from: &mut Connection, to: &mut Connection) -> usize {
 }
 
 #[test]
-fn whoever_comes_to_a_crowd_is_promised_a_share() {
+fn a_link_that_joins_a_crowd_is_promised_a_share() {
     let (_dir, house) = house(ServerConfig { credit: CREDIT, ..ServerConfig::default() });
     let links: Vec<_> = (1..=4).map(|n| Link::sending(&house, n)).collect();
     let promised: Vec<_> = links.iter().map(Link::promised).collect();
@@ -107,7 +107,7 @@ fn whoever_comes_to_a_crowd_is_promised_a_share() {
 }
 
 #[test]
-fn whoever_brings_nothing_takes_no_share_after_a_while() {
+fn a_link_that_brings_nothing_loses_its_share_after_a_while() {
     let (_dir, house) = house(ServerConfig { credit: CREDIT, ..ServerConfig::default() });
     let mut still: Vec<_> = (1..=3).map(|n| Link::sending(&house, n)).collect();
     for link in &mut still {
@@ -117,7 +117,7 @@ fn whoever_brings_nothing_takes_no_share_after_a_while() {
 }
 
 #[test]
-fn what_goes_out_keeps_no_share_for_what_does_not_come_in() {
+fn a_link_that_only_fetches_keeps_no_share_for_receiving() {
     let (dir, house) = house(ServerConfig { credit: CREDIT, ..ServerConfig::default() });
     std::fs::write(dir.path().join("served"), vec![1; 100_000]).unwrap();
     let mut link = Link::sending(&house, 1);

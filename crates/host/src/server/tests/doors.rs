@@ -26,7 +26,7 @@ fn ask(house: &House, token: Option<&str>) -> (Decision, Option<Pass>) {
 }
 
 #[test]
-fn who_has_a_name_leaves_half_of_the_places_to_others() {
+fn a_named_principal_leaves_half_of_the_places_to_others() {
     let (_dir, house) = server(6);
     let [first, second, third] =
         ["one", "one", "two"].map(|token| ask(&house, Some(token)).1.expect("a place"));
@@ -44,7 +44,7 @@ fn who_has_a_name_leaves_half_of_the_places_to_others() {
 }
 
 #[test]
-fn where_nobody_else_may_come_one_name_has_all_places() {
+fn a_single_named_principal_may_take_all_places() {
     let alice = Grant::to(Principal::named("alice").unwrap());
     let access = Access::nobody().with_token(Secret::of("one"), alice.clone());
     let access = access.with_token(Secret::of("two"), alice);
@@ -71,14 +71,14 @@ fn a_place_is_taken_until_the_link_has_ended() {
 }
 
 #[test]
-fn who_has_no_name_may_be_many() {
+fn clients_without_a_name_are_not_limited_as_one() {
     let (_dir, house) = server(2);
     let all: Vec<_> = (0..5).map(|_| ask(&house, None)).collect();
     assert!(all.iter().all(|(decision, pass)| status(decision) == 101 && pass.is_some()));
 }
 
 #[test]
-fn what_an_application_hands_over_takes_no_place_of_the_server() {
+fn a_connection_handed_over_by_an_application_takes_no_place() {
     let (_dir, house) = server(2);
     let ours = [SUBPROTOCOL.to_owned()];
     let all: Vec<_> = (0..5).map(|_| house.decide(&request(Some("Bearer one")), &ours)).collect();

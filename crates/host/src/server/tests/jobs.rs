@@ -11,7 +11,7 @@ use super::{house, request};
 use crate::server::ServerConfig;
 
 #[test]
-fn whoever_offers_and_cancels_has_bounded_work_waiting() {
+fn a_client_that_offers_and_cancels_has_bounded_work_waiting() {
     let now = Instant::ZERO;
     let (_dir, house) = house(ServerConfig { max_open: Some(10), ..ServerConfig::default() });
     let pass = house.decide(&request(None), &[SUBPROTOCOL.to_owned()]).1.expect("anybody may come");

@@ -52,7 +52,7 @@ fn asked(grant: Grant, wanted: Option<SafeName>) -> (usize, Option<String>, Vec<
 }
 
 #[test]
-fn who_may_fetch_may_ask_and_who_may_not_has_nothing_looked_for() {
+fn only_a_client_that_may_fetch_may_ask_for_a_listing() {
     assert_eq!(asked(Grant::default(), None), (1, None, vec![None]));
     assert_eq!(asked(Grant::default(), Some(name("a"))), (1, None, vec![Some(name("a"))]));
     let sends = Grant { may_fetch: false, ..Grant::default() };
@@ -63,7 +63,7 @@ fn who_may_fetch_may_ask_and_who_may_not_has_nothing_looked_for() {
 }
 
 #[test]
-fn a_server_that_keeps_its_names_to_itself_lists_what_somebody_can_name() {
+fn a_client_that_may_not_list_can_ask_only_by_name() {
     let knows = Grant { may_list: false, ..Grant::default() };
     let why = "this server does not list what it holds; ask for a file or a folder by its name";
     assert_eq!(asked(knows.clone(), None), (0, Some(why.to_owned()), vec![None]));
@@ -71,7 +71,7 @@ fn a_server_that_keeps_its_names_to_itself_lists_what_somebody_can_name() {
 }
 
 #[test]
-fn who_has_a_folder_only_is_told_of_that() {
+fn a_client_with_a_folder_of_its_own_sees_only_that() {
     let sees = Grant { folder: Some(name("his")), ..Grant::default() };
     assert_eq!(asked(sees.clone(), None), (1, None, vec![Some(name("his"))]));
     assert_eq!(asked(sees, Some(name("a"))), (1, None, vec![Some(name("his/a"))]));

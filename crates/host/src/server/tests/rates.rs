@@ -219,7 +219,7 @@ fn the_two_directions_of_a_token_do_not_wait_for_each_other() {
 }
 
 #[test]
-fn who_has_no_other_connection_under_way_has_the_whole_rate() {
+fn the_only_busy_connection_of_a_principal_has_the_whole_rate() {
     let mut world = World::new();
     world.connect("alice");
     world.fetch("alice", "first");
@@ -244,7 +244,7 @@ fn many_short_connections_are_not_faster_than_one() {
 }
 
 #[test]
-fn who_fetches_waits_for_a_share_that_is_very_small() {
+fn a_client_that_fetches_waits_for_a_very_small_share() {
     let mut world = World::with(2000);
     fs::write(world.dir.path().join("file"), vec![7; 60_000]).unwrap();
     for ticket in ["a", "b", "c", "d"] {
@@ -256,7 +256,7 @@ fn who_fetches_waits_for_a_share_that_is_very_small() {
 }
 
 #[test]
-fn who_sends_waits_for_a_share_that_is_very_small() {
+fn a_client_that_sends_waits_for_a_very_small_share() {
     // (bytes per second, senders, bytes of each)
     for (rate, senders, len) in
         [(1024, 1, 150_000), (2048, 2, 150_000), (2000, 4, 70_000), (1024, 16, 70_000)]

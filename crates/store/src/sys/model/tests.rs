@@ -31,7 +31,7 @@ fn file(name: &str, bytes: &[u8]) -> (String, Vec<u8>) {
 }
 
 #[test]
-fn what_is_synchronised_is_there_and_nothing_else_is_certain() {
+fn synchronised_bytes_survive_and_nothing_else_is_certain() {
     let kept = outcomes(|top| {
         let a = top.open_file("a", Access::New)?;
         a.write_all_at(b"abcdefgh", 0)?;
@@ -98,7 +98,7 @@ fn a_lock_is_held_until_its_holder_closes_the_file_or_dies() {
 }
 
 #[test]
-fn a_process_dies_at_the_call_that_it_was_told_and_half_a_write_is_there() {
+fn a_process_dies_at_the_chosen_call_and_leaves_half_a_write() {
     let device = Device::new(4, true);
     let process = device.start_process();
     let a = device.top(process).open_file("a", Access::New).expect("new");

@@ -35,7 +35,7 @@ fn arrives_whole(world: &mut World, len: usize) {
 }
 
 #[test]
-fn a_belated_offer_of_its_own_does_not_end_an_upload() {
+fn a_senders_own_belated_offer_does_not_end_its_upload() {
     let mut world = World::new();
     world.offer(&contents(8_000_000));
     let (mut old, said) = held_up(&mut world);
@@ -47,7 +47,7 @@ fn a_belated_offer_of_its_own_does_not_end_an_upload() {
 }
 
 #[test]
-fn nor_does_it_end_one_out_of_a_pipe() {
+fn a_senders_own_belated_offer_does_not_end_its_upload_from_a_pipe() {
     let mut world = World::new();
     world.offer_pipe(std::io::Cursor::new(contents(3_000_000)));
     let (mut old, said) = held_up(&mut world);
@@ -57,7 +57,7 @@ fn nor_does_it_end_one_out_of_a_pipe() {
 }
 
 #[test]
-fn a_belated_offer_finds_a_file_that_is_finished() {
+fn a_belated_offer_finds_the_finished_file() {
     let mut world = World::new();
     world.offer(&contents(3_000_000));
     let (mut old, said) = held_up(&mut world);
@@ -84,7 +84,7 @@ fn after_a_belated_offer_the_next_link_goes_on() {
 }
 
 #[test]
-fn whoever_discards_what_another_sender_has_by_now_takes_nothing_from_it() {
+fn a_late_discard_takes_nothing_from_the_sender_that_took_over() {
     let mut world = World::new();
     world.offer(&contents(8_000_000));
     world.link_up();
@@ -109,7 +109,7 @@ fn whoever_discards_what_another_sender_has_by_now_takes_nothing_from_it() {
 }
 
 #[test]
-fn another_sender_takes_over_on_whatever_link() {
+fn another_sender_takes_over_even_on_an_older_link() {
     let mut world = World::new();
     world.offer(&contents(8_000_000));
     let (mut old, _) = held_up(&mut world);

@@ -23,7 +23,7 @@ fn nothing_is_opened_for_an_offer_that_was_cancelled() {
 }
 
 #[test]
-fn nothing_is_looked_for_that_is_not_asked_for_any_more() {
+fn nothing_is_opened_for_a_request_that_has_ended() {
     let dir = tempfile::tempdir().expect("a folder");
     std::fs::write(dir.path().join("file"), contents(1000)).expect("a source");
     for rests in [false, true] {

@@ -24,7 +24,7 @@ fn a_long_beginning_is_hashed_one_stride_at_a_time() {
 }
 
 #[test]
-fn a_source_that_has_changed_is_read_no_further_than_to_the_next_look() {
+fn a_source_that_has_changed_is_read_only_until_the_next_check() {
     const PIECE: usize = 256 * 1024;
     let (mut world, (spawn, jobs)) = (World::new(), Jobs::new());
     world.client.spawn_by(&spawn);
@@ -50,7 +50,7 @@ fn a_source_that_has_changed_is_read_no_further_than_to_the_next_look() {
 }
 
 #[test]
-fn nobody_hashes_a_source_that_is_dropped() {
+fn the_hashing_of_a_dropped_source_stops() {
     let (mut world, (spawn, jobs)) = (World::new(), Jobs::new());
     world.client.spawn_by(&spawn);
     let path = world.from.path().join("source");
@@ -92,7 +92,7 @@ fn a_short_file_takes_one_job() {
 }
 
 #[test]
-fn a_look_counts_behind_all_reads_and_not_before_one() {
+fn a_check_counts_only_after_all_reads() {
     let mut world = World::new();
     let jobs = small(&mut world, 1000);
     for (offset, len) in [(0, 1000), (0, 500)] {
@@ -106,7 +106,7 @@ fn a_look_counts_behind_all_reads_and_not_before_one() {
 }
 
 #[test]
-fn an_empty_file_is_looked_at() {
+fn an_empty_file_is_checked_too() {
     let mut world = World::new();
     let jobs = small(&mut world, 0);
     assert!(world.client.worker.carry_out(Event::Check { id: ID }).is_none());

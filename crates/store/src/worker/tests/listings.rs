@@ -108,7 +108,7 @@ fn goes_on(mut world: World) {
 }
 
 #[test]
-fn a_listing_of_what_has_changed_since_begins_again() {
+fn a_listing_starts_over_if_the_folder_has_changed_since() {
     let mut world = asking_for_a_long_one();
     cut_behind(&mut world, 100_000);
     add_file(&world, FILES);
@@ -124,7 +124,7 @@ fn another_client(world: &mut World) {
 }
 
 #[test]
-fn another_process_goes_on_with_a_listing_and_leaves_nothing_of_it() {
+fn another_process_resumes_a_listing_and_leaves_nothing_behind() {
     let mut world = asking_for_a_long_one();
     cut_behind(&mut world, 100_000);
     another_client(&mut world);
@@ -138,7 +138,7 @@ fn another_process_goes_on_with_a_listing_and_leaves_nothing_of_it() {
 }
 
 #[test]
-fn another_process_begins_again_with_a_listing_that_has_changed_since() {
+fn another_process_starts_a_listing_over_if_the_folder_has_changed_since() {
     let mut world = asking_for_a_long_one();
     cut_behind(&mut world, 100_000);
     add_file(&world, FILES);
@@ -160,7 +160,7 @@ fn listed(world: &mut World, wanted: Option<&str>) -> Result<Vec<(String, u64)>,
 }
 
 #[test]
-fn who_wants_a_listing_of_everything_a_folder_or_a_file_gets_one() {
+fn everything_or_one_folder_or_one_file_can_be_listed() {
     let all = [("top", 0), ("top/a b", 3), ("文", 0)];
     for (wanted, expected) in
         [(None, &all[..]), (Some("top"), &[("a b", 3)]), (Some("top/a b"), &[("a b", 3)])]
@@ -176,7 +176,7 @@ fn who_wants_a_listing_of_everything_a_folder_or_a_file_gets_one() {
 }
 
 #[test]
-fn an_empty_store_has_a_listing_and_what_is_not_there_has_none() {
+fn an_empty_store_has_a_listing_and_a_missing_name_has_none() {
     assert_eq!(listed(&mut World::new(), None), Ok(Vec::new()));
     assert_eq!(listed(&mut World::new(), Some("none")), Err(Code::NotFound));
 }

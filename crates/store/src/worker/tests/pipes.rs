@@ -14,7 +14,7 @@ impl std::io::Read for Slow {
 }
 
 #[test]
-fn what_comes_through_a_pipe_arrives_over_links_that_are_cut() {
+fn the_contents_of_a_pipe_arrive_over_links_that_are_cut() {
     for slow in [false, true] {
         let data = contents(if slow { 900_000 } else { 5_000_000 });
         let mut world = World::new();
@@ -46,7 +46,7 @@ fn an_empty_pipe_is_an_empty_file() {
 }
 
 #[test]
-fn a_pipe_that_brings_too_much_is_stopped_where_the_quota_is() {
+fn a_pipe_that_brings_too_much_is_stopped_at_the_quota() {
     let mut world = World::new();
     let mut config = StoreConfig::default();
     config.quota.bytes = Some(1_000_000);
@@ -92,7 +92,7 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 #[cfg_attr(windows, ignore = "nobody else reads a file that is locked there")]
-fn a_receiver_that_has_lost_what_was_durable_is_told_that_a_pipe_does_not_go_back() {
+fn a_pipe_ends_with_an_error_if_the_receiver_has_lost_durable_bytes() {
     for lost in [Lost::All, Lost::Half] {
         let mut world = World::new();
         let (writer, written) = mpsc::channel();

@@ -30,7 +30,7 @@ fn a_file_that_is_there_is_hashed_one_stride_at_a_time() {
 }
 
 #[test]
-fn nobody_hashes_for_a_link_that_is_down() {
+fn hashing_stops_when_the_link_goes_down() {
     let (mut world, jobs) = offered();
     assert_eq!((jobs.run_those(), jobs.run_those()), (1, 1), "the attach, and a stride");
     world.server.transfers.handle_link_down(Instant::ZERO);
@@ -40,7 +40,7 @@ fn nobody_hashes_for_a_link_that_is_down() {
 }
 
 #[test]
-fn nobody_hashes_for_a_worker_that_has_gone() {
+fn hashing_stops_when_the_worker_is_gone() {
     let (mut world, jobs) = offered();
     assert_eq!((jobs.run_those(), jobs.run_those()), (1, 1), "the attach, and a stride");
     world.server = End::new(Role::Server, world.to.path(), 2);
@@ -48,7 +48,7 @@ fn nobody_hashes_for_a_worker_that_has_gone() {
 }
 
 #[test]
-fn an_offer_that_comes_again_waits_for_no_hashing() {
+fn a_repeated_offer_does_not_wait_for_hashing() {
     let (mut world, jobs) = offered();
     assert_eq!((jobs.run_those(), jobs.run_those()), (1, 1), "the attach, and a stride");
     // On another link; the old one has not noticed anything.
@@ -95,7 +95,7 @@ fn hashing_goes_on_where_the_last_link_was_cut() {
 }
 
 #[test]
-fn a_file_that_changes_while_it_is_compared_is_another_one() {
+fn a_file_that_changes_while_it_is_compared_counts_as_another() {
     let (mut world, jobs) = offered();
     assert_eq!((jobs.run_those(), jobs.run_those()), (1, 1), "the attach, and a stride");
     let file = std::fs::File::options().write(true).open(world.to.path().join("file")).expect("it is there");

@@ -29,12 +29,12 @@ fn meet_another() {
 }
 
 #[test]
-fn who_is_alone_has_long_turns() {
+fn a_connection_that_is_alone_has_long_turns() {
     assert_eq!(turn(&mut Turns::new()), LONG);
 }
 
 #[test]
-fn who_is_alone_again_gives_its_thread_up_ever_more_seldom() {
+fn a_connection_that_is_alone_again_yields_less_and_less_often() {
     let mut turns = Turns::new();
     meet_another();
     let lengths: Vec<_> = (0..9).map(|_| turn(&mut turns) / SHORT).collect();
@@ -155,7 +155,7 @@ async fn a_small_message_waits_for_one_short_turn_of_each_connection() {
 }
 
 #[tokio::test]
-async fn who_only_writes_gives_its_thread_up_as_well() {
+async fn a_connection_that_only_writes_yields_too() {
     let moved = Arc::new(AtomicUsize::new(0));
     let (stream, _silent) = tokio::io::duplex(1);
     let (silent, _) = tokio::io::split(stream);

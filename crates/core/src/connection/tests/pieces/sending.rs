@@ -27,7 +27,7 @@ fn a_message_is_sent_in_pieces_with_pings_between_them() {
 }
 
 #[test]
-fn a_message_in_pieces_has_to_end_before_the_next() {
+fn a_message_in_pieces_must_end_before_the_next() {
     let mut client = client();
     client.send_piece(T0, Piece::text("begun")).unwrap();
     let message = Message::text("other");
@@ -42,7 +42,7 @@ fn a_message_in_pieces_has_to_end_before_the_next() {
 }
 
 #[test]
-fn pieces_find_room_as_messages_do() {
+fn pieces_need_room_as_messages_do() {
     let mut client = client();
     client.send_piece(T0, Piece::binary(vec![0; 100_000])).unwrap();
     let refused = client.send_piece(T0, Piece::binary("more")).unwrap_err();
@@ -56,7 +56,7 @@ fn pieces_find_room_as_messages_do() {
 }
 
 #[test]
-fn after_a_close_that_is_why_nothing_is_taken() {
+fn an_unfinished_message_does_not_hide_that_the_connection_is_closing() {
     let mut client = client();
     client.send_piece(T0, Piece::binary("begun")).unwrap();
     client.close(T0, Close::normal()).unwrap();
@@ -65,7 +65,7 @@ fn after_a_close_that_is_why_nothing_is_taken() {
 }
 
 #[test]
-fn a_close_gives_up_a_message_in_pieces() {
+fn a_close_abandons_a_message_in_pieces() {
     for fails in [false, true] {
         let (mut client, mut server) = (client(), server());
         client.send_piece(T0, Piece::text("half")).unwrap();
@@ -112,7 +112,7 @@ proptest! {
     /// However messages are cut into pieces, writes and reads: what arrives is what was sent, and it needs no more
     /// memory than the receive buffer and one read.
     #[test]
-    fn pieces_are_the_messages(
+    fn pieces_add_up_to_the_messages(
         messages in prop::collection::vec(
             (any::<bool>(), prop_oneof![4 => ".{0,300}".boxed(), 1 => "[a-z\u{20ac}]{5000,9000}".boxed()]),
             0..8,

@@ -5,7 +5,7 @@ use super::*;
 use crate::messages::Sessions;
 
 #[test]
-fn a_link_that_has_carried_nothing_is_not_joined_by_others() {
+fn a_link_that_has_carried_nothing_is_not_joined_by_another() {
     let offers = |pair: &mut Pair| {
         pair.client.1.transfers_mut().offer(pair.now, offer(1 << 20)).expect("new");
     };
@@ -20,7 +20,7 @@ fn a_link_that_has_carried_nothing_is_not_joined_by_others() {
 }
 
 #[test]
-fn one_that_had_nothing_to_carry_for_a_while_is() {
+fn a_link_that_was_idle_for_a_while_is_joined_by_another() {
     for (quiet, joined) in [(9, false), (10, true)] {
         let mut pair = Pair::speaking();
         pair.silence(quiet * SECOND);
@@ -33,7 +33,7 @@ fn one_that_had_nothing_to_carry_for_a_while_is() {
 }
 
 #[test]
-fn what_is_paused_waits_for_nobody() {
+fn a_paused_transfer_does_not_cause_a_second_dial() {
     let mut pair = Pair::new();
     pair.begin();
     pair.client.1.transfers_mut().pause(pair.now, ID);
@@ -48,7 +48,7 @@ fn what_is_paused_waits_for_nobody() {
 }
 
 #[test]
-fn what_was_given_up_in_between_counts_as_nothing_to_carry() {
+fn a_request_given_up_in_between_does_not_count() {
     let mut pair = Pair::speaking();
     pair.ask();
     pair.settle();
@@ -88,7 +88,7 @@ fn a_link_that_has_carried_a_message_is_joined_like_one_that_has_carried_a_file(
 }
 
 #[test]
-fn who_waits_for_an_answer_or_for_bytes_is_impatient_too() {
+fn a_client_waiting_for_an_answer_or_for_bytes_is_impatient_too() {
     for has_answer in [false, true] {
         let mut pair = Pair::new();
         pair.begin();
@@ -112,7 +112,7 @@ fn who_waits_for_an_answer_or_for_bytes_is_impatient_too() {
 }
 
 #[test]
-fn what_is_given_up_just_before_a_doubt_waits_for_nobody() {
+fn a_transfer_given_up_just_before_a_doubt_causes_no_second_dial() {
     let mut pair = Pair::new();
     pair.begin();
     let told = pair.silence(5 * SECOND);

@@ -66,7 +66,7 @@ fn used(mbit: u64, rtt: u64, one_in: u32) -> f64 {
 }
 
 #[test]
-fn a_far_path_that_loses_packets_is_used_for_the_most_part() {
+fn a_far_path_that_loses_packets_is_mostly_used() {
     for (mbit, rtt) in [(10, 50), (50, 100), (50, 150), (20, 300), (100, 200)] {
         for one_in in [100, 500, 1000] {
             let used = used(mbit, rtt, one_in);
@@ -114,7 +114,7 @@ fn arrived(mut path: Lossy, secs: u64, has_window: bool) -> u64 {
 }
 
 #[test]
-fn a_transport_that_begins_slowly_is_given_what_it_takes() {
+fn a_transport_in_slow_start_is_kept_as_full_as_possible() {
     for (mbit, rtt, one_in) in [(50, 150, 100), (50, 200, 500), (20, 100, 100), (50, 200, 1 << 30)] {
         let [ours, could] =
             [true, false].map(|has_window| arrived(Lossy::new(mbit, rtt, one_in), 4, has_window));

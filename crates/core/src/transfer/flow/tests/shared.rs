@@ -63,7 +63,7 @@ impl Line {
 }
 
 #[test]
-fn the_queue_of_others_is_not_taken_for_the_way_again_and_again() {
+fn the_queue_of_others_is_not_mistaken_for_a_longer_path() {
     for mbit in [10, 100, 1000] {
         for rtt in [1, 30, 100] {
             let mut line = Line::new(mbit * 125_000, Duration::from_millis(rtt) / 2, 5);

@@ -8,7 +8,7 @@ use std::format;
 const TOO_MANY: (Code, &str) = (Code::Protocol, "more than 1000 frames that carry nothing came in a second");
 
 /// How many of these frames are tolerated if all arrive at once.
-fn put_up_with(victim: &mut Victim, frame: impl Fn(u64) -> Frame) -> u64 {
+fn count_tolerated(victim: &mut Victim, frame: impl Fn(u64) -> Frame) -> u64 {
     for n in 0..3000 {
         let said = victim.hear(frame(n));
         if let Some(why) = broken_because(&said) {
@@ -35,7 +35,7 @@ impl Victim {
     }
 
     /// Receives the answer that everything it offers already exists, with 5 bytes each.
-    fn hear_that_all_is_there(&mut self) {
+    fn hear_that_everything_is_complete(&mut self) {
         let accept = Accept { have: Have::Complete, resume: 5, ..accept() };
         let whole = Whole { length: 5, digest: Digest::of(b""), deduplicated: true };
         for frame in self.say(Instant::ZERO) {
@@ -72,59 +72,59 @@ impl Victim {
 fn probes_are_answered_and_a_flood_of_them_ends_the_link() {
     let mut victim = Victim::new();
     assert_eq!(victim.hear(Frame::Probe(7)), [Frame::ProbeAck(7)]);
-    assert!((1000..1005).contains(&put_up_with(&mut victim, Frame::Probe)));
+    assert!((1000..1005).contains(&count_tolerated(&mut victim, Frame::Probe)));
 }
 
 #[test]
-fn a_flood_of_answers_that_nobody_asked_for_ends_the_link() {
-    assert!((1000..1005).contains(&put_up_with(&mut Victim::new(), Frame::ProbeAck)));
+fn a_flood_of_unrequested_answers_ends_the_link() {
+    assert!((1000..1005).contains(&count_tolerated(&mut Victim::new(), Frame::ProbeAck)));
 }
 
 #[test]
-fn a_flood_of_unknown_frames_that_may_be_ignored_ends_the_link() {
-    assert!((1000..1005).contains(&put_up_with(&mut Victim::new(), |_| Frame::Ignored(0x99))));
+fn a_flood_of_ignorable_unknown_frames_ends_the_link() {
+    assert!((1000..1005).contains(&count_tolerated(&mut Victim::new(), |_| Frame::Ignored(0x99))));
 }
 
 #[test]
-fn a_flood_of_farewells_ends_the_link_and_is_told_once() {
+fn a_flood_of_goaways_ends_the_link_and_is_reported_once() {
     let mut victim = Victim::new();
     let goaway = |_| Frame::GoAway { code: Code::ShuttingDown, retry_after: Duration::ZERO };
     victim.hear(goaway(0));
     victim.hear(goaway(1));
     assert!(matches!(victim.events()[..], [Event::GoingAway { .. }]));
-    assert!((999..1005).contains(&put_up_with(&mut victim, goaway)));
+    assert!((999..1005).contains(&count_tolerated(&mut victim, goaway)));
 }
 
 #[test]
-fn a_flood_of_signs_of_work_ends_the_link() {
+fn a_flood_of_work_notices_ends_the_link() {
     let mut victim = Victim::sending(1_000_000);
-    assert!((1000..1005).contains(&put_up_with(&mut victim, |_| Frame::Finishing(1, Phase::Commit))));
+    assert!((1000..1005).contains(&count_tolerated(&mut victim, |_| Frame::Finishing(1, Phase::Commit))));
 }
 
 #[test]
-fn a_flood_of_pauses_or_of_their_ends_ends_the_link() {
+fn a_flood_of_pauses_or_resumes_ends_the_link() {
     let halts = [
         Frame::Pause(1, Pause { offset: 0, answer: false }),
         Frame::Resume(1, Resume { offset: 0, pauses: 0 }),
     ];
     for halt in halts {
         let mut victim = Victim::sending(1_000_000);
-        assert!((1000..1005).contains(&put_up_with(&mut victim, |_| halt.clone())), "{halt:?}");
+        assert!((1000..1005).contains(&count_tolerated(&mut victim, |_| halt.clone())), "{halt:?}");
     }
 }
 
 #[test]
-fn a_flood_of_acknowledgements_that_say_nothing_new_ends_the_link() {
+fn a_flood_of_acknowledgements_without_news_ends_the_link() {
     let mut victim = Victim::sending(1_000_000);
     let ack = Ack { received: 0, durable: 0, credit: 0, last_seq: 0, hold_us: 0, rewind: None };
-    assert!((1000..1005).contains(&put_up_with(&mut victim, |_| Frame::Ack(1, ack))));
+    assert!((1000..1005).contains(&count_tolerated(&mut victim, |_| Frame::Ack(1, ack))));
 }
 
 #[test]
 fn a_flood_of_tiny_chunks_ends_the_link() {
     let mut victim = Victim::with_transfer(1 << 20);
     let tiny = |n| Frame::Data(1, Data { offset: n, seq: 0, payload: Bytes::from_static(b"x") });
-    assert!((1000..1005).contains(&put_up_with(&mut victim, tiny)));
+    assert!((1000..1005).contains(&count_tolerated(&mut victim, tiny)));
 }
 
 #[test]
@@ -138,11 +138,11 @@ fn a_flood_for_a_transfer_that_has_ended_ends_the_link() {
         assert!(victim.data(64 * n, 64).is_empty());
     }
     let cancel = cancel(Code::Cancelled, Duration::ZERO);
-    assert!((1000..1010).contains(&put_up_with(&mut victim, |_| Frame::Cancel(1, cancel.clone()))));
+    assert!((1000..1010).contains(&count_tolerated(&mut victim, |_| Frame::Cancel(1, cancel.clone()))));
 }
 
 #[test]
-fn the_ends_of_small_files_are_no_flood() {
+fn late_chunks_of_rejected_small_files_are_no_flood() {
     let mut victim = Victim::new();
     for n in 0..2000 {
         let (handle, which) = (2 * n + 1, many(n));
@@ -154,7 +154,7 @@ fn the_ends_of_small_files_are_no_flood() {
 }
 
 #[test]
-fn what_is_on_its_way_for_files_that_are_there_already_is_no_flood() {
+fn late_frames_for_files_that_are_there_already_are_no_flood() {
     let mut victim = Victim::new();
     let whole = Whole { length: 2, digest: Digest::of(b"xy"), deduplicated: false };
     for n in 0..20_000 {
@@ -167,7 +167,7 @@ fn what_is_on_its_way_for_files_that_are_there_already_is_no_flood() {
             assert_eq!(broken(&victim.hear(late)), None, "{n}");
         }
     }
-    assert!(put_up_with(&mut victim, |_| Frame::Fin(1, whole)) < 2005);
+    assert!(count_tolerated(&mut victim, |_| Frame::Fin(1, whole)) < 2005);
 }
 
 fn many(n: u32) -> TransferId {
@@ -177,7 +177,7 @@ fn many(n: u32) -> TransferId {
 }
 
 #[test]
-fn a_thousand_a_second_may_go_on_for_ever() {
+fn a_thousand_frames_a_second_may_go_on_indefinitely() {
     let mut victim = Victim::new();
     for n in 0..10_000 {
         let said = victim.hear_at(Instant::from_millis(n), Frame::Probe(n));
@@ -186,7 +186,7 @@ fn a_thousand_a_second_may_go_on_for_ever() {
 }
 
 #[test]
-fn a_flood_of_offers_that_are_taken_back_ends_the_link_of_a_host_that_does_not_look() {
+fn a_flood_of_withdrawn_offers_ends_the_link_of_a_host_that_does_not_read() {
     let mut victim = Victim::new();
     let cancel = cancel(Code::Cancelled, Duration::ZERO);
     let ended = (0..22_000_u32).find_map(|n| {
@@ -222,7 +222,7 @@ fn small_chunks_that_wait_for_a_disk_are_counted() {
 }
 
 #[test]
-fn small_chunks_that_a_disk_keeps_up_with_are_well() {
+fn small_chunks_that_a_disk_keeps_up_with_are_accepted() {
     let mut victim = Victim::with_transfer(8 << 20);
     for n in 0..20_000 {
         let said = victim.hear_at(Instant::from_millis(n), Frame::Data(1, chunk(n * 100, 100)));
@@ -248,7 +248,7 @@ fn small_chunks_before_the_answer_to_an_offer_are_counted() {
 }
 
 #[test]
-fn more_offers_than_announced_are_told_how_long_to_wait() {
+fn offers_beyond_the_announced_rate_are_told_how_long_to_wait() {
     let config = Config { max_offers_per_second: 10, ..Config::default() };
     let mut victim = Victim::linked(Role::Server, config);
     let said = victim.hear(hello());
@@ -274,7 +274,7 @@ fn more_offers_than_announced_are_told_how_long_to_wait() {
 }
 
 #[test]
-fn requests_count_as_offers_do_and_a_flood_of_refused_ones_ends_the_link() {
+fn requests_count_like_offers_and_a_flood_of_refused_ones_ends_the_link() {
     let config = Config { max_offers_per_second: 1, ..Config::default() };
     let mut victim = Victim::linked(Role::Server, config);
     victim.hear(hello());
@@ -294,7 +294,7 @@ fn requests_count_as_offers_do_and_a_flood_of_refused_ones_ends_the_link() {
 }
 
 #[test]
-fn no_more_is_found_for_a_peer_than_may_be_open_though_it_takes_no_offers() {
+fn no_more_requests_are_served_than_may_be_open_if_offers_are_not_taken() {
     let Frame::Hello(hello) = hello() else { unreachable!() };
     for reads in [false, true] {
         let mut victim = Victim::linked(Role::Server, Config::default());
@@ -312,24 +312,24 @@ fn no_more_is_found_for_a_peer_than_may_be_open_though_it_takes_no_offers() {
 }
 
 #[test]
-fn what_a_peer_has_already_counts_until_it_is_found_to_be_the_same() {
+fn a_file_that_the_peer_has_already_counts_until_it_is_compared() {
     let mut victim = Victim::new();
     for n in 0..1000_u32 {
         let request = Frame::Request(2 * n + 1, asked(many(n), name("file")));
         victim.0.handle_message(Instant::ZERO, request.encode().into_bytes());
         victim.find(5);
-        victim.hear_that_all_is_there();
+        victim.hear_that_everything_is_complete();
     }
     assert_eq!(victim.0.sending().count(), 256, "their digests are made");
 }
 
 #[test]
-fn what_is_offered_unasked_takes_no_place_of_what_is_asked_for() {
+fn unrequested_offers_take_no_place_from_requests() {
     let config = Config { max_transfers: 1, ..Config::default() };
     let mut victim = Victim::linked(Role::Server, config);
     victim.hear(hello());
     victim.0.offer(Instant::ZERO, Offer::new(id(1), name("ours"), 5)).expect("new");
-    victim.hear_that_all_is_there();
+    victim.hear_that_everything_is_complete();
     victim.events();
     victim.hear(Frame::Request(1, asked(id(2), name("theirs"))));
     let is_asked = |event: &Event| matches!(event, Event::Requested { .. });
@@ -337,7 +337,7 @@ fn what_is_offered_unasked_takes_no_place_of_what_is_asked_for() {
 }
 
 #[test]
-fn we_offer_and_ask_no_faster_than_the_peer_takes() {
+fn offers_and_requests_keep_to_the_peers_rate() {
     let mut victim = Victim::linked(Role::Client, Config::default());
     let Frame::Hello(hello) = hello() else { unreachable!() };
     victim.hear(Frame::Hello(Hello { max_offers_per_second: 20, max_transfers: 1000, ..hello }));
@@ -362,7 +362,7 @@ fn we_offer_and_ask_no_faster_than_the_peer_takes() {
 }
 
 #[test]
-fn nobody_is_woken_for_the_turn_of_what_does_not_wait() {
+fn no_timer_is_set_for_transfers_that_no_longer_wait() {
     let mut victim = Victim::linked(Role::Client, Config::default());
     let Frame::Hello(hello) = hello() else { unreachable!() };
     victim.hear(Frame::Hello(Hello { max_offers_per_second: 4, ..hello }));
@@ -379,7 +379,7 @@ fn nobody_is_woken_for_the_turn_of_what_does_not_wait() {
 }
 
 #[test]
-fn absurd_limits_of_a_peer_bind_nobody_to_them() {
+fn absurd_limits_of_a_peer_are_bounded_or_refused() {
     let Frame::Hello(hello) = hello() else { unreachable!() };
     for (most, per_second) in [(0, 0), (u32::MAX, u32::MAX)] {
         let mut victim = Victim::linked(Role::Client, Config::default());

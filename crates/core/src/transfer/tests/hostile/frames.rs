@@ -25,7 +25,7 @@ fn ack() -> Ack {
 }
 
 #[test]
-fn an_unknown_type_ends_its_transfer_and_no_other() {
+fn an_unknown_type_ends_only_its_transfer() {
     let mut victim = Victim::with_transfer(1000);
     victim.offer(3, 2, 5);
     let said = victim.hear_bytes(raw(0x7f, 0, 1, &[], &[]));
@@ -45,7 +45,7 @@ fn an_unknown_type_that_may_be_ignored_changes_nothing() {
 }
 
 #[test]
-fn unknown_flags_end_the_link_in_the_low_nibble_only() {
+fn unknown_flags_end_the_link_only_in_the_low_nibble() {
     let mut victim = Victim::new();
     assert_eq!(victim.hear_bytes(raw(0x04, 0xf0, 0, &[], &[0; 8])), [Frame::ProbeAck(0)]);
     let said = victim.hear_bytes(raw(0x04, 0x02, 0, &[], &[0; 8]));
@@ -56,7 +56,7 @@ fn unknown_flags_end_the_link_in_the_low_nibble_only() {
 }
 
 #[test]
-fn bad_fields_of_an_offer_refuse_it_and_those_of_other_frames_end_the_link() {
+fn bad_fields_refuse_an_offer_but_end_the_link_in_other_frames() {
     let cases: [(&[u8], Code, &str); 4] = [
         (&[0, 0x77, 0, 0], Code::Unsupported, "unknown field 0x0077"),
         (&[0x80, 1, 0, 0, 0x80, 1, 0, 0], Code::Protocol, "field 0x8001 appears twice"),
@@ -126,7 +126,7 @@ fn chunks_at_absurd_offsets_end_their_transfer() {
 }
 
 #[test]
-fn of_a_chunk_that_overlaps_only_the_new_part_is_used_and_of_an_old_one_none() {
+fn only_the_new_bytes_of_overlapping_chunks_are_used() {
     let mut victim = Victim::with_transfer(1000);
     victim.data(0, 300);
     victim.data(200, 300);
@@ -158,7 +158,7 @@ fn a_fin_before_its_bytes_is_answered_with_a_rewind() {
 }
 
 #[test]
-fn a_fin_that_was_under_way_behind_a_gap_is_not_asked_for_twice() {
+fn a_fin_after_a_gap_causes_no_second_rewind() {
     let mut victim = Victim::with_transfer(1000);
     let rewinds = |said: &[Frame]| {
         said.iter().filter(|frame| matches!(frame, Frame::Ack(_, Ack { rewind: Some(_), .. }))).count()
@@ -179,7 +179,7 @@ fn a_fin_that_was_under_way_behind_a_gap_is_not_asked_for_twice() {
 }
 
 #[test]
-fn handles_may_not_be_chosen_again_nor_go_back_nor_be_of_the_other_side() {
+fn handles_may_not_be_reused_go_back_or_belong_to_the_other_side() {
     for handle in [0, 2, u32::MAX - 1] {
         let said = Victim::new().offer(handle, 1, 5);
         let text = format!("handle {handle} cannot be opened");
@@ -197,14 +197,14 @@ fn handles_may_not_be_chosen_again_nor_go_back_nor_be_of_the_other_side() {
 }
 
 #[test]
-fn a_refused_offer_uses_its_handle_up() {
+fn a_refused_offer_uses_up_its_handle() {
     let mut victim = Victim::new();
     assert_eq!(cancelled(&victim.offer(1, 1, u64::MAX - 1)), Some(Code::Protocol));
     assert_eq!(broken_because(&victim.offer(1, 1, 5)), Some((Code::Protocol, "handle 1 cannot be opened")));
 }
 
 #[test]
-fn an_id_that_is_open_already_is_refused_and_goes_on() {
+fn an_id_that_is_already_open_is_refused_and_its_transfer_goes_on() {
     let mut victim = Victim::with_transfer(1000);
     let text = "the transfer is already open on this connection";
     assert_eq!(cancelled_because(&victim.offer(3, 1, 1000)), Some((Code::Busy, text)));
@@ -214,7 +214,7 @@ fn an_id_that_is_open_already_is_refused_and_goes_on() {
 }
 
 #[test]
-fn what_only_a_sender_may_hear_ends_a_receiver_and_no_other() {
+fn a_frame_for_senders_only_ends_just_the_transfer_it_names() {
     let frames = [
         (Frame::Accept(1, Accept { resume: 7, ..accept() }), "unexpected ACCEPT for handle 1, 7 bytes"),
         (Frame::Ack(1, Ack { received: 8, ..ack() }), "unexpected ACK for handle 1, 8 bytes"),
@@ -230,7 +230,7 @@ fn what_only_a_sender_may_hear_ends_a_receiver_and_no_other() {
 }
 
 #[test]
-fn what_only_a_receiver_may_hear_ends_a_sender() {
+fn a_frame_for_receivers_only_ends_a_sending_transfer() {
     let chunk = Data { offset: 9, seq: 0, payload: Bytes::from_static(&[7; 100]) };
     for (frame, text) in [
         (Frame::Data(1, chunk), "unexpected DATA for handle 1, 100 bytes at 9"),
@@ -242,7 +242,7 @@ fn what_only_a_receiver_may_hear_ends_a_sender() {
 }
 
 #[test]
-fn whoever_names_a_handle_that_never_was_reads_what_and_which() {
+fn the_error_for_an_unknown_handle_names_the_frame_and_the_handle() {
     let cancel = cancel(Code::Expired, Duration::ZERO);
     for (frame, words) in [
         (Frame::Accept(9, Accept { resume: 7, ..accept() }), "ACCEPT for handle 9, 7 bytes"),
@@ -264,7 +264,7 @@ fn whoever_names_a_handle_that_never_was_reads_what_and_which() {
 }
 
 #[test]
-fn what_is_late_is_dropped_whatever_it_is() {
+fn late_frames_are_dropped_whatever_they_are() {
     let mut victim = Victim::with_transfer(1000);
     victim.0.fail(Instant::ZERO, id(1), Failure::local(Code::Rejected, ""));
     assert_eq!(cancelled(&victim.say(Instant::ZERO)), Some(Code::Rejected));
@@ -294,7 +294,7 @@ fn a_second_or_late_hello_ends_the_link() {
 }
 
 #[test]
-fn an_unknown_type_for_a_request_ends_the_request_and_no_other() {
+fn an_unknown_type_for_a_request_ends_only_the_request() {
     let mut server = Scripted::server();
     let request = asked(id(1), name("file"));
     server.hear(Frame::Request(1, request));
@@ -313,7 +313,7 @@ fn an_unknown_type_for_a_request_ends_the_request_and_no_other() {
 }
 
 #[test]
-fn an_offer_that_cannot_be_read_is_no_first_frame_either() {
+fn an_unreadable_offer_may_not_precede_hello_either() {
     let mut transfers = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
     transfers.handle_link_up(Instant::ZERO, None);
     let mut server = Scripted(transfers);

@@ -18,7 +18,7 @@ fn offering(length: u64) -> Victim {
 }
 
 #[test]
-fn more_than_was_sent_cannot_be_received() {
+fn more_bytes_than_were_sent_cannot_be_acknowledged() {
     let mut victim = Victim::sending(1_000_000);
     let said = victim.hear(ack(999_999, 0, 0, None));
     let (code, text) = cancelled_because(&said).expect("an end");
@@ -27,14 +27,14 @@ fn more_than_was_sent_cannot_be_received() {
 }
 
 #[test]
-fn more_than_was_received_cannot_be_durable() {
+fn more_bytes_than_were_received_cannot_be_durable() {
     let said = Victim::sending(1_000_000).hear(ack(100, 101, 0, None));
     let text = "101 bytes called durable, 100 received";
     assert_eq!(cancelled_because(&said), Some((Code::BadOffset, text)));
 }
 
 #[test]
-fn what_was_said_once_is_not_taken_back() {
+fn acknowledged_bytes_and_credit_never_go_back() {
     let mut victim = Victim::sending(1_000_000);
     victim.hear(ack(1000, 500, 500_000, None));
     assert_eq!(cancelled(&victim.hear(ack(10, 5, 5000, None))), None);
@@ -53,7 +53,7 @@ fn what_was_said_once_is_not_taken_back() {
 }
 
 #[test]
-fn absurd_credit_is_no_more_than_the_file() {
+fn absurd_credit_is_capped_by_the_file() {
     let mut victim = offering(70_000);
     let said = victim.hear(Frame::Accept(1, Accept { credit: u64::MAX, ..accept() }));
     assert_eq!(cancelled(&said), None);
@@ -62,7 +62,7 @@ fn absurd_credit_is_no_more_than_the_file() {
 }
 
 #[test]
-fn an_offer_is_accepted_once() {
+fn a_second_accept_is_refused() {
     let said = Victim::sending(1_000_000).hear(Frame::Accept(1, accept()));
     assert_eq!(cancelled_because(&said), Some((Code::Protocol, "a second ACCEPT")));
 }
@@ -76,7 +76,7 @@ fn a_resume_beyond_the_end_is_refused() {
 }
 
 #[test]
-fn nothing_is_done_before_it_is_finished() {
+fn a_done_before_the_fin_is_refused() {
     let whole = Whole { length: 1_000_000, digest: Digest::of(&contents(1, 1_000_000)), deduplicated: false };
     let mut victim = Victim::sending(1_000_000);
     let sent = victim.0.in_flight();
@@ -88,7 +88,7 @@ fn nothing_is_done_before_it_is_finished() {
 }
 
 #[test]
-fn done_with_another_digest_is_no_success() {
+fn a_done_with_another_digest_is_a_failure() {
     let data = contents(1, 70_000);
     let mut victim = offering(70_000);
     victim.hear(Frame::Accept(1, Accept { credit: 70_000, ..accept() }));
@@ -121,7 +121,7 @@ fn done_with_another_digest_is_no_success() {
 }
 
 #[test]
-fn whoever_asks_to_go_back_without_end_is_left() {
+fn a_receiver_that_asks_to_go_back_endlessly_is_given_up() {
     let mut victim = Victim::sending(1_000_000);
     for _ in 0..64 {
         assert_eq!(cancelled(&victim.hear(ack(0, 0, 0, Some(wire::Rewind::Gap)))), None);
@@ -132,7 +132,7 @@ fn whoever_asks_to_go_back_without_end_is_left() {
 }
 
 #[test]
-fn whoever_comes_further_may_ask_to_go_back_any_number_of_times() {
+fn a_receiver_that_makes_progress_may_ask_to_go_back_at_will() {
     let mut victim = Victim::sending(1_000_000);
     for n in 0..100 {
         victim.read();
@@ -141,7 +141,7 @@ fn whoever_comes_further_may_ask_to_go_back_any_number_of_times() {
 }
 
 #[test]
-fn a_done_between_an_early_fin_and_the_accept_names_what_is_missing() {
+fn a_done_between_an_early_fin_and_the_accept_names_the_missing_accept() {
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 10)).expect("new");
     sender.say();

@@ -19,7 +19,7 @@ fn answer(victim: &mut Victim, template: Frame, bytes: &[u8]) -> (Code, String) 
 }
 
 #[test]
-fn every_rule_holds_for_offers_and_for_requests() {
+fn every_name_rule_applies_to_offers_and_requests() {
     let long = "x".repeat(256);
     let deep = "a/".repeat(64) + "a";
     let huge = ("x".repeat(200) + "/").repeat(25) + "x";

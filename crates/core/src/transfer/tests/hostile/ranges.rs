@@ -10,7 +10,7 @@ fn request(handle: u32, from: u64, to: u64) -> Frame {
 }
 
 #[test]
-fn a_range_of_nothing_is_refused_with_both_numbers_and_no_other_is_harmed() {
+fn an_empty_range_is_refused_with_both_numbers_without_harm_to_others() {
     let mut victim = Victim::with_transfer(1000);
     let mut handle = 1;
     for (from, to) in [(0, 0), (5, 5), (9, 5), (u64::MAX, u64::MAX), (u64::MAX, 0), (1, 0)] {

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_peer_that_never_says_hello_is_left() {
+fn a_peer_that_never_sends_hello_ends_the_link() {
     let mut mute = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
     mute.handle_link_up(Instant::from_secs(5), None);
     let mut victim = Victim(mute);
@@ -27,7 +27,7 @@ fn said_after_an_hour(mut victim: Victim) -> Vec<u32> {
 }
 
 #[test]
-fn a_peer_that_takes_nothing_finds_one_word_for_each_transfer_that_we_are_at_work_on() {
+fn a_peer_that_reads_nothing_gets_one_notice_for_each_active_transfer() {
     let mut server = Victim::new();
     server.offer(1, 1, 1 << 20);
     server.offer(3, 2, 1 << 20);
@@ -44,7 +44,7 @@ fn a_peer_that_takes_nothing_finds_one_word_for_each_transfer_that_we_are_at_wor
 }
 
 #[test]
-fn who_has_ended_is_not_told_that_we_are_at_work() {
+fn no_work_is_announced_for_a_transfer_that_has_ended() {
     let mut victim = Victim::new();
     victim.offer(1, 1, 1 << 20);
     let now = Instant::from_secs(1);
@@ -74,13 +74,13 @@ fn trickle(victim: &mut Victim, len: usize, seconds: u64) -> Option<(u64, String
 }
 
 #[test]
-fn a_sender_that_trickles_is_left() {
+fn a_sender_that_trickles_is_given_up() {
     let why = "the rate was 1000 bytes a second over 60 s, and the least allowed here is 1024".into();
     assert_eq!(trickle(&mut Victim::with_transfer(1 << 30), 1000, 100), Some((60, why)));
 }
 
 #[test]
-fn a_limit_of_the_sender_below_the_least_rate_is_told_by_both_numbers() {
+fn a_sender_limit_below_the_least_rate_is_reported_with_both_numbers() {
     let mut world = World::with(Config { min_rate: Some(10_000), ..Config::default() });
     world.client = End::new(Role::Client, Config { limit_rate: Some(5000), ..Config::default() });
     world.send(id(1), "file", contents(1, 2_000_000));
@@ -95,7 +95,7 @@ fn a_limit_of_the_sender_below_the_least_rate_is_told_by_both_numbers() {
 }
 
 #[test]
-fn a_sender_that_is_slow_is_not_left() {
+fn a_sender_that_is_slow_but_fast_enough_is_kept() {
     assert_eq!(trickle(&mut Victim::with_transfer(1 << 30), 1024, 1000), None);
 }
 
@@ -115,7 +115,7 @@ fn several_transfers_share_the_least_rate_of_a_link() {
 }
 
 #[test]
-fn nobody_trickles_who_is_kept_waiting_by_our_own_disk() {
+fn a_sender_that_waits_for_our_disk_does_not_count_as_trickling() {
     let mut victim = Victim::with_transfer(1 << 30);
     for n in 0..3 {
         assert_eq!(cancelled(&victim.data(n << 20, 1 << 20)), None);
@@ -131,7 +131,7 @@ fn nobody_trickles_who_is_kept_waiting_by_our_own_disk() {
 }
 
 #[test]
-fn a_least_rate_is_an_option() {
+fn the_least_rate_is_optional() {
     let mut victim = Victim::linked(Role::Server, Config { min_rate: None, ..Config::default() });
     victim.hear(hello());
     victim.offer(1, 1, 1 << 20);
@@ -158,7 +158,7 @@ fn at_work(victim: &mut Victim) -> (u64, String) {
 }
 
 #[test]
-fn a_sender_that_is_at_work_is_waited_for_but_not_for_ever() {
+fn a_receiver_waits_for_a_sender_at_work_but_not_forever() {
     let mut victim = Victim::with_transfer(1000);
     victim.data(0, 1000);
     victim.0.written(Instant::ZERO, id(1), 1000);
@@ -168,13 +168,13 @@ fn a_sender_that_is_at_work_is_waited_for_but_not_for_ever() {
 }
 
 #[test]
-fn who_could_send_is_not_at_work() {
+fn a_sender_that_could_send_does_not_count_as_at_work() {
     let why = "the rate was 0 bytes a second over 60 s, and the least allowed here is 1024".into();
     assert_eq!(at_work(&mut Victim::with_transfer(1 << 30)), (60, why));
 }
 
 #[test]
-fn a_sender_says_that_it_is_at_work_while_a_digest_takes_its_time() {
+fn a_sender_says_that_it_is_at_work_during_a_slow_digest() {
     let data = contents(1, 70_000);
     let mut world = World::new();
     world.send(id(1), "file", data);
@@ -214,7 +214,7 @@ fn goaway() -> Frame {
 const FOR_EVER: Duration = Duration::from_millis(u32::MAX as u64);
 
 #[test]
-fn no_peer_makes_anybody_wait_for_more_than_an_hour() {
+fn no_peer_can_make_us_wait_for_more_than_an_hour() {
     let hour = Duration::from_secs(3600);
     let mut victim = Victim::sending(1_000_000);
     victim.hear(Frame::Cancel(1, super::super::script::cancel(Code::Busy, FOR_EVER)));
@@ -230,7 +230,7 @@ fn no_peer_makes_anybody_wait_for_more_than_an_hour() {
 }
 
 #[test]
-fn a_peer_that_goes_away_and_stays_is_not_waited_for() {
+fn a_link_is_not_kept_for_a_peer_that_is_slow_to_go_away() {
     let mut victim = Victim::linked(Role::Client, Config::default());
     victim.hear(hello());
     victim.hear_at(Instant::from_secs(3), goaway());
@@ -250,7 +250,7 @@ fn a_peer_that_goes_away_and_stays_is_not_waited_for() {
 }
 
 #[test]
-fn what_is_under_way_when_a_peer_goes_away_may_end_first() {
+fn transfers_under_way_may_end_before_a_peer_goes_away() {
     let mut victim = Victim::sending(1_000_000);
     victim.hear(goaway());
     victim.0.offer(Instant::ZERO, Offer::new(id(2), name("other"), 5)).expect("new");

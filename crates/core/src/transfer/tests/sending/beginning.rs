@@ -28,7 +28,7 @@ fn piece(sender: &mut Scripted) -> Option<(u64, u64)> {
 }
 
 #[test]
-fn the_first_file_of_a_link_begins_before_its_offer_is_answered_and_goes_on_where_it_is() {
+fn the_first_file_begins_before_its_offer_is_answered_and_then_continues() {
     let mut sender = offering(1);
     assert_eq!(reads(&mut sender), [64 * 1024], "no more than a receiver takes unasked");
     sender.provide(0, 64 * 1024);
@@ -41,13 +41,13 @@ fn the_first_file_of_a_link_begins_before_its_offer_is_answered_and_goes_on_wher
 }
 
 #[test]
-fn of_many_files_one_begins_unasked_for_each_may_be_there() {
+fn only_the_first_of_many_files_begins_unasked() {
     let mut sender = offering(2);
     assert_eq!(reads(&mut sender), [64 * 1024], "of the first");
 }
 
 #[test]
-fn nothing_begins_unasked_where_something_was_sent() {
+fn no_file_begins_unasked_after_another_was_sent() {
     let mut sender = offering(1);
     sender.read();
     sender.say();
@@ -58,7 +58,7 @@ fn nothing_begins_unasked_where_something_was_sent() {
 }
 
 #[test]
-fn it_begins_unasked_once() {
+fn a_file_begins_unasked_only_once() {
     let mut sender = offering(1);
     sender.read();
     sender.say();
@@ -68,7 +68,7 @@ fn it_begins_unasked_once() {
 }
 
 #[test]
-fn what_has_left_in_vain_keeps_no_place_in_the_window() {
+fn bytes_sent_in_vain_keep_no_place_in_the_window() {
     for resume in [0, 20_000, WINDOW, 1 << 19] {
         for have in [wire::Have::Part, wire::Have::Present] {
             let mut sender = offering(1);
@@ -82,7 +82,7 @@ fn what_has_left_in_vain_keeps_no_place_in_the_window() {
 }
 
 #[test]
-fn who_has_just_the_beginning_hears_what_comes_next_and_what_was_read_is_not_read_again() {
+fn a_receiver_with_the_beginning_gets_the_rest_without_new_reads() {
     let mut sender = offering(1);
     sender.read();
     sender.say();

@@ -35,7 +35,7 @@ fn sent_behind_a_part() -> Scripted {
 }
 
 #[test]
-fn a_file_of_another_length_is_another_file() {
+fn a_done_with_another_length_is_a_failure() {
     let mut sender = sent();
     sender.0.confirm(Instant::ZERO, id(1));
     assert!(says_fin(&mut sender));
@@ -46,7 +46,7 @@ fn a_file_of_another_length_is_another_file() {
 }
 
 #[test]
-fn the_end_waits_for_the_digest_of_what_was_there_before() {
+fn the_fin_waits_for_the_digest_of_the_part_that_was_there() {
     let mut sender = sent_behind_a_part();
     assert!(!says_fin(&mut sender));
     sender.0.provide_digest(Instant::ZERO, id(1), 400, Digest::of(&[0; 400]));
@@ -54,7 +54,7 @@ fn the_end_waits_for_the_digest_of_what_was_there_before() {
 }
 
 #[test]
-fn what_was_there_before_is_thrown_away_if_it_is_of_another_file() {
+fn a_part_of_another_file_is_discarded() {
     let mut sender = sent_behind_a_part();
     sender.0.provide_digest(Instant::ZERO, id(1), 400, Digest::of(&[1; 400]));
     let said = sender.say();
@@ -63,7 +63,7 @@ fn what_was_there_before_is_thrown_away_if_it_is_of_another_file() {
 }
 
 #[test]
-fn what_is_sent_again_is_looked_at_again() {
+fn a_file_that_is_sent_again_is_checked_again() {
     let mut sender = sent();
     sender.0.confirm(Instant::ZERO, id(1));
     assert!(says_fin(&mut sender));
@@ -75,7 +75,7 @@ fn what_is_sent_again_is_looked_at_again() {
 }
 
 #[test]
-fn a_receiver_is_not_at_work_for_ever() {
+fn a_sender_does_not_wait_forever_for_a_receiver_at_work() {
     let at = Instant::from_secs;
     let mut sender = sent();
     sender.0.confirm(Instant::ZERO, id(1));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_small_file_follows_its_offer_once() {
+fn a_small_file_follows_its_offer_only_once() {
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
     sender.read();
@@ -17,7 +17,7 @@ fn a_small_file_follows_its_offer_once() {
 }
 
 #[test]
-fn the_end_of_a_small_file_is_not_said_before_its_bytes_and_a_last_look() {
+fn the_fin_of_a_small_file_follows_its_bytes_and_a_last_check() {
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
     sender.say();
@@ -64,7 +64,7 @@ fn a_small_file_is_not_read_or_sent_again_when_its_offer_is_answered() {
 }
 
 #[test]
-fn of_a_small_file_only_what_is_missing_is_sent() {
+fn only_the_missing_bytes_of_a_small_file_are_sent() {
     let mut sender = small();
     sender.hear(Frame::Accept(1, wire::Accept { resume: 600, ..accept(1 << 20) }));
     assert_eq!(reads(&mut sender), [400]);
@@ -73,7 +73,7 @@ fn of_a_small_file_only_what_is_missing_is_sent() {
 }
 
 #[test]
-fn the_beginning_of_what_is_not_there_is_not_compared() {
+fn no_prefix_is_hashed_if_the_receiver_has_nothing() {
     let hashes = |sender: &mut Scripted| sender.events().iter().any(|e| matches!(e, Event::Hash { .. }));
     for (resume, compares) in [(0, false), (1, true)] {
         let mut sender = Scripted::client();
@@ -94,7 +94,7 @@ fn is_early(sender: &mut Scripted, now: Instant) -> bool {
 }
 
 #[test]
-fn a_small_file_that_was_put_off_waits_for_the_next_answer() {
+fn a_postponed_small_file_waits_for_the_next_answer() {
     let mut sender = small();
     sender.hear(Frame::Cancel(1, cancel(Code::Busy, Duration::from_secs(1))));
     assert!(!is_early(&mut sender, Instant::from_secs(1)));
@@ -113,7 +113,7 @@ fn a_small_file_that_was_accepted_before_its_link_broke_waits_for_the_next_answe
 }
 
 #[test]
-fn a_small_file_that_is_there_keeps_no_place_in_the_window_while_it_is_finished() {
+fn a_small_file_that_is_already_there_keeps_no_place_in_the_window() {
     let mut sender = small();
     sender.provide(0, 1000);
     sender.0.provide_digest(Instant::ZERO, id(1), 1000, Digest::of(&[0; 1000]));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_a_transfer_is_doing_is_told_at_both_ends() {
+fn both_ends_report_the_stage_of_a_transfer() {
     let stage = |end: &Scripted| end.0.progress(id(1)).map(|progress| progress.stage);
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 100_000)).expect("new");
@@ -30,7 +30,7 @@ fn what_a_transfer_is_doing_is_told_at_both_ends() {
 }
 
 #[test]
-fn what_crosses_is_told_at_both_ends() {
+fn both_ends_report_their_traffic() {
     let at = Instant::from_millis;
     let mut receiver = Scripted::server();
     receiver.hear_offer(1, 1, 100_000);
@@ -74,7 +74,7 @@ fn what_crosses_is_told_at_both_ends() {
 }
 
 #[test]
-fn what_had_come_before_a_link_broke_counts_on_the_next() {
+fn bytes_that_arrived_before_a_link_broke_count_on_the_next() {
     let mut sender = Scripted::sending(1 << 30);
     sender.read();
     sender.say();
@@ -92,7 +92,7 @@ fn what_had_come_before_a_link_broke_counts_on_the_next() {
 }
 
 #[test]
-fn what_follows_an_offer_does_not_make_the_part_of_another_process_ours() {
+fn early_chunks_do_not_claim_the_part_of_another_process() {
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 10_000)).expect("new");
     sender.say();
@@ -105,7 +105,7 @@ fn what_follows_an_offer_does_not_make_the_part_of_another_process_ours() {
 }
 
 #[test]
-fn what_is_sent_twice_is_counted() {
+fn bytes_sent_twice_are_counted() {
     let mut sender = Scripted::sending(1 << 20);
     sender.read();
     assert_eq!(sender.say().len(), 6);
@@ -116,7 +116,7 @@ fn what_is_sent_twice_is_counted() {
 }
 
 #[test]
-fn what_is_acknowledged_by_the_end_alone_has_moved() {
+fn bytes_acknowledged_only_by_done_count_as_moved() {
     let whole = wire::Whole { length: 1000, digest: Digest::of(&[0; 1000]), deduplicated: false };
     for acknowledged in [0, 400, 1000] {
         let mut sender = Scripted::sending(1000);
@@ -140,7 +140,7 @@ fn what_is_acknowledged_by_the_end_alone_has_moved() {
 }
 
 #[test]
-fn a_pipe_hears_once_of_what_is_durable() {
+fn durable_bytes_of_a_pipe_are_released_once() {
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::of_unknown_length(id(1), name("pipe"))).expect("new");
     sender.say();
@@ -160,7 +160,7 @@ fn a_pipe_hears_once_of_what_is_durable() {
 }
 
 #[test]
-fn what_a_link_brought_that_broke_before_it_was_answered_is_ours() {
+fn bytes_sent_on_a_link_that_broke_unanswered_are_ours() {
     for (on_earlier_links, resume, expected) in [(1000, 1000, 0), (1000, 600, 0), (0, 1000, 1000)] {
         let mut sender = Scripted::client();
         sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");

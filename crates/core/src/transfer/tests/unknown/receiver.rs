@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_source_that_gives_nothing_for_longer_than_a_pause_may_last_is_left() {
+fn a_source_that_gives_nothing_for_longer_than_the_pause_limit_is_given_up() {
     let mut victim = Receiver::new();
     let mut last = 0;
     for ten in 0..10_000 {
@@ -22,7 +22,7 @@ fn a_source_that_gives_nothing_for_longer_than_a_pause_may_last_is_left() {
 }
 
 #[test]
-fn a_source_of_unknown_length_may_trickle_and_nobody_may_be_silent() {
+fn a_source_of_unknown_length_may_trickle_but_not_fall_silent() {
     let mut victim = Receiver::new();
     for minute in 0..600_u64 {
         let now = Instant::from_secs(60 * minute);
@@ -47,7 +47,7 @@ fn an_offer_of_unknown_length_from_a_peer_without_the_feature_is_refused() {
 }
 
 #[test]
-fn a_request_that_only_a_pipe_could_answer_is_refused_to_a_peer_without_the_feature() {
+fn a_request_for_a_pipe_is_refused_to_a_peer_without_the_feature() {
     let mut transfers = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
     transfers.handle_link_up(Instant::ZERO, None);
     let mut victim = Receiver(transfers);
@@ -60,7 +60,7 @@ fn a_request_that_only_a_pipe_could_answer_is_refused_to_a_peer_without_the_feat
 }
 
 #[test]
-fn a_fin_with_another_length_than_came_is_a_rewind_or_an_end() {
+fn a_fin_whose_length_does_not_match_causes_a_rewind_or_an_end() {
     let fin = |length| Frame::Fin(1, Whole { length, digest: Digest::of(b"x"), deduplicated: false });
     let mut short = Receiver::with_bytes(100);
     assert_eq!(cancelled(&short.hear(fin(99))), Some(Code::LengthMismatch));
@@ -79,7 +79,7 @@ fn a_fin_with_another_length_than_came_is_a_rewind_or_an_end() {
 }
 
 #[test]
-fn a_fin_before_the_answer_is_held_to_what_came_with_it() {
+fn a_fin_before_the_answer_must_match_the_bytes_that_came_with_it() {
     let fin = |length| Frame::Fin(1, Whole { length, digest: Digest::of(b"x"), deduplicated: false });
     let mut victim = Receiver::opening();
     victim.hear(Frame::Data(1, Data { offset: 0, seq: 0, payload: contents(0, 100).into() }));
@@ -97,7 +97,7 @@ fn a_fin_before_the_answer_is_held_to_what_came_with_it() {
 }
 
 #[test]
-fn what_was_asked_for_whole_may_come_through_a_pipe() {
+fn a_file_that_was_requested_whole_may_come_through_a_pipe() {
     let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
     transfers.request(Instant::ZERO, id(1), name("pipe")).expect("new");
     transfers.handle_link_up(Instant::ZERO, None);
@@ -108,7 +108,7 @@ fn what_was_asked_for_whole_may_come_through_a_pipe() {
 }
 
 #[test]
-fn a_name_that_is_taken_is_no_place_for_a_pipe() {
+fn a_pipe_is_refused_if_its_name_is_taken() {
     let mut victim = Receiver::opening();
     victim.0.answer(Instant::ZERO, id(1), Answer::Present { digest: Digest::of(b"x") });
     assert_eq!(cancelled(&victim.say(Instant::ZERO)), Some(Code::Exists));
@@ -127,7 +127,7 @@ fn a_disk_that_is_slow_after_the_last_byte_is_not_held_against_the_sender() {
 }
 
 #[test]
-fn what_was_promised_beyond_the_end_is_free_for_others() {
+fn credit_beyond_the_end_is_freed_for_others() {
     let mut victim = Receiver::with_bytes(100);
     let fin = Frame::Fin(1, Whole { length: 101, digest: Digest::of(b"x"), deduplicated: false });
     let said = victim.hear(fin);
@@ -135,7 +135,7 @@ fn what_was_promised_beyond_the_end_is_free_for_others() {
 }
 
 #[test]
-fn of_a_pipe_that_is_refused_for_good_nothing_is_kept() {
+fn nothing_is_kept_of_a_pipe_that_is_refused_permanently() {
     for (code, retry_after, kept) in [
         (Code::Quota, 0, false),
         (Code::NoSpace, 0, false),
