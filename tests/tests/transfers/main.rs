@@ -116,6 +116,7 @@ over! {
         stuck:
             a_peer_that_takes_no_more_is_found_dead_and_the_file_goes_on
             a_link_that_carries_nothing_more_is_replaced_before_it_is_found_dead
+            a_link_that_recovers_is_kept_and_the_second_one_is_closed
             a_close_does_not_wait_for_a_peer_that_takes_no_more
             a_server_that_stops_does_not_wait_for_a_client_that_does_not_leave
             a_server_that_stops_tells_of_a_client_that_does_not_leave;

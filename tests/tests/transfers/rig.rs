@@ -3,6 +3,7 @@
 use std::io::{Read, Write, copy};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -214,6 +215,33 @@ pub(crate) fn stalling_proxy(to: SocketAddr, after: u64) -> SocketAddr {
         (0, Way::Up) => Fate::Stall { after },
         _ => Fate::Cut { after: u64::MAX },
     })
+}
+
+/// Passes bytes on, but reads only this many of those that the first client sends, until there is a second connection.
+/// The second one has to wait for 3 s.
+pub(crate) fn recovering_proxy(to: SocketAddr, after: u64) -> SocketAddr {
+    let listener = TcpListener::bind(anywhere()).expect("a port");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        let accept = || Some((listener.accept().ok()?.0, TcpStream::connect(to).ok()?));
+        let (near, far) = accept()?;
+        let ends = (near.try_clone().ok()?, far.try_clone().ok()?);
+        let (resume, resumed) = mpsc::channel();
+        thread::spawn(move || {
+            let (near, far) = (&mut &ends.0, &mut &ends.1);
+            copy(&mut near.take(after), far).and_then(|_| {
+                let _ = resumed.recv();
+                copy(near, far)
+            })
+        });
+        thread::spawn(move || copy(&mut &far, &mut &near));
+        let (near, far) = accept()?;
+        resume.send(()).ok()?;
+        thread::sleep(Duration::from_secs(3));
+        through(near, far);
+        Some(())
+    });
+    address
 }
 
 /// Relays a connection until its end.

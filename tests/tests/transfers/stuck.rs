@@ -12,7 +12,9 @@ use bowline_host::server::{ServerConfig, ServerEvent};
 use bowline_host::transfer::TransferError;
 
 use crate::ends::{LIMIT, Pair};
-use crate::rig::{Serving, contents, folder, id, kept, name, quick, slow, source, stalling_proxy, until};
+use crate::rig::{
+    Serving, contents, folder, id, kept, name, quick, recovering_proxy, slow, source, stalling_proxy, until,
+};
 
 /// More than the system holds between two sockets.
 const LEN: usize = 40_000_000;
@@ -78,6 +80,35 @@ pub(crate) fn a_link_that_carries_nothing_more_is_replaced_before_it_is_found_de
     let sent = transfer.finished().expect("sent");
     assert_eq!(sent.links, 2, "{sent:?}");
     assert!(serving.file("file") == contents(LEN));
+}
+
+/// The second link opens only after the first one has moved on.
+pub(crate) fn a_link_that_recovers_is_kept_and_the_second_one_is_closed(pair: Pair) {
+    let mut serving = Serving::start(pair, ServerConfig::default());
+    let dir = folder();
+    let proxy = recovering_proxy(serving.server.address(), 3_000_000);
+    let mut client = serving.client_at(proxy, quick());
+    let mut transfer = client.upload(&source(&dir, LEN), name("file"), id(1)).expect("queued");
+    let mut told = Vec::new();
+    loop {
+        match client.event() {
+            LinkEvent::Kept => break,
+            // On a machine with too much to do it was we who did not run.
+            LinkEvent::Down { disconnect } if disconnect.kind() == Kind::LocalSuspend => return,
+            LinkEvent::Down { disconnect } => panic!("{disconnect}"),
+            event => told.push(event),
+        }
+    }
+    assert!(told.iter().any(|event| matches!(event, LinkEvent::DialingBeside)), "{told:?}");
+    let sent = transfer.finished().expect("sent");
+    assert_eq!(sent.links, 1, "{sent:?}");
+    assert!(serving.file("file") == contents(LEN));
+    let second = loop {
+        if let ServerEvent::Disconnected { disconnect, .. } = serving.server.event() {
+            break disconnect;
+        }
+    };
+    assert_eq!(second.kind(), Kind::Clean, "{second}");
 }
 
 pub(crate) fn a_close_does_not_wait_for_a_peer_that_takes_no_more(pair: Pair) {

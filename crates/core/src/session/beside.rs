@@ -20,8 +20,8 @@ const STEADY: Duration = Duration::from_secs(30);
 pub(super) struct Beside {
     /// When the current link opened.
     opened: Instant,
-    /// Whether it replaced another link.
-    is_second: bool,
+    /// From when on it may be replaced, if it has just replaced another link.
+    steady: Option<Instant>,
     /// Since when something has been waiting, if anything is.
     since: Option<Instant>,
     state: State,
@@ -39,7 +39,17 @@ enum State {
 impl Beside {
     /// A link is up, whether it replaces another or not.
     pub(super) fn handle_link_up(&mut self, now: Instant) {
-        *self = Self { opened: now, is_second: self.replaces(), since: None, state: State::None };
+        let steady = self.replaces().then_some(now + STEADY);
+        *self = Self { opened: now, steady, since: None, state: State::None };
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.steady = self.steady.filter(|steady| *steady > now);
+    }
+
+    /// When the link may be replaced, if something is waiting for that.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.since.and(self.steady)
     }
 
     /// The dial is over.
@@ -69,7 +79,7 @@ impl Session {
             return false;
         }
         self.beside.since.get_or_insert(now);
-        let is_steady = !self.beside.is_second || now - self.beside.opened >= STEADY;
+        let is_steady = self.beside.steady.is_none_or(|steady| steady <= now);
         is_steady && (self.transfers.has_carried() || self.speech.has_carried() || self.beside.was_quiet())
     }
 

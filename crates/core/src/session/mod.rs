@@ -268,6 +268,7 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.transfers.handle_timeout(now);
         self.speech.handle_timeout(now);
+        self.beside.handle_timeout(now);
         self.collect();
         let next = self.reconnect.as_mut().and_then(|reconnect| reconnect.handle_timeout(now));
         self.follow(next);
@@ -322,7 +323,8 @@ impl Session {
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
         let reconnect = self.reconnect.as_ref().and_then(Reconnect::poll_timeout);
-        earliest(earliest(self.transfers.poll_timeout(), self.speech.poll_timeout()), reconnect)
+        let link = earliest(self.beside.poll_timeout(), reconnect);
+        earliest(earliest(self.transfers.poll_timeout(), self.speech.poll_timeout()), link)
     }
 
     // ----- state -----

@@ -9,6 +9,8 @@ use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// A link that has just replaced another may be replaced after this time.
+const STEADY: Duration = Duration::from_secs(30);
 /// How long it takes to find a dead link.
 const DEAD: Duration = Duration::from_secs(41);
 
@@ -183,7 +185,7 @@ fn a_link_that_is_being_closed_is_not_replaced() {
 /// On a path that pauses again and again, each link would look dead in turn.
 #[test]
 fn a_link_that_has_replaced_another_is_not_replaced_soon() {
-    for (lives, joined) in [(28, false), (30, true)] {
+    for (lives, joined) in [(20, false), (30, true)] {
         let mut pair = Pair::new();
         pair.begin();
         pair.silence(10 * SECOND);
@@ -201,6 +203,24 @@ fn a_link_that_has_replaced_another_is_not_replaced_soon() {
         let told = pair.silence(10 * SECOND);
         assert_eq!(!wanted(&told, start).is_empty(), joined, "after {lives} s");
     }
+}
+
+#[test]
+fn a_link_that_falls_silent_before_it_may_be_replaced_is_replaced_soon_after() {
+    let mut pair = Pair::new();
+    pair.begin();
+    pair.silence(10 * SECOND);
+    assert!(pair.replace());
+    pair.settle();
+    let opened = pair.now;
+    pair.cross(4096);
+    pair.client.1.transfers_mut().provide(pair.now, ID, 8192, Bytes::from(alloc::vec![7; 4096]));
+    pair.leave();
+    let told = pair.silence(DEAD);
+    let wanted = wanted(&told, opened);
+    // A ping is asked for first, and waited for.
+    let soon = STEADY + 3 * SECOND..=STEADY + 7 * SECOND;
+    assert!(matches!(wanted[..], [after] if soon.contains(&after)), "{wanted:?}");
 }
 
 /// Of another file a part has got across before.
