@@ -92,13 +92,22 @@ enum Writing {
     Blocked,
     /// We ended it, and everything has left.
     Ended,
-    /// It failed, and what was queued is lost.
-    Failed,
+    /// It failed, and what was queued is lost. If a read finds that the stream has ended, this is the end.
+    Failed(End),
 }
 
 impl Writing {
+    fn has_failed(self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
+
+    /// The end, if a read finds that the stream has ended.
+    fn eof(self) -> End {
+        if let Self::Failed(end) = self { end } else { End::Eof }
+    }
+
     fn is_over(self) -> bool {
-        matches!(self, Self::Ended | Self::Failed)
+        matches!(self, Self::Ended | Self::Failed(_))
     }
 }
 

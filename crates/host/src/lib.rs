@@ -48,7 +48,7 @@ mod unsent;
 mod valve;
 
 pub use ended::{DEAF, Ended, LAST_WORDS, aborted};
-pub use error::{AcceptError, DialError, Stage, read_end};
+pub use error::{AcceptError, DialError, Stage, eof_after, read_end};
 pub use exchange::{Exchange, Pending};
 pub use gather::gather;
 pub use joiner::Joiner;

@@ -283,8 +283,29 @@ fn a_write_that_fails_is_reported_as_news() {
     let now = driver.now();
     driver.conn_mut().send(now, Message::binary(vec![7; 1 << 20])).unwrap();
     assert!(driver.write(now), "who waits for room waits in vain");
-    assert_eq!(driver.writing, Writing::Failed);
+    assert!(driver.writing.has_failed());
     assert!(!driver.write(now), "that is told once");
+}
+
+/// The system reports a reset only once: a read after that finds nothing but the end.
+#[test]
+fn a_reset_that_a_write_was_told_of_is_reported_as_one() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (far, _) = listener.accept().unwrap();
+    near.write_all(b"?").unwrap();
+    far.peek(&mut [0]).unwrap();
+    // Closing before everything was read resets the connection.
+    drop(far);
+    let mut driver = Driver::client(near, &[], Config::default(), Clock::start()).unwrap();
+    let now = driver.now();
+    driver.conn_mut().send(now, Message::text("hello")).unwrap();
+    driver.write(now);
+    assert!(driver.writing.has_failed());
+    driver.read(now);
+    let end = std::iter::from_fn(|| driver.conn_mut().poll_event()).last();
+    let Some(Event::Closed(disconnect)) = end else { panic!("{end:?}") };
+    assert!(disconnect.to_string().contains("connection reset"), "{disconnect}");
 }
 
 /// Gives the stream more than it can hold.

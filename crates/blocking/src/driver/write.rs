@@ -4,7 +4,7 @@ use std::io;
 
 use bowline_core::connection::Transport;
 use bowline_core::{End, Instant};
-use bowline_host::gather;
+use bowline_host::{eof_after, gather};
 
 use super::{Driver, TURN, Writing};
 use crate::stream::Stream;
@@ -42,7 +42,7 @@ impl<S: Stream> Driver<S> {
                         }
                         break;
                     }
-                    _ => self.fail_writing(now),
+                    _ => self.fail_writing(now, &error),
                 },
             }
         }
@@ -52,7 +52,7 @@ impl<S: Stream> Driver<S> {
         let may_send = was_full && self.conn.room() > 0;
         let is_flushed = has_waited && !self.has_output();
         let is_event = !had_events && self.conn.has_events();
-        written >= TURN || may_send || self.writing == Writing::Failed || is_flushed || is_event
+        written >= TURN || may_send || self.writing.has_failed() || is_flushed || is_event
     }
 
     /// Whether something has to be written, or was written and may still be held back by the stream.
@@ -87,19 +87,19 @@ impl<S: Stream> Driver<S> {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
                 self.unflushed = true;
             }
-            Err(_) => self.fail_writing(now),
+            Err(error) => self.fail_writing(now, &error),
             Ok(()) => {}
         }
     }
 
     /// Whether something that was sent can no longer leave.
     pub(crate) fn has_lost_output(&self) -> bool {
-        let has_failed = self.writing == Writing::Failed || self.is_over();
+        let has_failed = self.writing.has_failed() || self.is_over();
         self.conn.has_lost_messages() || has_failed && self.unflushed
     }
 
-    fn fail_writing(&mut self, now: Instant) {
-        self.writing = Writing::Failed;
+    fn fail_writing(&mut self, now: Instant, error: &io::Error) {
+        self.writing = Writing::Failed(eof_after(error));
         self.conn.handle_end(now, End::WriteFailed);
     }
 }

@@ -8,7 +8,8 @@ use core::time::Duration;
 /// Of the errors that a read can return in Rust, `ConnectionReset`, `ConnectionAborted` and `BrokenPipe` are
 /// [`Reset`](End::Reset), `TimedOut` is [`TimedOut`](End::TimedOut) if the socket has no timeout of its own, and any
 /// other is [`ReadFailed`](End::ReadFailed). `WouldBlock` and `Interrupted` are not ends. `bowline_host::read_end`
-/// decides in the same way.
+/// decides in the same way. A system reports a reset or a timeout only once: if a write was told, a read finds the end of
+/// the stream, which then means what the write was told (`bowline_host::eof_after`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum End {

@@ -202,6 +202,18 @@ pub fn read_end(error: &io::Error) -> End {
     }
 }
 
+/// The end that it means if a read finds the end of the stream after a write has failed with this error.
+///
+/// The system reports only once that a connection was reset, or that it gave up. If a write was told, a read finds
+/// nothing but the end, which then is none that the peer chose.
+pub fn eof_after(error: &io::Error) -> End {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset => End::Reset,
+        io::ErrorKind::TimedOut => End::TimedOut,
+        _ => End::Eof,
+    }
+}
+
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -315,6 +327,18 @@ mod tests {
             (io::ErrorKind::InvalidData, End::ReadFailed),
         ] {
             assert_eq!(read_end(&kind.into()), end);
+        }
+    }
+
+    #[test]
+    fn an_end_after_a_write_was_told_of_a_reset_is_a_reset() {
+        for (kind, end) in [
+            (io::ErrorKind::ConnectionReset, End::Reset),
+            (io::ErrorKind::TimedOut, End::TimedOut),
+            (io::ErrorKind::BrokenPipe, End::Eof),
+            (io::ErrorKind::WriteZero, End::Eof),
+        ] {
+            assert_eq!(eof_after(&kind.into()), end);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bowline_core::connection::Transport;
 use bowline_core::{End, Instant};
-use bowline_host::gather;
+use bowline_host::{eof_after, gather};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::has_budget_remaining;
 
@@ -29,7 +29,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     self.writing = Writing::Open;
                     self.conn.handle_written(now, n);
                 }
-                Some(Poll::Ready(Err(_))) => self.fail_writing(cx, now),
+                Some(Poll::Ready(Err(error))) => self.fail_writing(cx, now, &error),
                 Some(Poll::Pending) => {
                     // A task that has used up its budget is turned away too; that says nothing about the stream.
                     if self.writing == Writing::Open && has_budget_remaining() {
@@ -39,8 +39,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     break;
                 }
                 None => {
-                    if let Poll::Ready(Err(_)) = self.poll_written(cx) {
-                        self.fail_writing(cx, now);
+                    if let Poll::Ready(Err(error)) = self.poll_written(cx) {
+                        self.fail_writing(cx, now, &error);
                     }
                     break;
                 }
@@ -49,7 +49,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if let (Some(valve), Some(stream)) = (&mut self.valve, &self.stream) {
             valve.adjust(stream, &self.conn);
         }
-        let is_settled = self.writing == Writing::Failed || was_full && self.conn.room() > 0;
+        let is_settled = self.writing.has_failed() || was_full && self.conn.room() > 0;
         let is_due = written >= most || is_settled;
         if is_due { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -97,12 +97,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Whether something that was sent can no longer leave.
     pub(crate) fn has_lost_output(&self) -> bool {
-        let has_failed = self.writing == Writing::Failed || self.is_over();
+        let has_failed = self.writing.has_failed() || self.is_over();
         self.conn.has_lost_messages() || has_failed && self.unflushed
     }
 
-    fn fail_writing(&mut self, cx: &Context<'_>, now: Instant) {
-        self.writing = Writing::Failed;
+    fn fail_writing(&mut self, cx: &Context<'_>, now: Instant, error: &io::Error) {
+        self.writing = Writing::Failed(eof_after(error));
         self.conn.handle_end(now, End::WriteFailed);
         // The other half may be waiting with a timer set later than what is left now.
         cx.waker().wake_by_ref();

@@ -16,8 +16,18 @@ use tokio::task::coop;
 
 use crate::common::{PIPE, client, config, drain, event, quiet};
 
-/// A stream whose reads return some bytes and no end, and whose writes fail.
-struct Broken(&'static [u8]);
+/// A stream whose reads return some bytes, and an end or none, and whose writes fail with this error.
+struct Broken {
+    bytes: &'static [u8],
+    ends: bool,
+    error: io::ErrorKind,
+}
+
+impl Broken {
+    fn with(bytes: &'static [u8]) -> Self {
+        Self { bytes, ends: false, error: io::ErrorKind::BrokenPipe }
+    }
+}
 
 impl AsyncRead for Broken {
     fn poll_read(
@@ -25,13 +35,16 @@ impl AsyncRead for Broken {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.0.is_empty() { Poll::Pending } else { Pin::new(&mut self.0).poll_read(cx, buf) }
+        if self.bytes.is_empty() && !self.ends {
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.bytes).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Broken {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        Poll::Ready(Err(self.error.into()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -45,7 +58,7 @@ impl AsyncWrite for Broken {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_failed_write_the_peers_last_words_are_read() {
-    let stream = Broken(b"\x81\x02hi\x88\x06\x03\xf3full");
+    let stream = Broken::with(b"\x81\x02hi\x88\x06\x03\xf3full");
     let mut client = Driver::client(stream, &[], config(), Clock::start()).unwrap();
     let now = client.now();
     client.conn_mut().send(now, Message::text("hello")).unwrap();
@@ -58,12 +71,28 @@ async fn after_a_failed_write_the_peers_last_words_are_read() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_failed_write_reading_ends_soon() {
-    let mut client = Driver::client(Broken(b""), &[], config(), Clock::start()).unwrap();
+    let mut client = Driver::client(Broken::with(b""), &[], config(), Clock::start()).unwrap();
     let now = client.now();
     client.conn_mut().send(now, Message::text("hello")).unwrap();
     let (_, disconnect) = drain(&mut client).await;
     assert_eq!(disconnect.kind(), Kind::WriteError);
     assert_eq!(client.now() - now, Duration::from_secs(1));
+}
+
+/// The system reports a reset only once: a read after that finds nothing but the end.
+#[tokio::test(start_paused = true)]
+async fn a_reset_that_a_write_was_told_of_is_reported_as_one() {
+    for (error, kind) in
+        [(io::ErrorKind::ConnectionReset, Kind::Reset), (io::ErrorKind::BrokenPipe, Kind::Eof)]
+    {
+        let stream = Broken { bytes: b"", ends: true, error };
+        let mut client = Driver::client(stream, &[], config(), Clock::start()).unwrap();
+        let now = client.now();
+        client.conn_mut().send(now, Message::text("hello")).unwrap();
+        assert!(client.poll_flush(&mut Context::from_waker(Waker::noop())).is_ready());
+        let (_, disconnect) = drain(&mut client).await;
+        assert_eq!(disconnect.kind(), kind, "{disconnect}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
