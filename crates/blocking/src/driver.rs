@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use bowline_core::connection::{self, Transport};
 use bowline_core::{Connection, End, Instant};
-use bowline_host::{DEAF, LAST_WORDS, SleepWatch, Valve, seed};
+use bowline_host::{DEAF, LAST_WORDS, SleepWatch, Valve, Writing, seed};
 
 use crate::clock::Clock;
 use crate::stream::Stream;
@@ -82,33 +82,6 @@ pub struct Driver<S> {
     came: Option<Instant>,
     patience: Patience,
     wakened: Option<Wakened>,
-}
-
-/// The state of the writing side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Writing {
-    Open,
-    /// The stream accepts no more for now, and the connection knows.
-    Blocked,
-    /// We ended it, and everything has left.
-    Ended,
-    /// It failed, and what was queued is lost. If a read finds that the stream has ended, this is the end.
-    Failed(End),
-}
-
-impl Writing {
-    fn has_failed(self) -> bool {
-        matches!(self, Self::Failed(_))
-    }
-
-    /// The end, if a read finds that the stream has ended.
-    fn eof(self) -> End {
-        if let Self::Failed(end) = self { end } else { End::Eof }
-    }
-
-    fn is_over(self) -> bool {
-        matches!(self, Self::Ended | Self::Failed(_))
-    }
 }
 
 /// Why [`Driver::drive`] returned.

@@ -46,6 +46,7 @@ pub mod tungstenite;
 pub mod unix;
 mod unsent;
 mod valve;
+mod writing;
 
 pub use ended::{DEAF, Ended, LAST_WORDS, aborted};
 pub use error::{AcceptError, DialError, Stage, eof_after, read_end};
@@ -58,3 +59,4 @@ pub use seed::seed;
 pub use sleep::SleepWatch;
 pub use unsent::Unsent;
 pub use valve::Valve;
+pub use writing::Writing;

@@ -21,8 +21,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bowline_core::connection::{self, Transport};
-use bowline_core::{Connection, End, Instant};
-use bowline_host::{DEAF, SleepWatch, Valve, seed};
+use bowline_core::{Connection, Instant};
+use bowline_host::{DEAF, SleepWatch, Valve, Writing, seed};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::has_budget_remaining;
 
@@ -88,33 +88,6 @@ pub struct Driver<S> {
     /// Whether the last read returned few bytes; the next one probably will, too.
     expects_little: bool,
     turns: Turns,
-}
-
-/// The state of the writing side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Writing {
-    Open,
-    /// The stream accepts no more for now, and the connection knows.
-    Blocked,
-    /// We ended it, and everything has left.
-    Ended,
-    /// It failed, and what was queued is lost. If a read finds that the stream has ended, this is the end.
-    Failed(End),
-}
-
-impl Writing {
-    fn has_failed(self) -> bool {
-        matches!(self, Self::Failed(_))
-    }
-
-    /// The end, if a read finds that the stream has ended.
-    fn eof(self) -> End {
-        if let Self::Failed(end) = self { end } else { End::Eof }
-    }
-
-    fn is_over(self) -> bool {
-        matches!(self, Self::Ended | Self::Failed(_))
-    }
 }
 
 /// What the owner was last told.

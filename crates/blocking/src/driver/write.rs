@@ -4,9 +4,9 @@ use std::io;
 
 use bowline_core::connection::Transport;
 use bowline_core::{End, Instant};
-use bowline_host::{eof_after, gather};
+use bowline_host::{Writing, gather};
 
-use super::{Driver, TURN, Writing};
+use super::{Driver, TURN};
 use crate::stream::Stream;
 
 impl<S: Stream> Driver<S> {
@@ -99,7 +99,7 @@ impl<S: Stream> Driver<S> {
     }
 
     fn fail_writing(&mut self, now: Instant, error: &io::Error) {
-        self.writing = Writing::Failed(eof_after(error));
+        self.writing = Writing::failed(error);
         self.conn.handle_end(now, End::WriteFailed);
     }
 }

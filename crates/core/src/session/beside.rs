@@ -43,6 +43,7 @@ impl Beside {
         *self = Self { opened: now, steady, since: None, state: State::None };
     }
 
+    /// Time has passed.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.steady = self.steady.filter(|steady| *steady > now);
     }

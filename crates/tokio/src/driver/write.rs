@@ -6,11 +6,11 @@ use std::task::{Context, Poll, ready};
 
 use bowline_core::connection::Transport;
 use bowline_core::{End, Instant};
-use bowline_host::{eof_after, gather};
+use bowline_host::{Writing, gather};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::has_budget_remaining;
 
-use super::{Driver, Writing};
+use super::Driver;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready when the owner may send again or never, or when there is more to write.
@@ -102,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn fail_writing(&mut self, cx: &Context<'_>, now: Instant, error: &io::Error) {
-        self.writing = Writing::Failed(eof_after(error));
+        self.writing = Writing::failed(error);
         self.conn.handle_end(now, End::WriteFailed);
         // The other half may be waiting with a timer set later than what is left now.
         cx.waker().wake_by_ref();
