@@ -46,7 +46,7 @@ impl Incoming {
         }
         self.take(cx, &data);
         self.note_chunk(cx.now, cx.config);
-        if let Some(failure) = too_many(self.backlog.len(), cx.config.credit) {
+        if let Some(failure) = too_many(self.unwritten.len(), cx.config.credit) {
             return self.fail(cx, failure);
         }
         Fate::Lives
@@ -104,7 +104,7 @@ impl Incoming {
             link.received += data.len() as u64;
             link.last_received = u32::try_from(data.len()).ok();
         }
-        self.backlog.push(cx.now, self.received);
+        self.unwritten.push(cx.now, self.received);
         cx.events.push_back(Event::Write { id: self.offer.id, offset, data });
     }
 

@@ -11,12 +11,12 @@
 //! which frees memory and credit), `durable` (safe, and acknowledged as such).
 
 mod acks;
-mod backlog;
 mod ending;
 mod input;
 mod losses;
 mod pause;
 mod time;
+mod unwritten;
 
 use super::cancel::cancel;
 use super::event::{Answer, Event, Failure, Offered, Progress, Stage};
@@ -29,10 +29,10 @@ use crate::Instant;
 use acks::Acks;
 use alloc::collections::VecDeque;
 use alloc::format;
-use backlog::Backlog;
 use core::time::Duration;
 use losses::Losses;
 use pause::Pauses;
+use unwritten::Unwritten;
 
 /// How often the peer is told that the disk is still at work.
 const FINISHING_EVERY: Duration = Duration::from_secs(1);
@@ -67,7 +67,7 @@ pub(super) struct Incoming {
     early_len: u64,
     /// When the part is discarded.
     expires: Option<u64>,
-    backlog: Backlog,
+    unwritten: Unwritten,
     fin: Option<Whole>,
 
     /// Where this link began.
@@ -148,7 +148,7 @@ impl Incoming {
             early: VecDeque::new(),
             early_len: 0,
             expires: None,
-            backlog: Backlog::default(),
+            unwritten: Unwritten::default(),
             fin: None,
             began: 0,
             received: 0,
@@ -250,7 +250,7 @@ impl Incoming {
         let upto = upto.min(self.received);
         if upto > self.written {
             self.written = upto;
-            self.backlog.handle_written(cx.now, upto);
+            self.unwritten.handle_written(cx.now, upto);
             self.dirty_since.get_or_insert(cx.now);
             let left = self.credit - self.received;
             if self.credit < self.bound() && left < self.ahead / 2 {

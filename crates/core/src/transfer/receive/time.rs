@@ -17,7 +17,7 @@ impl Incoming {
             State::Opening | State::Finishing { .. } => earliest(Some(self.tell_finishing), self.ack.due),
             State::Present { .. } => self.patience(config),
             State::Receiving => {
-                let disk = earliest(self.sync_due(config), self.backlog.deadline());
+                let disk = earliest(self.sync_due(config), self.unwritten.deadline());
                 let patience = earliest(self.patience(config), self.payday());
                 let ours = earliest(earliest(self.ack.due, self.reminder()), disk);
                 earliest(ours, earliest(patience, self.pace.deadline(config)))

@@ -13,14 +13,14 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// The chunks that were given to the disk and are not written.
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
+pub(super) struct Unwritten {
     /// Their end offsets.
     ends: VecDeque<u64>,
     /// Since when the disk has written none of them, if there are any.
     since: Option<Instant>,
 }
 
-impl Backlog {
+impl Unwritten {
     /// How many chunks wait.
     pub(super) fn len(&self) -> usize {
         self.ends.len()
@@ -60,13 +60,13 @@ impl Incoming {
     /// Whether the sender can do nothing before our disk has written something.
     pub(super) fn is_backed_up(&self) -> bool {
         let may_send = self.received < self.credit && self.fin.is_none();
-        self.backlog.len() > 0 && !may_send && !self.pauses.halt.is_on()
+        self.unwritten.len() > 0 && !may_send && !self.pauses.halt.is_on()
     }
 
     /// The failure of a disk that has written nothing for too long.
     pub(super) fn judge_disk(&mut self, now: Instant) -> Option<Failure> {
         let State::Receiving = self.state else { return None };
-        let waited = self.backlog.judge(now)?.as_secs();
+        let waited = self.unwritten.judge(now)?.as_secs();
         let waiting = self.received - self.written;
         let text = format!(
             "the receiver's disk has taken nothing for {waited} s, and {waiting} bytes are waiting for it"
