@@ -104,6 +104,11 @@ pub(crate) fn link(event: &LinkEvent) -> Option<Line> {
         LinkEvent::Up { link } => line("up").with("link", *link),
         LinkEvent::Down { disconnect } => line("down").with("why", disconnect.to_string()),
         LinkEvent::DialFailed { disconnect, .. } => line("unreachable").with("why", disconnect.to_string()),
+        LinkEvent::DialingBeside => line("second"),
+        LinkEvent::DialBesideFailed { disconnect } => {
+            line("second_unreachable").with("why", disconnect.to_string())
+        }
+        LinkEvent::Kept => line("kept"),
         LinkEvent::Waiting { delay, .. } => line("waiting").seconds("seconds", delay.as_secs_f64()),
         LinkEvent::Retrying { name, failure, delay } => {
             return Some(retrying(name.as_str(), failure, *delay));
@@ -123,6 +128,7 @@ pub(crate) fn missed(count: u64) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bowline_core::closing::{Disconnect, Obstacle};
 
     #[test]
     fn keys_keep_their_order_and_texts_are_quoted() {
@@ -142,6 +148,17 @@ mod tests {
         let expected =
             "{\"event\":\"retrying\",\"name\":\"a\",\"why\":\"too many files are open\",\"seconds\":2.0}\n";
         assert_eq!(line.into_text(), expected);
+    }
+
+    #[test]
+    fn a_second_connection_beside_a_silent_one_is_reported() {
+        let told = |event| link(&event).map(Line::into_text);
+        let line = |keys: &str| Some(format!("{{\"event\":\"link\",\"state\":{keys}}}\n"));
+        assert_eq!(told(LinkEvent::DialingBeside), line("\"second\""));
+        let disconnect = Disconnect::connect_failed(Obstacle::Refused, "nothing listens".to_owned());
+        let failed = LinkEvent::DialBesideFailed { disconnect };
+        assert_eq!(told(failed), line("\"second_unreachable\",\"why\":\"nothing listens\""));
+        assert_eq!(told(LinkEvent::Kept), line("\"kept\""));
     }
 
     #[test]
