@@ -4,7 +4,7 @@ use std::io;
 
 use bowline_core::{End, Instant};
 
-use crate::{Machine, read_end};
+use crate::{Machine, read_end, write_end};
 
 /// Carries the bytes of a machine, usually an opening handshake: an adapter reads, writes and flushes, and reports the
 /// results.
@@ -51,7 +51,8 @@ impl<'a, M: Machine> Exchange<'a, M> {
     pub fn handle_written(&mut self, now: Instant, written: &io::Result<usize>) {
         match written {
             Ok(n @ 1..) => self.taken += *n,
-            Ok(0) | Err(_) => self.machine.handle_end(now, End::WriteFailed),
+            Ok(0) => self.machine.handle_end(now, End::WriteFailed),
+            Err(error) => self.machine.handle_end(now, write_end(error)),
         }
     }
 
@@ -59,7 +60,7 @@ impl<'a, M: Machine> Exchange<'a, M> {
     pub fn handle_flushed(&mut self, now: Instant, flushed: &io::Result<()>) {
         match flushed {
             Ok(()) => self.machine.handle_written(now, std::mem::take(&mut self.taken)),
-            Err(_) => self.machine.handle_end(now, End::WriteFailed),
+            Err(error) => self.machine.handle_end(now, write_end(error)),
         }
     }
 

@@ -49,7 +49,7 @@ mod valve;
 mod writing;
 
 pub use ended::{DEAF, Ended, LAST_WORDS, aborted};
-pub use error::{AcceptError, DialError, Stage, eof_after, read_end};
+pub use error::{AcceptError, DialError, Stage, read_end, write_end};
 pub use exchange::{Exchange, Pending};
 pub use gather::gather;
 pub use joiner::Joiner;

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 
 use bowline_core::{End, Instant};
 
-use crate::{Machine, read_end};
+use crate::{Machine, read_end, write_end};
 
 /// Reads once into `place`, if the machine wants input, and passes it on. Returns whether there was anything to report:
 /// then there may be more. A `place` without length, such as an empty `Vec` with capacity only, is replaced by one of 1
@@ -54,7 +54,8 @@ where
         }
         Err(error) if error.kind() == ErrorKind::Interrupted => {}
         // Received bytes can still be read.
-        Ok(0) | Err(_) => machine.handle_end(now, End::WriteFailed),
+        Ok(0) => machine.handle_end(now, End::WriteFailed),
+        Err(error) => machine.handle_end(now, write_end(&error)),
     }
     true
 }
@@ -65,8 +66,9 @@ mod tests {
     use std::io;
 
     use bowline_core::Connection;
-    use bowline_core::connection::Config;
-    use bowline_core::{Message, connection::Event};
+    use bowline_core::Message;
+    use bowline_core::closing::Kind;
+    use bowline_core::connection::{Config, Event};
 
     use super::*;
 
@@ -159,6 +161,17 @@ mod tests {
         };
         assert!(end(Ok(0)).contains("(EOF)"));
         assert!(end(Err(ErrorKind::ConnectionReset)).contains("reset"));
+    }
+
+    #[test]
+    fn a_reset_that_a_write_was_told_is_a_reset() {
+        let (now, mut conn) = (Instant::ZERO, client());
+        conn.send(now, Message::text("hello")).unwrap();
+        let mut socket = Socket::new([Err(ErrorKind::ConnectionReset), Ok(0)], &[]);
+        assert!(write(&mut socket, &mut conn, now));
+        assert!(read(&mut socket, &mut conn, now, &mut [0; 64]));
+        let Some(Event::Closed(disconnect)) = conn.poll_event() else { panic!("it is over") };
+        assert_eq!(disconnect.kind(), Kind::Reset);
     }
 
     #[test]

@@ -193,6 +193,7 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         End::Eof,
         End::Reset,
         End::WriteFailed,
+        End::WriteReset,
         End::LocalAbort,
         End::ReadFailed,
         End::TimedOut,

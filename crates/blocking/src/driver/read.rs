@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 
-use bowline_core::Instant;
+use bowline_core::{End, Instant};
 use bowline_host::read_end;
 
 use super::{Driver, TURN};
@@ -56,7 +56,7 @@ impl<S: Stream> Driver<S> {
     pub(super) fn judge(&mut self, now: Instant, read: io::Result<usize>, place: usize) -> Option<usize> {
         match read {
             Ok(0) => {
-                self.conn.handle_end(now, self.writing.eof());
+                self.conn.handle_end(now, End::Eof);
                 None
             }
             Ok(n) => {

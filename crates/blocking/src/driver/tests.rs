@@ -283,7 +283,7 @@ fn a_write_that_fails_is_reported_as_news() {
     let now = driver.now();
     driver.conn_mut().send(now, Message::binary(vec![7; 1 << 20])).unwrap();
     assert!(driver.write(now), "who waits for room waits in vain");
-    assert!(driver.writing.has_failed());
+    assert_eq!(driver.writing, Writing::Failed);
     assert!(!driver.write(now), "that is told once");
 }
 
@@ -301,7 +301,7 @@ fn a_reset_that_a_write_was_told_of_is_reported_as_one() {
     let now = driver.now();
     driver.conn_mut().send(now, Message::text("hello")).unwrap();
     driver.write(now);
-    assert!(driver.writing.has_failed());
+    assert_eq!(driver.writing, Writing::Failed);
     driver.read(now);
     let end = std::iter::from_fn(|| driver.conn_mut().poll_event()).last();
     let Some(Event::Closed(disconnect)) = end else { panic!("{end:?}") };

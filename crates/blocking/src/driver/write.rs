@@ -2,9 +2,9 @@
 
 use std::io;
 
+use bowline_core::Instant;
 use bowline_core::connection::Transport;
-use bowline_core::{End, Instant};
-use bowline_host::{Writing, gather};
+use bowline_host::{Writing, gather, write_end};
 
 use super::{Driver, TURN};
 use crate::stream::Stream;
@@ -52,7 +52,7 @@ impl<S: Stream> Driver<S> {
         let may_send = was_full && self.conn.room() > 0;
         let is_flushed = has_waited && !self.has_output();
         let is_event = !had_events && self.conn.has_events();
-        written >= TURN || may_send || self.writing.has_failed() || is_flushed || is_event
+        written >= TURN || may_send || self.writing == Writing::Failed || is_flushed || is_event
     }
 
     /// Whether something has to be written, or was written and may still be held back by the stream.
@@ -94,12 +94,12 @@ impl<S: Stream> Driver<S> {
 
     /// Whether something that was sent can no longer leave.
     pub(crate) fn has_lost_output(&self) -> bool {
-        let has_failed = self.writing.has_failed() || self.is_over();
+        let has_failed = self.writing == Writing::Failed || self.is_over();
         self.conn.has_lost_messages() || has_failed && self.unflushed
     }
 
     fn fail_writing(&mut self, now: Instant, error: &io::Error) {
-        self.writing = Writing::failed(error);
-        self.conn.handle_end(now, End::WriteFailed);
+        self.writing = Writing::Failed;
+        self.conn.handle_end(now, write_end(error));
     }
 }

@@ -21,7 +21,7 @@ pub(super) enum Cause {
     /// The transport ended.
     End(End),
     /// A write failed after this silence, and reading on found this.
-    Drained { idle: Duration, then: Option<End> },
+    Drained { idle: Duration, end: End },
     /// The heartbeat found the peer dead.
     Dead,
     /// Our Close left at `since` and was not answered.
@@ -53,8 +53,7 @@ impl Cause {
     /// How the transport ended, if it did.
     pub(super) fn end(self) -> Option<End> {
         match self {
-            Self::End(end) => Some(end),
-            Self::Drained { then, .. } => Some(then.unwrap_or(End::WriteFailed)),
+            Self::End(end) | Self::Drained { end, .. } => Some(end),
             Self::Dead | Self::Unanswered { .. } | Self::Stuck { .. } | Self::Settled => None,
         }
     }
@@ -157,8 +156,8 @@ impl Case<'_> {
         match self.cause.end() {
             Some(End::Eof | End::TlsTruncated) if self.is_cut() => self.truncated(),
             Some(End::Eof | End::TlsTruncated) | None => Kind::Eof,
-            Some(End::Reset) => Kind::Reset,
-            Some(End::TimedOut) => Kind::TimedOut,
+            Some(End::Reset | End::WriteReset) => Kind::Reset,
+            Some(End::TimedOut | End::WriteTimedOut) => Kind::TimedOut,
             Some(End::ReadFailed) => Kind::ReadError,
             Some(End::WriteFailed) => Kind::WriteError,
             Some(End::LocalAbort | End::Miscounted) => Kind::LocalAbort,

@@ -8,8 +8,10 @@ use core::time::Duration;
 /// Of the errors that a read can return in Rust, `ConnectionReset`, `ConnectionAborted` and `BrokenPipe` are
 /// [`Reset`](End::Reset), `TimedOut` is [`TimedOut`](End::TimedOut) if the socket has no timeout of its own, and any
 /// other is [`ReadFailed`](End::ReadFailed). `WouldBlock` and `Interrupted` are not ends. `bowline_host::read_end`
-/// decides in the same way. A system reports a reset or a timeout only once: if a write was told, a read finds the end of
-/// the stream, which then means what the write was told (`bowline_host::eof_after`).
+/// decides in the same way. Of the errors that a write can return, `ConnectionReset` is [`WriteReset`](End::WriteReset),
+/// `TimedOut` is [`WriteTimedOut`](End::WriteTimedOut), and any other is [`WriteFailed`](End::WriteFailed); so decides
+/// `bowline_host::write_end`. A system reports a reset or a timeout only once: if a write was told, a read finds no more
+/// than the end of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum End {
@@ -25,6 +27,11 @@ pub enum End {
     ReadFailed,
     /// A write failed, for whatever reason. Reading goes on: the peer's last words are often still there.
     WriteFailed,
+    /// A write found that the connection was reset. Reading goes on, as after any write that failed.
+    WriteReset,
+    /// A write found that the operating system had given up on unacknowledged bytes. Reading goes on, as after any write
+    /// that failed.
+    WriteTimedOut,
     /// This side dropped the transport without a closing handshake.
     LocalAbort,
     /// This side dropped the transport because its host reported more bytes as written than there were to write, so
@@ -33,6 +40,22 @@ pub enum End {
 }
 
 impl End {
+    /// Whether a write found it, so that there may be something left to read.
+    pub fn is_of_write(self) -> bool {
+        matches!(self, Self::WriteFailed | Self::WriteReset | Self::WriteTimedOut)
+    }
+
+    /// What it means if reading on then finds this.
+    pub(crate) fn then(self, end: Self) -> Self {
+        match (self, end) {
+            (Self::WriteReset, Self::Eof) => Self::Reset,
+            (Self::WriteTimedOut, Self::Eof) => Self::TimedOut,
+            // An owner that stops reading drops a transport that had already failed.
+            (write, end) if end.is_ours() => write,
+            (_, end) => end,
+        }
+    }
+
     /// Whether this side dropped the transport.
     pub(crate) fn is_ours(self) -> bool {
         matches!(self, Self::LocalAbort | Self::Miscounted)

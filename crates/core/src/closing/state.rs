@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::diagnosis::Cause;
+use super::evidence::End;
 use super::traffic::Traffic;
 use crate::{Instant, Role};
 use bytes::Bytes;
@@ -35,6 +36,8 @@ pub(super) enum State {
         since: Instant,
         /// The silence before the write that failed.
         idle: Duration,
+        /// What that write found.
+        write: End,
         /// Messages are skipped; only a Close behind them counts.
         skips: bool,
     },
@@ -141,7 +144,7 @@ impl State {
             }
             Self::Sent(Wait::Peer { since, .. }) => Some(Cause::Unanswered { since }),
             Self::Both(_) => Some(Cause::Settled),
-            Self::Drain { idle, .. } => Some(Cause::Drained { idle, then: None }),
+            Self::Drain { idle, write, .. } => Some(Cause::Drained { idle, end: write }),
             Self::Open | Self::Held { .. } | Self::Ending { .. } | Self::Over => None,
         }
     }

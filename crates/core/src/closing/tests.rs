@@ -108,6 +108,8 @@ fn end(name: &str) -> End {
         "TimedOut" => End::TimedOut,
         "ReadFailed" => End::ReadFailed,
         "WriteFailed" => End::WriteFailed,
+        "WriteReset" => End::WriteReset,
+        "WriteTimedOut" => End::WriteTimedOut,
         "LocalAbort" => End::LocalAbort,
         "Miscounted" => End::Miscounted,
         _ => panic!("unknown end {name}"),

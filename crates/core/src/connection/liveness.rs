@@ -55,7 +55,10 @@ impl Connection {
 
     /// Ends the connection as the heartbeat would do later, because another one takes its place. Returns false and
     /// changes nothing unless the connection is [doubtful](Self::is_doubtful) and nobody has closed it.
-    pub(crate) fn give_way(&mut self, now: Instant) -> bool {
+    ///
+    /// For an application that dialled a second time when [`Event::Doubtful`] came, and has got through. A `Session`
+    /// does this by itself.
+    pub fn give_way(&mut self, now: Instant) -> bool {
         let now = self.at(now);
         if !self.is_open() {
             return false;

@@ -220,7 +220,8 @@ impl Connection {
         self.measure();
     }
 
-    /// The transport ended. After [`End::WriteFailed`], keep reading while [`wants_input`](Self::wants_input) says so.
+    /// The transport ended. After a [write that failed](End::is_of_write), keep reading while
+    /// [`wants_input`](Self::wants_input) says so.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.at(now);
         if !end.is_ours() {
@@ -230,7 +231,7 @@ impl Connection {
             self.note(now, What::TransportEnded(end));
         }
         self.closing.handle_end(now, end);
-        if end == End::WriteFailed {
+        if end.is_of_write() {
             self.outbox.clear();
             self.jam = Jam::default();
         }

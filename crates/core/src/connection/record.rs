@@ -3,7 +3,7 @@
 use super::jam::LASTING;
 use super::{Connection, Event, Probe};
 use crate::Instant;
-use crate::closing::{Disconnect, End, Kind};
+use crate::closing::{Disconnect, Kind};
 use crate::recorder::{CONTROL, Counts, GaveUp, Standing, Timeline, What};
 use core::time::Duration;
 
@@ -78,7 +78,9 @@ impl Connection {
     /// Adds the last entries, and attaches the record to the end.
     pub(super) fn record_end(&mut self, now: Instant, disconnect: Disconnect, queued: u64) -> Disconnect {
         let gave_up = match (disconnect.end(), disconnect.kind()) {
-            (Some(End::WriteFailed), _) if disconnect.received().is_none() => Some(GaveUp::NothingToRead),
+            (Some(end), _) if end.is_of_write() && disconnect.received().is_none() => {
+                Some(GaveUp::NothingToRead)
+            }
             (Some(_), _) => None,
             (None, Kind::WriteStall) => Some(GaveUp::NothingTaken),
             (None, Kind::KeepaliveTimeout | Kind::LocalSuspend) => Some(GaveUp::NobodyThere),

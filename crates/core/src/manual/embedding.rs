@@ -76,6 +76,9 @@
 //!                     conn.handle_blocked(now());
 //!                     break;
 //!                 }
+//!                 Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+//!                     conn.handle_end(now(), End::WriteReset);
+//!                 }
 //!                 Err(_) => conn.handle_end(now(), End::WriteFailed),
 //!             }
 //!         }
@@ -203,6 +206,9 @@
 //!                 if n < output.len() {
 //!                     conn.handle_blocked(now());
 //!                 }
+//!             }
+//!             Next::Written(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
+//!                 conn.handle_end(now(), End::WriteReset);
 //!             }
 //!             Next::Written(Err(_)) => conn.handle_end(now(), End::WriteFailed),
 //!             Next::Due => {}

@@ -190,6 +190,11 @@ fn each_kind_of_entry_has_its_wording() {
         (What::CloseReceived(code), "received close frame 1001 (going away)"),
         (What::TransportEnded(End::Reset), "the connection was reset"),
         (What::TransportEnded(End::WriteFailed), "a write failed; reading what is left"),
+        (What::TransportEnded(End::WriteReset), "a write found the connection reset; reading what is left"),
+        (
+            What::TransportEnded(End::WriteTimedOut),
+            "a write found that the system had given up; reading what is left",
+        ),
         (What::TransportEnded(End::LocalAbort), "we drop the connection"),
         (What::TransportEnded(End::Miscounted), "this program miscounted its writes: we drop the connection"),
         (What::NotLeft(1), "1 byte had not left"),

@@ -166,6 +166,8 @@ impl fmt::Display for Note {
                 End::TimedOut => "the operating system gave up waiting for an acknowledgement",
                 End::ReadFailed => "a read failed",
                 End::WriteFailed => "a write failed; reading what is left",
+                End::WriteReset => "a write found the connection reset; reading what is left",
+                End::WriteTimedOut => "a write found that the system had given up; reading what is left",
                 End::LocalAbort => "we drop the connection",
                 End::Miscounted => "this program miscounted its writes: we drop the connection",
             }),

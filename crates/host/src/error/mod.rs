@@ -202,15 +202,12 @@ pub fn read_end(error: &io::Error) -> End {
     }
 }
 
-/// The end that it means if a read finds the end of the stream after a write has failed with this error.
-///
-/// The system reports only once that a connection was reset, or that it gave up. If a write was told, a read finds
-/// nothing but the end, which then is none that the peer chose.
-pub fn eof_after(error: &io::Error) -> End {
+/// The end that this write error means.
+pub fn write_end(error: &io::Error) -> End {
     match error.kind() {
-        io::ErrorKind::ConnectionReset => End::Reset,
-        io::ErrorKind::TimedOut => End::TimedOut,
-        _ => End::Eof,
+        io::ErrorKind::ConnectionReset => End::WriteReset,
+        io::ErrorKind::TimedOut => End::WriteTimedOut,
+        _ => End::WriteFailed,
     }
 }
 
@@ -331,14 +328,14 @@ mod tests {
     }
 
     #[test]
-    fn an_end_after_a_write_was_told_of_a_reset_is_a_reset() {
+    fn write_errors_are_the_ends_that_they_mean() {
         for (kind, end) in [
-            (io::ErrorKind::ConnectionReset, End::Reset),
-            (io::ErrorKind::TimedOut, End::TimedOut),
-            (io::ErrorKind::BrokenPipe, End::Eof),
-            (io::ErrorKind::WriteZero, End::Eof),
+            (io::ErrorKind::ConnectionReset, End::WriteReset),
+            (io::ErrorKind::TimedOut, End::WriteTimedOut),
+            (io::ErrorKind::BrokenPipe, End::WriteFailed),
+            (io::ErrorKind::WriteZero, End::WriteFailed),
         ] {
-            assert_eq!(eof_after(&kind.into()), end);
+            assert_eq!(write_end(&kind.into()), end);
         }
     }
 }

@@ -15,7 +15,7 @@ use bowline_core::{Close, CloseCode, Disconnect, End, Heartbeat, Instant, Rng, R
 
 use super::convert::{payload, to_close};
 use super::counted::Counted;
-use crate::read_end;
+use crate::{read_end, write_end};
 
 /// The settings of a [`Watch`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -133,7 +133,8 @@ impl Watch {
             }
             Error::ConnectionClosed | Error::AlreadyClosed => self.closing.handle_end(now, End::Eof),
             // Reading will say more.
-            Error::Io(_) | Error::Tls(_) => self.closing.handle_end(now, End::WriteFailed),
+            Error::Io(error) => self.closing.handle_end(now, write_end(error)),
+            Error::Tls(_) => self.closing.handle_end(now, End::WriteFailed),
             // Something could not be written, but the stream is intact.
             _ => {}
         }

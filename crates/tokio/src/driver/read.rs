@@ -4,6 +4,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
+use bowline_core::End;
 use bowline_host::read_end;
 use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
@@ -29,7 +30,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.poll_read_much(cx, left.min(self.conn.read_limit()))
             });
             let end = match read {
-                Poll::Ready(Ok(0)) => self.writing.eof(),
+                Poll::Ready(Ok(0)) => End::Eof,
                 Poll::Ready(Ok(n)) => {
                     received += n;
                     self.turns.handle_moved(n);

@@ -4,9 +4,9 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bowline_core::Instant;
 use bowline_core::connection::Transport;
-use bowline_core::{End, Instant};
-use bowline_host::{Writing, gather};
+use bowline_host::{Writing, gather, write_end};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::has_budget_remaining;
 
@@ -49,7 +49,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if let (Some(valve), Some(stream)) = (&mut self.valve, &self.stream) {
             valve.adjust(stream, &self.conn);
         }
-        let is_settled = self.writing.has_failed() || was_full && self.conn.room() > 0;
+        let is_settled = self.writing == Writing::Failed || was_full && self.conn.room() > 0;
         let is_due = written >= most || is_settled;
         if is_due { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -97,13 +97,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Whether something that was sent can no longer leave.
     pub(crate) fn has_lost_output(&self) -> bool {
-        let has_failed = self.writing.has_failed() || self.is_over();
+        let has_failed = self.writing == Writing::Failed || self.is_over();
         self.conn.has_lost_messages() || has_failed && self.unflushed
     }
 
     fn fail_writing(&mut self, cx: &Context<'_>, now: Instant, error: &io::Error) {
-        self.writing = Writing::failed(error);
-        self.conn.handle_end(now, End::WriteFailed);
+        self.writing = Writing::Failed;
+        self.conn.handle_end(now, write_end(error));
         // The other half may be waiting with a timer set later than what is left now.
         cx.waker().wake_by_ref();
     }

@@ -154,5 +154,10 @@ pub(in crate::fuzz) fn end(which: u8) -> End {
         End::ReadFailed,
         End::LocalAbort,
     ];
-    ENDS[usize::from(which) % ENDS.len()]
+    let (which, round) = (usize::from(which) % ENDS.len(), usize::from(which) / ENDS.len());
+    match (ENDS[which], round % 3) {
+        (End::WriteFailed, 1) => End::WriteReset,
+        (End::WriteFailed, 2) => End::WriteTimedOut,
+        (end, _) => end,
+    }
 }

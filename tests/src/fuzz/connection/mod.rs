@@ -16,7 +16,7 @@ use bowline_core::closing::Transport;
 use bowline_core::connection::{Event, Lesson};
 use bowline_core::frame::{Header, Opcode};
 use bowline_core::message::Piece;
-use bowline_core::{Connection, End, Instant, Message, Role, mask};
+use bowline_core::{Connection, Instant, Message, Role, mask};
 use choices::{Life, Op, Settings, end};
 use ledger::{Incoming, Outgoing};
 
@@ -182,7 +182,7 @@ impl Host {
             }
             Op::Abort => self.call(Connection::abort),
             Op::End(which) => {
-                self.write_failed |= end(*which) == End::WriteFailed;
+                self.write_failed |= end(*which).is_of_write();
                 self.call(|connection, now| connection.handle_end(now, end(*which)));
             }
             Op::SetReading(reading) => self.call(|connection, now| connection.set_reading(now, *reading)),

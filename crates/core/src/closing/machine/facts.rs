@@ -97,14 +97,13 @@ impl Closing {
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.at(now);
         match (&self.state, end) {
-            (State::Open, End::WriteFailed) => {
-                self.state = State::Drain { since: now, idle: self.traffic.idle(now), skips: false };
+            (State::Open, write) if write.is_of_write() => {
+                let idle = self.traffic.idle(now);
+                self.state = State::Drain { since: now, idle, write, skips: false };
             }
-            (State::Drain { .. }, End::WriteFailed) => {}
-            (State::Drain { idle, .. }, end) => {
-                // An owner that stops reading drops a transport that had already failed.
-                let then = (!end.is_ours()).then_some(end);
-                self.finish(now, Cause::Drained { idle: *idle, then });
+            (State::Drain { .. }, end) if end.is_of_write() => {}
+            (&State::Drain { idle, write, .. }, end) => {
+                self.finish(now, Cause::Drained { idle, end: write.then(end) });
             }
             _ => self.finish(now, Cause::End(end)),
         }

@@ -68,11 +68,11 @@ impl Closing {
                     before => before.anew(&self.traffic),
                 });
             }
-            State::Drain { idle, .. } => {
+            State::Drain { idle, write, .. } => {
                 let (received, flaw) = Close::decode(payload);
                 self.flaw = flaw;
                 self.exchange = Exchange::Received(received);
-                self.finish(now, Cause::Drained { idle, then: None });
+                self.finish(now, Cause::Drained { idle, end: write });
             }
             State::Held { .. } | State::Both(_) | State::Ending { .. } | State::Over => {
                 self.ignore();

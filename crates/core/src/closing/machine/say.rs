@@ -47,8 +47,8 @@ impl Closing {
                 self.failed.get_or_insert(close);
                 None
             }
-            State::Drain { idle, .. } => {
-                let cause = Cause::Drained { idle: *idle, then: None };
+            State::Drain { idle, write, .. } => {
+                let cause = Cause::Drained { idle: *idle, end: *write };
                 self.finish(now, cause);
                 None
             }

@@ -39,7 +39,8 @@ fn ends() -> impl Strategy<Value = End> {
         End::TimedOut,
         End::ReadFailed,
         End::WriteFailed,
-        End::WriteFailed,
+        End::WriteReset,
+        End::WriteTimedOut,
         End::LocalAbort,
         End::Miscounted,
     ])

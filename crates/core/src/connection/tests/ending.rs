@@ -119,7 +119,7 @@ fn a_client_that_closes_after_an_automatic_answer_is_not_told_to_redial() {
 
 #[test]
 fn a_client_that_closes_after_it_saw_a_close_gets_the_peers_advice() {
-    for gone in [End::Eof, End::WriteFailed] {
+    for gone in [End::Eof, End::WriteFailed, End::WriteReset] {
         let mut client = client();
         client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
         assert_eq!(client.poll_event(), Some(Event::CloseReceived(close(1012, ""))));

@@ -159,7 +159,7 @@ fn the_refusal_of_bad_text_inside_a_frame_waits_too() {
 
 #[test]
 fn a_fault_is_recorded_although_the_transport_ends_before_the_refusal() {
-    for how in [End::Eof, End::Reset, End::WriteFailed] {
+    for how in [End::Eof, End::Reset, End::WriteFailed, End::WriteReset] {
         let mut server = offended();
         server.handle_end(at(1), how);
         let disconnect = end(&mut server);

@@ -160,7 +160,7 @@ fn talking() -> Connection {
 
 #[test]
 fn no_message_is_lost_if_everything_has_left() {
-    for end in [End::Eof, End::Reset, End::WriteFailed, End::LocalAbort] {
+    for end in [End::Eof, End::Reset, End::WriteFailed, End::WriteReset, End::LocalAbort] {
         let mut server = talking();
         server.handle_end(T0, end);
         assert!(!server.has_lost_messages(), "{end:?}");
@@ -181,7 +181,7 @@ fn no_message_is_lost_if_everything_has_left() {
 
 #[test]
 fn messages_that_wait_at_the_end_are_lost() {
-    for end in [End::Eof, End::Reset, End::WriteFailed, End::LocalAbort] {
+    for end in [End::Eof, End::Reset, End::WriteFailed, End::WriteReset, End::LocalAbort] {
         for message in [Message::text("waits"), Message::binary(vec![7; 1 << 20])] {
             let mut server = talking();
             server.send(T0, message).unwrap();

@@ -31,7 +31,14 @@ pub(super) enum Op {
 }
 
 pub(super) fn ends() -> impl Strategy<Value = End> {
-    prop::sample::select(vec![End::Eof, End::Reset, End::WriteFailed, End::LocalAbort, End::ReadFailed])
+    prop::sample::select(vec![
+        End::Eof,
+        End::Reset,
+        End::WriteFailed,
+        End::WriteReset,
+        End::LocalAbort,
+        End::ReadFailed,
+    ])
 }
 
 /// Mostly valid frames, as they come from a client.
