@@ -58,6 +58,8 @@ impl Default for Config {
     }
 }
 
+/// For a client, which dials again and again.
+#[cfg(feature = "transfer")]
 impl Config {
     /// The settings for a dial after this many that timed out.
     pub(crate) fn after(&self, late: u32) -> Self {
