@@ -120,12 +120,16 @@ fn a_refusal_need_not_wait_for_the_rest_of_the_request() {
 
 #[test]
 fn a_refusal_is_read_even_if_writing_the_request_failed() {
-    let mut client = client_role::Handshake::new(&request(), [0; 16], Config::default(), NOW);
-    client.handle_end(after(1), End::WriteFailed);
-    assert_eq!(client.output(), b"");
-    assert_eq!(client.poll_timeout(), Some(after(2)));
-    client.handle_input(after(1), b"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n");
-    assert_eq!(client.poll_result().unwrap().unwrap_err().status().unwrap(), 503);
+    for failed in [End::WriteFailed, End::WriteReset, End::WriteTimedOut] {
+        let mut client = client_role::Handshake::new(&request(), [0; 16], Config::default(), NOW);
+        client.handle_end(after(1), failed);
+        assert_eq!(client.output(), b"");
+        assert_eq!(client.poll_timeout(), Some(after(2)));
+        client.handle_input(after(1), b"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(client.poll_result().unwrap().unwrap_err().status().unwrap(), 503);
+        let error = Error::Closed { end: failed, received: 0 };
+        assert_eq!(error.to_string(), "the connection broke before the request had left");
+    }
 }
 
 #[test]

@@ -218,14 +218,16 @@ fn silence_and_ends_are_reported_with_what_had_arrived() {
 
 #[test]
 fn a_proxy_that_takes_nothing_is_still_read_for_a_while() {
-    let mut tunnel = tunnel(HTTP, "h");
-    tunnel.handle_end(NOW, End::WriteFailed);
-    assert!(tunnel.output().is_empty() && tunnel.wants_input());
-    assert_eq!(tunnel.poll_timeout(), Some(Instant::from_secs(1)));
-    tunnel.handle_input(NOW, b"HTTP/1.1 407 X\r\n\r\n");
-    assert!(matches!(tunnel.poll_result(), Some(Err(Error::Refused { .. }))));
+    for failed in [End::WriteFailed, End::WriteReset, End::WriteTimedOut] {
+        let mut tunnel = tunnel(HTTP, "h");
+        tunnel.handle_end(NOW, failed);
+        assert!(tunnel.output().is_empty() && tunnel.wants_input());
+        assert_eq!(tunnel.poll_timeout(), Some(Instant::from_secs(1)));
+        tunnel.handle_input(NOW, b"HTTP/1.1 407 X\r\n\r\n");
+        assert!(matches!(tunnel.poll_result(), Some(Err(Error::Refused { .. }))));
+    }
 
-    let mut silent = self::tunnel(HTTP, "h");
+    let mut silent = tunnel(HTTP, "h");
     silent.handle_end(NOW, End::WriteFailed);
     silent.handle_timeout(Instant::from_secs(1));
     assert_eq!(silent.poll_result(), Some(Err(Error::Closed { end: End::WriteFailed, received: 0 })));

@@ -1,15 +1,16 @@
 //! Real sockets, and all kinds of peers.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant as Clock};
 
+use ::tungstenite::error::{Error, ProtocolError};
 use ::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use ::tungstenite::{Message, WebSocket};
 use bowline_core::closing::Kind;
 use bowline_core::connection::SendError;
-use bowline_core::{Close, CloseCode, Disconnect};
+use bowline_core::{Close, CloseCode, Disconnect, Instant};
 
 use super::patience::Patience;
 use super::watched::MOMENT;
@@ -262,6 +263,15 @@ fn an_end_without_a_close_is_reported_as_such() {
     let mut here = server(near, Config::default());
     drop(far);
     assert_eq!(end(&mut here).kind(), Kind::Eof);
+}
+
+#[test]
+fn a_reset_that_a_write_was_told_is_reported_as_a_reset() {
+    let now = Instant::ZERO;
+    let mut watch = Watch::new(bowline_core::Role::Client, Config::default(), [1; 32], now);
+    watch.handle_write_error(now, &Error::Io(ErrorKind::ConnectionReset.into()));
+    watch.handle_read_error(now, &Error::Protocol(ProtocolError::ResetWithoutClosingHandshake));
+    assert_eq!(watch.poll_disconnect().unwrap().kind(), Kind::Reset);
 }
 
 #[test]

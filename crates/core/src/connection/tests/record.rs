@@ -229,6 +229,18 @@ fn a_transport_whose_write_failed_is_not_reported_as_blocked() {
 }
 
 #[test]
+fn a_transport_whose_write_failed_ends_once_there_is_nothing_more_to_read() {
+    for failed in [End::WriteFailed, End::WriteReset, End::WriteTimedOut] {
+        let mut client = client();
+        client.handle_end(at(500), failed);
+        let drained = client.poll_timeout().expect("a limit");
+        client.handle_timeout(drained);
+        let text = end(&mut client).timeline().expect("a record").to_string();
+        assert!(text.contains("there is nothing more to read"), "{failed:?}: {text}");
+    }
+}
+
+#[test]
 fn our_close_is_reported_however_much_other_news_waits() {
     let mut client = client();
     for _ in 0..70 {
