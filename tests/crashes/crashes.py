@@ -73,15 +73,20 @@ class Case:
         while True:
             server = self.start("server", ["serve", "--dir", self.inbox, "--listen", f"127.0.0.1:{self.port}"], inject)
             while server.poll() is None:
-                try:
-                    socket.create_connection(("127.0.0.1", self.port), 1).close()
+                if self.is_listening():
                     return server
-                except OSError:
-                    time.sleep(0.02)
+                time.sleep(0.02)
             # The previous server may not have released the port yet.
             if inject or "Address already in use" not in self.said("server"):
                 return server
             time.sleep(0.1)
+
+    def is_listening(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
 
     def command(self, inject=None):
         words = ["send", self.source, self.url]
@@ -100,6 +105,9 @@ class Case:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        # A program may outlive the strace that ran it by a moment.
+        while self.is_listening():
+            time.sleep(0.01)
 
     def said(self, role):
         return (self.folder / f"{role}.log").read_text(errors="replace")
