@@ -8,6 +8,8 @@ const SEEN: Duration = Duration::from_secs(5);
 /// From this length on a log gets a line, and after `AGAIN` another one.
 const LOGGED: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(60);
+/// A link that carries nothing and is lost sooner does not end an outage.
+const STABLE: Duration = Duration::from_secs(10);
 
 /// How long a command waits.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +28,10 @@ pub(super) struct Still {
     patience: Option<Patience>,
     /// Since when nothing has moved although it could.
     since: Instant,
-    /// Since when there has been no link.
+    /// Since when there has been no link that was of any use.
     offline: Option<Instant>,
+    /// Since when there is a link, and whether it has been of use.
+    up: Option<(Instant, bool)>,
     was_up: bool,
     /// The length at which a log gets its next line.
     due: Duration,
@@ -51,7 +55,7 @@ pub(crate) struct Silence {
 
 impl Still {
     pub(super) fn new(now: Instant) -> Self {
-        Self { patience: None, since: now, offline: None, was_up: false, due: LOGGED }
+        Self { patience: None, since: now, offline: None, up: None, was_up: false, due: LOGGED }
     }
 
     pub(super) fn wait_for(&mut self, patience: Patience) {
@@ -61,10 +65,13 @@ impl Still {
     /// Called often. `moved` is when something last moved or was done; `rests` means that nothing is supposed to move.
     pub(super) fn look(&mut self, now: Instant, is_up: bool, moved: Instant, rests: bool) {
         self.was_up |= is_up;
-        if is_up {
+        let offline = *self.offline.get_or_insert(now);
+        self.up = is_up.then(|| {
+            let (since, is_useful) = self.up.unwrap_or((now, false));
+            (since, is_useful || moved > offline || now.saturating_duration_since(since) >= STABLE)
+        });
+        if let Some((_, true)) = self.up {
             self.offline = None;
-        } else {
-            self.offline.get_or_insert(now);
         }
         let last = if rests || !is_up { now } else { moved };
         if last > self.since {
@@ -89,7 +96,8 @@ impl Still {
 
     /// How long there has been no link, if that is worth reporting.
     pub(super) fn outage(&self, now: Instant) -> Option<Outage> {
-        let lasts = now.saturating_duration_since(self.offline?);
+        let offline = self.offline.filter(|_| self.up.is_none())?;
+        let lasts = now.saturating_duration_since(offline);
         let was_up = self.was_up;
         let most = self.patience.map(|patience| if was_up { patience.outage } else { patience.first });
         (lasts >= SEEN).then_some(Outage { was_up, lasts, most })
@@ -174,11 +182,32 @@ mod tests {
         assert_eq!(outage(&still, 4), None);
         assert_eq!(outage(&still, 12).as_deref(), Some("not reached for 12 s of 20 s"));
         still.look(start + 13 * SECOND, true, start, false);
-        assert_eq!(outage(&still, 30), None);
+        assert_eq!(outage(&still, 23), None);
+        still.look(start + 23 * SECOND, true, start, false);
         still.look(start + 30 * SECOND, false, start, false);
         assert_eq!(outage(&still, 55).as_deref(), Some("offline for 25 s of 10 min"));
         still.look(start + 60 * SECOND, false, start, false);
         assert_eq!(silence(&still, start + 62 * SECOND), None);
         assert_eq!(limit(12 * 3600 * SECOND), "12 h");
+    }
+
+    #[test]
+    fn links_that_carry_nothing_and_are_lost_do_not_end_an_outage() {
+        let start = Instant::now();
+        let mut still = still(start);
+        let mut outage = |second, is_up, moved| {
+            let now = start + second * SECOND;
+            still.look(now, is_up, start + moved * SECOND, false);
+            still.outage(now).map(Outage::text)
+        };
+        assert_eq!(outage(0, true, 1), None);
+        assert_eq!(outage(2, false, 1), None);
+        assert_eq!(outage(8, true, 1), None, "there is a link");
+        assert_eq!(outage(17, true, 1), None);
+        assert_eq!(outage(18, false, 1).as_deref(), Some("offline for 16 s of 10 min"));
+        assert_eq!(outage(20, true, 19), None, "it has carried something");
+        assert_eq!(outage(21, true, 19), None);
+        assert_eq!(outage(23, false, 19), None);
+        assert_eq!(outage(29, false, 19).as_deref(), Some("offline for 6 s of 10 min"));
     }
 }
