@@ -304,8 +304,8 @@ fn check_fields(disconnect: &Disconnect) {
         Kind::IdleDrop { idle, .. } => assert!(idle <= disconnect.age()),
         Kind::LifetimeLimit { age } => assert_eq!(age, disconnect.age()),
         Kind::DroppedAtOnce { times } => assert!(times >= 3 && *disconnect.exchange() == Exchange::Neither),
-        Kind::Reset => assert!(disconnect.end() == Some(End::Reset)),
-        Kind::TimedOut => assert!(disconnect.end() == Some(End::TimedOut)),
+        Kind::Reset => assert!(matches!(disconnect.end(), Some(End::Reset | End::WriteReset))),
+        Kind::TimedOut => assert!(matches!(disconnect.end(), Some(End::TimedOut | End::WriteTimedOut))),
         Kind::LocalAbort => {
             assert!(matches!(disconnect.end(), Some(End::LocalAbort | End::Miscounted)) && who == Who::Us);
         }
