@@ -314,7 +314,8 @@ impl<T> Keeper<T> {
     fn give_up(&mut self, now: Instant, gave_up: reconnect::GiveUp) {
         self.outputs.push_back(Output::Abandon);
         let (ended, event) = self.turns.handle_given_up(gave_up);
-        let why = ended.to_string();
+        // Whoever learns of the end of a transfer, or that no more messages will come, may look at the link next.
+        self.tell_end(ended.to_string());
         for (id, tracked) in std::mem::take(&mut self.tracked) {
             let result = Err(ended.clone().into());
             self.outputs.push_back(Output::Ended { ticket: tracked.ticket, id, result });
@@ -323,7 +324,6 @@ impl<T> Keeper<T> {
         self.places.clear();
         self.desk.worker.drop_sources();
         self.end_talk(now);
-        self.tell_end(why);
         self.tell(event);
     }
 

@@ -162,6 +162,8 @@ fn giving_up_before_any_answer_says_so() {
 fn giving_up_is_reported_to_present_and_later_transfers() {
     let (mut keeper, now, told) = given_up(true);
     let first = told.iter().find(|line| line.starts_with("first: ")).expect("whoever waits is told");
+    let place = |of: &str| told.iter().position(|line| line.starts_with(of));
+    assert!(place("ended: ") < place("first: "), "whoever is told can look at the link: {told:?}");
     assert!(first.starts_with("first: nothing is listening; gave up: "), "{first}");
     assert_eq!(told.last().unwrap(), "gave up, reached: false");
     keeper.upload(now, offer(2), Feed::Nothing, "second");
