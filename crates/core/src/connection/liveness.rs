@@ -58,6 +58,33 @@ impl Connection {
     ///
     /// For an application that dialled a second time when [`Event::Doubtful`] came, and has got through. A `Session`
     /// does this by itself.
+    ///
+    /// ```
+    /// use bowline_core::connection::{Config, Event};
+    /// use bowline_core::{Connection, Instant, Message};
+    /// use core::time::Duration;
+    ///
+    /// let mut now = Instant::ZERO;
+    /// let mut first = Connection::client(Config::default(), [1; 32], now);
+    /// first.set_impatient(now, true);
+    /// first.send(now, Message::text("question")).unwrap();
+    /// // The path takes everything, and brings nothing back.
+    /// let silent = loop {
+    ///     first.handle_written(now, first.output().len());
+    ///     if let Some(Event::Doubtful { silent }) = first.poll_event() {
+    ///         break silent;
+    ///     }
+    ///     now = first.poll_timeout().unwrap();
+    ///     first.handle_timeout(now);
+    /// };
+    /// assert!(silent < Duration::from_secs(8), "the verdict would take 40 s");
+    ///
+    /// // Dial again, ask there as well, and keep driving both. If the first one has brought nothing by the time the
+    /// // second one answers, it is still doubtful, and gives way:
+    /// assert!(first.give_way(now));
+    /// let Some(Event::Closed(disconnect)) = first.poll_event() else { panic!("it has ended") };
+    /// assert!(disconnect.to_string().starts_with("sent 1001 (going away) replaced by a new connection"));
+    /// ```
     pub fn give_way(&mut self, now: Instant) -> bool {
         let now = self.at(now);
         if !self.is_open() {

@@ -75,8 +75,9 @@ impl Heartbeat {
     /// Whether the owner is impatient: it waits for the peer, and would rather open another connection than wait until
     /// this one is found dead. Then a silence of 3 s leads to a ping, unless another ping was sent within the last
     /// interval, or within the last 20 s if that is shorter. If the answer takes more than 3 to 4 s, and longer than
-    /// round trips on this path explain, there is a [`Beat::Doubt`]. The verdict does not come any sooner. This needs
-    /// [`Mode::Full`]. Default: not impatient.
+    /// round trips on this path explain, there is a [`Beat::Doubt`]. The verdict does not come any sooner; where
+    /// interval and timeout are both below 3 s, it comes first, and there is no doubt. This needs [`Mode::Full`].
+    /// Default: not impatient.
     pub fn set_impatient(&mut self, now: Instant, impatient: bool) {
         let now = self.advance(now);
         self.doubt.impatient = if impatient { self.doubt.impatient.min(now) } else { Instant::MAX };
