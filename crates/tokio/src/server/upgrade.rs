@@ -15,6 +15,36 @@ impl Server {
     /// Answers a request that another HTTP server, such as hyper or axum, has read, after checking that it is a valid
     /// WebSocket request, comes from no page of another origin, has a valid token, and speaks the protocol. Send the
     /// answer; if there is a guest, take over the stream behind it, and [serve the guest](Self::serve_guest).
+    ///
+    /// Without an HTTP server, [`accept::receive`](crate::accept::receive) reads the request, so that the application
+    /// can decide first, for as long as it likes:
+    ///
+    /// ```no_run
+    /// use bowline_core::transfer::SUBPROTOCOL;
+    /// use bowline_tokio::accept::{self, Accept};
+    /// use bowline_tokio::{AcceptError, Server, tcp};
+    /// use tokio::io::AsyncReadExt;
+    /// use tokio::net::TcpStream;
+    ///
+    /// # async fn is_blocked(headers: &http::HeaderMap) -> bool { headers.contains_key("x-blocked") }
+    /// async fn serve(server: Server, stream: TcpStream, peer: String) -> Result<(), AcceptError> {
+    ///     tcp::tune(&stream);
+    ///     let asked = accept::receive(stream, &accept::Config::default()).await?;
+    ///     if is_blocked(asked.request().headers()).await {
+    ///         let mut answer = http::Response::new("your account is blocked; ask the office\n");
+    ///         *answer.status_mut() = http::StatusCode::FORBIDDEN;
+    ///         return Err(asked.reject(&answer).await); // the client shows this text to its user
+    ///     }
+    ///     let (answer, guest) = server.answer(asked.request());
+    ///     let Some(guest) = guest else { return Err(asked.reject(&answer).await) };
+    ///     let accepted = asked.accept(&Accept::new().with_subprotocol(SUBPROTOCOL)).await?;
+    ///     // What has arrived behind the request belongs to the guest.
+    ///     let (reader, writer) = accepted.stream.into_split();
+    ///     let reader = std::io::Cursor::new(accepted.leftover).chain(reader);
+    ///     server.serve_guest(tokio::io::join(reader, writer), guest, peer).await;
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn answer<B>(&self, request: &Request<B>) -> (Response<Bytes>, Option<Guest>) {
         self.house.answer(request)
     }
