@@ -77,7 +77,8 @@ impl From<Bytes> for Parts {
     }
 }
 
-/// A whole message.
+/// A whole message. Its `Debug` output has the length, not the content, so that logs show no payload; to print a text,
+/// print the [`Text`] inside.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Message {
     /// UTF-8 text.

@@ -65,7 +65,7 @@ use crate::websocket::WebSocket;
 ///     match event {
 ///         // If the connection is lost already, the next event says so.
 ///         LinkEvent::Up { .. } => drop(socket.send(Message::text(r#"{"subscribe":"all"}"#)).await),
-///         LinkEvent::Notice(Event::Message(message)) => println!("{message:?}"),
+///         LinkEvent::Notice(Event::Message(Message::Text(text))) => println!("{text}"),
 ///         LinkEvent::Down { disconnect } => eprintln!("{disconnect}"),
 ///         LinkEvent::Waiting { delay, .. } => eprintln!("connecting again in {delay:?}"),
 ///         LinkEvent::GaveUp { why, .. } => eprintln!("{why}"),

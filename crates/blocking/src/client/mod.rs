@@ -201,7 +201,8 @@ impl Client {
     }
 
     /// Fetches the file of this name to a path; for a folder, see [`fetch`](Self::fetch). The same id resumes where an
-    /// earlier process stopped.
+    /// earlier process stopped. If a different file is there already, `overwrite` replaces it at the end; otherwise the
+    /// transfer fails, and that file stays.
     ///
     /// Returns when the transfer is queued; waits while too many are under way.
     ///

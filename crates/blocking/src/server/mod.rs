@@ -62,6 +62,7 @@ const EVENTS: usize = 1024;
 /// use std::path::Path;
 ///
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// std::fs::create_dir_all("inbox")?;
 /// let store = DiskStore::open(Path::new("inbox"), bowline_store::Config::default())?;
 /// let server = Server::new(store, ServerConfig::default());
 /// let listener = Listener::bind("127.0.0.1:9000")?;

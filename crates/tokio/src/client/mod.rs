@@ -186,7 +186,8 @@ impl Client {
     }
 
     /// Fetches the file of this name to a path; for a folder, see [`fetch`](Self::fetch). The same id resumes where an
-    /// earlier process stopped.
+    /// earlier process stopped. If a different file is there already, `overwrite` replaces it at the end; otherwise the
+    /// transfer fails, and that file stays.
     ///
     /// Returns when the transfer is queued; waits while too many are under way. Cancel-safe: a cancelled call has
     /// queued nothing.
@@ -265,7 +266,8 @@ impl Client {
         self.traffic.clone()
     }
 
-    /// Events of the link from now on, until the client has ended. A listener that is too slow misses some of them.
+    /// Events of the link from now on, until the client has ended. A listener that is too slow misses some of them. The
+    /// client dials as soon as it exists, so the very first ones may have passed; [`link`](Self::link) has the state.
     pub fn events(&self) -> broadcast::Receiver<LinkEvent> {
         match self.events.upgrade() {
             Some(events) => events.subscribe(),

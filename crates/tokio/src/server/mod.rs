@@ -56,6 +56,7 @@ pub use bowline_host::server::{
 /// use tokio::net::{TcpListener, TcpStream};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// std::fs::create_dir_all("inbox")?;
 /// let store = DiskStore::open(Path::new("inbox"), bowline_store::Config::default())?;
 /// let server = Server::new(store, ServerConfig::default());
 /// let listener = TcpListener::bind("127.0.0.1:9000").await?;
