@@ -190,7 +190,8 @@ impl DiskStore {
     /// - `NoFolder`: something that is not a folder is on the way to the name, or in the place of staging.
     /// - `InTheWay`: something that is neither a file nor a link to one has the name. It is never replaced.
     /// - `NotFound`, `Expired`, `Corrupt`: the mode is `AttachOnly` and there is nothing to continue, or no longer.
-    /// - `Quota`: the principal already keeps too much. `QuotaBusy`: the same, but only until its open transfers end.
+    /// - `OverQuota`: the file alone is too large. `Quota`: the principal already keeps too much. `QuotaBusy`: the same,
+    ///   but only until its open transfers end.
     /// - `BadName`, `NoSpace`, `TooManyOpen`, `Denied`, `Io`.
     pub fn attach(
         &self,

@@ -73,9 +73,9 @@ impl Config {
     }
 }
 
-/// What a principal may keep in partial files. Beyond it, an attach fails with [`Quota`](crate::ErrorKind::Quota), or
-/// with [`QuotaBusy`](crate::ErrorKind::QuotaBusy) if there will be room once open transfers have ended. Finished files
-/// are not counted.
+/// What a principal may keep in partial files. Beyond it, an attach fails with [`Quota`](crate::ErrorKind::Quota); with
+/// [`QuotaBusy`](crate::ErrorKind::QuotaBusy) if there will be room once open transfers have ended; and with
+/// [`OverQuota`](crate::ErrorKind::OverQuota) if there will never be. Finished files are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Quota {

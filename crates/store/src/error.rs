@@ -38,6 +38,8 @@ pub enum ErrorKind {
     TooLong,
     /// The principal already keeps as much in unfinished files as it may.
     Quota,
+    /// The file alone is larger than the quota.
+    OverQuota,
     /// The principal's open transfers leave no room in its quota until they end.
     QuotaBusy,
     /// Nobody continued the transfer in time.
@@ -99,6 +101,7 @@ impl ErrorKind {
                 "the file is longer than allowed here; use another disk, or let this program write longer files (ulimit -f, LimitFSIZE)"
             }
             Self::Quota => "quota exceeded; finish or cancel what is unfinished, or raise the quota",
+            Self::OverQuota => "larger than the whole quota; send it in smaller files, or raise the quota",
             Self::QuotaBusy => {
                 "the quota is taken by files that are under way; wait until they end, or raise it"
             }
@@ -247,7 +250,7 @@ impl StoreError {
             ErrorKind::Fenced => Code::Fenced,
             ErrorKind::Exists => Code::Exists,
             ErrorKind::NoSpace => Code::NoSpace,
-            ErrorKind::Quota => Code::Quota,
+            ErrorKind::Quota | ErrorKind::OverQuota => Code::Quota,
             ErrorKind::Expired => Code::Expired,
             ErrorKind::Denied
             | ErrorKind::NoFolder
@@ -319,6 +322,7 @@ mod tests {
             K::SourceChanged,
             K::Busy,
             K::Quota,
+            K::OverQuota,
             K::QuotaBusy,
             K::ListingsBusy,
             K::BadName,

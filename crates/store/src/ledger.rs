@@ -231,6 +231,9 @@ impl Sums {
         why: impl FnOnce(u128, u64) -> String,
     ) -> Result<(), Full> {
         let Some(most) = quota.bytes else { return Ok(()) };
+        if length > most {
+            return Err(Full { kind: ErrorKind::OverQuota, why: why(self.all.bytes, most) });
+        }
         self.check(|sum| sum.bytes + u128::from(length) <= u128::from(most), |sum| why(sum.bytes, most))
     }
 

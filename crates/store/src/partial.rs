@@ -64,8 +64,8 @@ impl Partial {
     ///
     /// # Errors
     /// `BadOffset` if `offset` is not [`written`](Self::written); `LengthMismatch` if there would be more bytes than
-    /// announced; `Quota` or `QuotaBusy` if the length was not announced and there are now too many; `Fenced`,
-    /// `NoSpace`, `Io`. Nothing has changed then, and the same bytes may be tried again.
+    /// announced; `Quota`, `OverQuota` or `QuotaBusy` if the length was not announced and there are now too many;
+    /// `Fenced`, `NoSpace`, `Io`. Nothing has changed then, and the same bytes may be tried again.
     pub fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
         let live = self.ticket.live();
         let mut writer = lock(&live.writer);

@@ -48,7 +48,8 @@ struct Inner {
 }
 
 impl DiskStore {
-    /// Opens a folder, which must exist. Nothing is written before the first attach, so a read-only folder can be sent from.
+    /// Opens a folder, which must exist. Nothing is written before the first attach, so a read-only folder can be sent
+    /// from.
     ///
     /// # Errors
     /// `NotFound` or `NotAFolder` if there is no such folder, `BadName` if the configured staging folder is not a plain

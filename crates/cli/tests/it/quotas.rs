@@ -11,7 +11,7 @@ fn a_file_larger_than_the_quota_is_refused_with_both_numbers() {
     let server = world.serve(&["--quota", "5k"]);
     let refused = world.run(["send", "big", &server.url]);
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    let why = "quota exceeded; finish or cancel what is unfinished, or raise the quota (0 of 5000 bytes are taken by \
+    let why = "larger than the whole quota; send it in smaller files, or raise the quota (0 of 5000 bytes are taken by \
                unfinished files, 5001 more are needed)";
     assert!(refused.stderr.contains(why), "{refused:?}");
     assert_eq!(world.run(["send", "small", &server.url]).code, Some(0));

@@ -28,6 +28,11 @@ fn put_off(store: &DiskStore, n: u8, length: usize) -> String {
     objection(store, n, length, ErrorKind::QuotaBusy)
 }
 
+/// Why there would be no room for it even if there were nothing else.
+fn too_large(store: &DiskStore, n: u8, length: usize) -> String {
+    objection(store, n, length, ErrorKind::OverQuota)
+}
+
 fn objection(store: &DiskStore, n: u8, length: usize, kind: ErrorKind) -> String {
     let error = begin(store, n, length).expect_err("too much");
     assert_eq!(error.kind(), kind);
@@ -151,7 +156,7 @@ fn a_sweep_makes_room() {
 #[test]
 fn a_refusal_leaves_nothing_behind() {
     let rig = with_quota(Some(10), None);
-    refused(&rig.store, 1, 11);
+    too_large(&rig.store, 1, 11);
     assert!(files(rig.dir.path()).is_empty());
 }
 
@@ -244,7 +249,7 @@ fn a_file_of_unknown_length_counts_for_what_has_come() {
     let known = begin(&rig.store, 2, 3).expect("room");
     let error = growing.write(6, b"gh").expect_err("too much");
     assert_eq!(error.kind(), ErrorKind::QuotaBusy);
-    assert_eq!(growing.write(6, b"ghijk").expect_err("whatever ends").kind(), ErrorKind::Quota);
+    assert_eq!(growing.write(6, b"ghijk").expect_err("whatever ends").kind(), ErrorKind::OverQuota);
     assert!(error.reason().contains("3 of 10 bytes are taken by other unfinished files, and this one has 8"));
     // Nothing has changed: there is room again, and the same bytes arrive again.
     known.discard().expect("removed");
@@ -302,7 +307,7 @@ fn a_quota_of_its_own_replaces_that_of_the_store() {
     let alice = of(&rig, "alice").with_quota(quota(20));
     let held = begin(&alice, 1, 20).expect("hers");
     assert!(put_off(&alice, 2, 1).contains("20 of 20 bytes"), "{}", put_off(&alice, 2, 1));
-    assert!(refused(&of(&rig, "bob"), 3, 11).contains("0 of 10 bytes"));
+    assert!(too_large(&of(&rig, "bob"), 3, 11).contains("0 of 10 bytes"));
     let narrow = of(&rig, "carol").with_quota(quota(5));
     let name = spec("open", 0);
     let open = Spec { length: None, ..name };
@@ -311,7 +316,7 @@ fn a_quota_of_its_own_replaces_that_of_the_store() {
         other => panic!("no partial: {other:?}"),
     };
     growing.write(0, b"abcde").expect("so much may come");
-    assert_eq!(growing.write(5, b"f").expect_err("no more").kind(), ErrorKind::Quota);
+    assert_eq!(growing.write(5, b"f").expect_err("no more").kind(), ErrorKind::OverQuota);
     drop(held);
 }
 
