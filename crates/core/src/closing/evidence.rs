@@ -40,8 +40,8 @@ pub enum End {
 }
 
 impl End {
-    /// Whether a write found it, so that there may be something left to read.
-    pub fn is_of_write(self) -> bool {
+    /// Whether a write failed, so that there may be something left to read.
+    pub fn is_write_failure(self) -> bool {
         matches!(self, Self::WriteFailed | Self::WriteReset | Self::WriteTimedOut)
     }
 

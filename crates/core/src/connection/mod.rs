@@ -220,7 +220,7 @@ impl Connection {
         self.measure();
     }
 
-    /// The transport ended. After a [write that failed](End::is_of_write), keep reading while
+    /// The transport ended. After a [write that failed](End::is_write_failure), keep reading while
     /// [`wants_input`](Self::wants_input) says so.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.at(now);
@@ -231,7 +231,7 @@ impl Connection {
             self.note(now, What::TransportEnded(end));
         }
         self.closing.handle_end(now, end);
-        if end.is_of_write() {
+        if end.is_write_failure() {
             self.outbox.clear();
             self.jam = Jam::default();
         }

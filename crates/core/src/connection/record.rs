@@ -78,7 +78,7 @@ impl Connection {
     /// Adds the last entries, and attaches the record to the end.
     pub(super) fn record_end(&mut self, now: Instant, disconnect: Disconnect, queued: u64) -> Disconnect {
         let gave_up = match (disconnect.end(), disconnect.kind()) {
-            (Some(end), _) if end.is_of_write() && disconnect.received().is_none() => {
+            (Some(end), _) if end.is_write_failure() && disconnect.received().is_none() => {
                 Some(GaveUp::NothingToRead)
             }
             (Some(_), _) => None,

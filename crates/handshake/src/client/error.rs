@@ -51,7 +51,7 @@ pub enum Error {
         "the connection {} before the {}",
         if matches!(end, End::Eof | End::TlsTruncated) { "was closed" } else { "broke" },
         match received {
-            0 if end.is_of_write() => "request had left".to_owned(),
+            0 if end.is_write_failure() => "request had left".to_owned(),
             0 => "server said anything".to_owned(),
             _ => format!("server finished its answer, after {received} bytes"),
         },

@@ -161,11 +161,11 @@ impl Handshake {
         self.question.handle_written(now, n);
     }
 
-    /// The transport ended. After a [write that failed](End::is_of_write) keep reading: only in this way is a server heard that refuses
+    /// The transport ended. After a [write that failed](End::is_write_failure) keep reading: only in this way is a server heard that refuses
     /// before it has read the request.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.question.tick(now);
-        if end.is_of_write() && self.wants_input() {
+        if end.is_write_failure() && self.wants_input() {
             return self.question.handle_write_failed(now);
         }
         let received = self.reader.len();

@@ -114,11 +114,11 @@ impl Tunnel {
         self.question.handle_written(now, n);
     }
 
-    /// The transport ended. After a [write that failed](End::is_of_write) keep reading: only in this way is a proxy heard that refuses
+    /// The transport ended. After a [write that failed](End::is_write_failure) keep reading: only in this way is a proxy heard that refuses
     /// early.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         self.question.tick(now);
-        if end.is_of_write() && self.wants_input() {
+        if end.is_write_failure() && self.wants_input() {
             return self.question.handle_write_failed(now);
         }
         self.conclude(Error::Closed { end, received: self.received });

@@ -182,7 +182,7 @@ impl Host {
             }
             Op::Abort => self.call(Connection::abort),
             Op::End(which) => {
-                self.write_failed |= end(*which).is_of_write();
+                self.write_failed |= end(*which).is_write_failure();
                 self.call(|connection, now| connection.handle_end(now, end(*which)));
             }
             Op::SetReading(reading) => self.call(|connection, now| connection.set_reading(now, *reading)),

@@ -97,11 +97,11 @@ impl Closing {
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.at(now);
         match (&self.state, end) {
-            (State::Open, write) if write.is_of_write() => {
+            (State::Open, write) if write.is_write_failure() => {
                 let idle = self.traffic.idle(now);
                 self.state = State::Drain { since: now, idle, write, skips: false };
             }
-            (State::Drain { .. }, end) if end.is_of_write() => {}
+            (State::Drain { .. }, end) if end.is_write_failure() => {}
             (&State::Drain { idle, write, .. }, end) => {
                 self.finish(now, Cause::Drained { idle, end: write.then(end) });
             }
