@@ -161,8 +161,8 @@ impl Handshake {
         self.question.handle_written(now, n);
     }
 
-    /// The transport ended. After a [write that failed](End::is_write_failure) keep reading: only in this way is a server heard that refuses
-    /// before it has read the request.
+    /// The transport ended. After a [write that failed](End::is_write_failure), keep reading: only in this way is a server
+    /// heard that refuses before it has read the request.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.question.tick(now);
         if end.is_write_failure() && self.wants_input() {

@@ -114,8 +114,8 @@ impl Tunnel {
         self.question.handle_written(now, n);
     }
 
-    /// The transport ended. After a [write that failed](End::is_write_failure) keep reading: only in this way is a proxy heard that refuses
-    /// early.
+    /// The transport ended. After a [write that failed](End::is_write_failure), keep reading: only in this way is a proxy
+    /// heard that refuses early.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         self.question.tick(now);
         if end.is_write_failure() && self.wants_input() {
