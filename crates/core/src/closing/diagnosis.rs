@@ -23,7 +23,10 @@ pub(super) enum Cause {
     /// A write failed after this silence, and reading on found this.
     Drained { idle: Duration, end: End },
     /// The heartbeat found the peer dead.
-    Dead,
+    Dead {
+        /// Not quite, but another connection has taken the place of this one.
+        replaced: bool,
+    },
     /// Our Close left at `since` and was not answered.
     Unanswered { since: Instant },
     /// The data before our Close has made no progress since then.
@@ -54,7 +57,7 @@ impl Cause {
     pub(super) fn end(self) -> Option<End> {
         match self {
             Self::End(end) | Self::Drained { end, .. } => Some(end),
-            Self::Dead | Self::Unanswered { .. } | Self::Stuck { .. } | Self::Settled => None,
+            Self::Dead { .. } | Self::Unanswered { .. } | Self::Stuck { .. } | Self::Settled => None,
         }
     }
 
@@ -81,7 +84,7 @@ impl Case<'_> {
     /// Bytes of lost messages, if the sentence has to mention them. It has to after a Close, which promises an orderly
     /// end, unless it already says what was queued or that the peer was dead.
     pub(super) fn lost(&self) -> u64 {
-        let is_told = matches!(self.cause, Cause::Stuck { .. } | Cause::Dead);
+        let is_told = matches!(self.cause, Cause::Stuck { .. } | Cause::Dead { .. });
         if is_told || *self.exchange == Exchange::Neither { 0 } else { self.evidence.lost }
     }
 
@@ -126,7 +129,7 @@ impl Case<'_> {
             Cause::Stuck { since } => {
                 (Kind::WriteStall, Clause::Stuck { lasted: self.at - since, queued: self.evidence.queued })
             }
-            Cause::Dead => {
+            Cause::Dead { .. } => {
                 let dead = self.dead();
                 (dead.kind, dead.clause)
             }

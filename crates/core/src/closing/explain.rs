@@ -71,6 +71,9 @@ impl fmt::Display for Advice {
             Retry::No(why) => match why {
                 Why::Asked => f.write_str("it was asked for, so there is nothing to do"),
                 Why::Finished => f.write_str("it was finished, so there is nothing to do"),
+                Why::Replaced => {
+                    f.write_str("another connection has taken its place, so there is nothing to do")
+                }
                 Why::Refused => f.write_str("do not connect again: this client is not wanted there"),
                 Why::SameAgain => f.write_str("do not connect again: the same would happen"),
                 Why::Invalid => {
@@ -107,6 +110,7 @@ mod tests {
             (Retry::AfterChange(Change::SlowerHeartbeat), "connect again, with a slower heartbeat"),
             (Retry::No(Why::Asked), "it was asked for, so there is nothing to do"),
             (Retry::No(Why::Finished), "it was finished, so there is nothing to do"),
+            (Retry::No(Why::Replaced), "another connection has taken its place, so there is nothing to do"),
             (Retry::No(Why::Refused), "do not connect again: this client is not wanted there"),
             (Retry::No(Why::SameAgain), "do not connect again: the same would happen"),
             (Retry::No(Why::Invalid), "do not connect again: what answers does not follow the protocol"),

@@ -10,6 +10,7 @@ use super::diagnosis::{Case, Cause};
 use super::disconnect::{Disconnect, Record};
 use super::evidence::{End, Evidence};
 use super::exchange::Exchange;
+use super::retry::{Retry, Why};
 use super::state::{Hearing, Overdue, State, Transport, Wait};
 use super::traffic::Traffic;
 use crate::{Instant, Role};
@@ -148,8 +149,12 @@ impl Closing {
             traffic: &self.traffic,
             evidence,
         };
+        let mut verdict = case.verdict();
+        if let Cause::Dead { replaced: true } = cause {
+            verdict.retry = Retry::No(Why::Replaced);
+        }
         let record = Record {
-            verdict: case.verdict(),
+            verdict,
             end: cause.end(),
             cut: evidence.cut,
             incomplete_message: evidence.incomplete_message,

@@ -36,6 +36,8 @@ pub enum Why {
     Asked,
     /// The peer ended it normally: it has done what it was opened for.
     Finished,
+    /// Another connection has taken its place.
+    Replaced,
     /// The peer refuses this client: unauthorized, forbidden, or against its rules.
     Refused,
     /// The same bytes would be refused again.
@@ -107,6 +109,7 @@ impl fmt::Display for Why {
         f.write_str(match self {
             Self::Asked => "asked",
             Self::Finished => "finished",
+            Self::Replaced => "replaced",
             Self::Refused => "refused",
             Self::SameAgain => "the same again",
             Self::Invalid => "invalid",

@@ -53,7 +53,7 @@ impl Case<'_> {
             .or_else(|| self.idle_drop())
             .or_else(|| self.forgotten())
             .or_else(|| self.lifetime())
-            .or_else(|| matches!(self.cause, Cause::Dead).then(|| self.dead()))
+            .or_else(|| matches!(self.cause, Cause::Dead { .. }).then(|| self.dead()))
             .or_else(|| self.size_limit())
             .or_else(|| self.dropped_at_once())
             .unwrap_or_else(|| self.plain())

@@ -53,8 +53,9 @@ impl Connection {
         }
     }
 
-    /// Ends the connection as the heartbeat would do later, because another one takes its place. Returns false and
-    /// changes nothing unless the connection is [doubtful](Self::is_doubtful) and nobody has closed it.
+    /// Ends the connection as the heartbeat would do later, because another one takes its place; the end then advises
+    /// [against](crate::closing::Why::Replaced) a third. Returns false and changes nothing unless the connection is
+    /// [doubtful](Self::is_doubtful) and nobody has closed it.
     ///
     /// For an application that dialled a second time when [`Event::Doubtful`] came, and has got through. A `Session`
     /// does this by itself.

@@ -70,16 +70,16 @@ impl Closing {
     /// The heartbeat found the peer dead. The answer is the payload of a last Close frame, in case the peer hears us
     /// although we do not hear it: offer it to the transport once, then drop the transport.
     pub fn dead(&mut self, now: Instant) -> Option<Bytes> {
-        self.die(now, Close::ours(CloseCode::INTERNAL_ERROR, "keepalive ping timeout"))
+        self.die(now, false, Close::ours(CloseCode::INTERNAL_ERROR, "keepalive ping timeout"))
     }
 
-    /// The peer may be dead, and another connection to it takes the place of this one. Returns the same as
-    /// [`dead`](Self::dead).
+    /// The peer may be dead, and another connection to it takes the place of this one: the end advises against a third.
+    /// Returns the same as [`dead`](Self::dead).
     pub fn give_way(&mut self, now: Instant) -> Option<Bytes> {
-        self.die(now, Close::ours(CloseCode::GOING_AWAY, "replaced by a new connection"))
+        self.die(now, true, Close::ours(CloseCode::GOING_AWAY, "replaced by a new connection"))
     }
 
-    fn die(&mut self, now: Instant, close: Close) -> Option<Bytes> {
+    fn die(&mut self, now: Instant, replaced: bool, close: Close) -> Option<Bytes> {
         let now = self.at(now);
         let payload = match self.state {
             State::Open => {
@@ -92,7 +92,7 @@ impl Closing {
             State::Sent(_) | State::Both(_) => None,
             State::Drain { .. } | State::Ending { .. } | State::Over => return None,
         };
-        self.finish(now, Cause::Dead);
+        self.finish(now, Cause::Dead { replaced });
         payload
     }
 

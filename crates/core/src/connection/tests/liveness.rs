@@ -1,6 +1,7 @@
 //! Pings, pongs and silence, as seen from outside.
 
 use super::*;
+use crate::closing::{Retry, Why};
 
 fn pings(role: Role, bytes: &[u8]) -> Vec<Bytes> {
     let pings = frames(role, bytes).into_iter().filter(|(opcode, _)| *opcode == Opcode::Ping);
@@ -67,6 +68,11 @@ fn one_that_gives_way_says_so_to_the_peer_and_in_its_record() {
     let disconnect = end(&mut client);
     let text = disconnect.to_string();
     assert!(text.contains("sent 1001 (going away) replaced by a new connection"), "{text}");
+    assert_eq!(
+        disconnect.retry(),
+        Retry::No(Why::Replaced),
+        "a host that follows this does not dial once more"
+    );
     let record = client.timeline(doubt).to_string();
     assert!(record.contains("a new connection takes its place"), "{record}");
     assert!(!client.give_way(doubt), "it has");
