@@ -593,7 +593,7 @@ class ClientTest(Both):
 
     async def test_it_says_nothing_of_messages_to_who_does_not_speak_of_them(self):
         async with await Listener().serve() as server, self.dial(url_of(server)) as client:
-            self.assertIn(b"Unsupported", await client.stdout.readline())
+            self.assertIn(b"does not support messages", await client.stdout.readline())
 
     @contextlib.asynccontextmanager
     async def dial(self, url: str) -> AsyncIterator[asyncio.subprocess.Process]:

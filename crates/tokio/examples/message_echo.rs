@@ -52,13 +52,14 @@ async fn dial(url: &str, mut config: ClientConfig) -> Result<(), Box<dyn Error>>
             }
             Heard::Message(received) => client.send(received.message).await?,
             Heard::Session(Event::Lost { why, messages, .. }) => {
-                println!("lost {}: {why:?}", messages.len());
+                println!("lost {}: {why}", messages.len());
                 for lost in messages {
                     // The last event of a client that has given up is of this kind, too: it takes no more.
                     drop(client.send(lost.message).await);
                 }
             }
-            heard => println!("{heard:?}"),
+            Heard::Session(event) => println!("{event}"),
+            _ => {}
         }
     }
     Ok(())
@@ -87,7 +88,8 @@ async fn echo(server: Server) {
                 println!("lost {}", server.end_session(session).len());
             }
             Heard::Message(received) => answer(&server, session, received.message).await,
-            heard => println!("{heard:?}"),
+            Heard::Session(event) => println!("{event}"),
+            _ => {}
         }
     }
 }

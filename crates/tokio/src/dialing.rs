@@ -77,6 +77,6 @@ pub(crate) fn log(event: &LinkEvent) {
         LinkEvent::Notice(connection::Event::HeartbeatChanged { from, to, why }) => {
             tracing::info!(?from, ?to, %why, "another heartbeat");
         }
-        event => tracing::debug!(?event, "link"),
+        event => tracing::debug!("{event}"),
     }
 }

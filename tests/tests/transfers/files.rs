@@ -15,7 +15,7 @@ use bowline_host::server::{Access, ServerConfig};
 use bowline_host::transfer::{Finished, TransferError};
 use bowline_store::Pipe;
 
-use crate::ends::{LIMIT, Pair};
+use crate::ends::{Client, LIMIT, Pair};
 use crate::rig::{
     Serving, answering, anywhere, contents, cutting_proxy, end, folder, id, kept, name, nobody,
     once_cutting_proxy, quick, reserved, slow, source, store, uneven_proxy, until,
@@ -362,6 +362,14 @@ pub(crate) fn a_ping_is_answered_while_a_file_goes_up_and_fails_without_a_link(p
 }
 
 pub(crate) fn a_client_that_waits_dials_when_the_network_changes(pair: Pair) {
+    dials_instead_of_waiting(pair, |client| client.network_changed());
+}
+
+pub(crate) fn a_client_that_waits_dials_when_it_is_told_to(pair: Pair) {
+    dials_instead_of_waiting(pair, |client| client.dial());
+}
+
+fn dials_instead_of_waiting(pair: Pair, order: impl FnOnce(&dyn Client)) {
     let (address, _kept) = reserved();
     let mut config = quick();
     let hour = Duration::from_secs(3600);
@@ -369,7 +377,7 @@ pub(crate) fn a_client_that_waits_dials_when_the_network_changes(pair: Pair) {
     let mut client = pair.client.client(&format!("ws://{address}"), config);
     while !matches!(client.event(), LinkEvent::Waiting { .. }) {}
     let listener = TcpListener::bind(address).expect("the port again");
-    client.network_changed();
+    order(&*client);
     let came = thread::spawn(move || listener.accept().map(drop));
     while !matches!(client.event(), LinkEvent::Dialing { .. }) {}
     came.join().expect("no panic").expect("a connection");

@@ -67,7 +67,8 @@ over! {
             a_taken_name_and_a_missing_file_are_refused_by_the_server
             two_senders_of_one_id_leave_one_winner
             a_ping_is_answered_while_a_file_goes_up_and_fails_without_a_link
-            a_client_that_waits_dials_when_the_network_changes;
+            a_client_that_waits_dials_when_the_network_changes
+            a_client_that_waits_dials_when_it_is_told_to;
         killed:
             a_client_that_was_killed_goes_on_when_it_is_started_again
             a_server_that_was_killed_goes_on_when_it_is_started_again;

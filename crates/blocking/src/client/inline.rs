@@ -177,6 +177,11 @@ impl InlineClient {
         self.client.network_changed();
     }
 
+    /// Dials now, if it is waiting to dial again; see [`Client::dial`].
+    pub fn dial(&self) {
+        self.client.dial();
+    }
+
     /// Sends a ping, and returns how long the answer took; see [`Client::ping`]. Works as long as the link lives.
     ///
     /// # Errors

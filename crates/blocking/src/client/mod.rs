@@ -128,6 +128,7 @@ pub(crate) enum Letter {
     Volatile(Message, mpsc::Sender<Result<(), SendError>>),
     Confirm(Receipt),
     NetworkChanged,
+    Dial,
     Token(String),
     Ping(Waiter),
     Close(mpsc::Sender<()>),
@@ -251,6 +252,14 @@ impl Client {
     pub fn network_changed(&self) {
         // A client that has ended does not dial.
         self.line.send(Letter::NetworkChanged);
+    }
+
+    /// Dials now, if it is waiting to dial again: the user has pressed a button, or knows that the server is back. The time
+    /// after which it gives up starts again. It does not affect a link that is up, a dial that is under way, or a client
+    /// that has given up.
+    pub fn dial(&self) {
+        // A client that has ended does not dial.
+        self.line.send(Letter::Dial);
     }
 
     /// Sends a ping, ahead of everything queued, and returns how long the answer took, from when the ping left. Waits

@@ -172,6 +172,7 @@ impl Task {
             }
             Letter::Confirm(receipt) => self.keeper.confirm(now, receipt),
             Letter::NetworkChanged => self.keeper.handle_network_change(now),
+            Letter::Dial => self.keeper.dial(now),
             Letter::Ping(waiter) => self.ping(waiter),
             Letter::Token(token) => self.dialing.set_token(&token),
             Letter::Close(done) => {

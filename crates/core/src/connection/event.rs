@@ -2,6 +2,7 @@
 
 use crate::closing::{Close, Disconnect};
 use crate::message::{Message, Piece};
+use crate::words::{Size, Span};
 use core::fmt;
 use core::time::Duration;
 use thiserror::Error;
@@ -76,6 +77,51 @@ pub enum Event {
     CloseSent(Close),
     /// The end, and everything known about it. Comes exactly once, and nothing comes after it.
     Closed(Disconnect),
+}
+
+impl fmt::Display for Event {
+    /// In words, on one line, for a log or a person: `a ping was answered in 23 ms`. Of messages, only the length.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(message) => write!(f, "received {}", Received(message)),
+            Self::Piece(Piece { part, is_last: false }) => write!(f, "received a part: {}", Received(part)),
+            Self::Piece(Piece { part, is_last: true }) => {
+                write!(f, "received the last part: {}", Received(part))
+            }
+            Self::Pong { rtt } => write!(f, "a ping was answered in {}", Span(*rtt)),
+            Self::Answered { ping, rtt } => write!(f, "ping {ping} was answered in {}", Span(*rtt)),
+            Self::Stalled { late } => write!(f, "this process did not run for {}", Span(*late)),
+            Self::Resumed { slept } => write!(f, "the machine slept for {}", Span(*slept)),
+            Self::Doubtful { silent } => {
+                write!(f, "nothing has come for {}, and a ping has no answer", Span(*silent))
+            }
+            Self::PeerDoesNotPong => {
+                f.write_str("the peer answers pings with data, if at all, but never with a pong")
+            }
+            Self::WriteBlocked { lasted } => {
+                write!(f, "the transport has accepted nothing for {}", Span(*lasted))
+            }
+            Self::Unblocked { lasted } => {
+                write!(f, "the transport accepts bytes again, after {}", Span(*lasted))
+            }
+            Self::HeartbeatChanged { from, to, why } => {
+                write!(f, "heartbeat {} instead of {}: {why}", Span(*to), Span(*from))
+            }
+            Self::CloseReceived(close) => write!(f, "received close frame {close}"),
+            Self::CloseSent(close) => write!(f, "sent close frame {close}"),
+            Self::Closed(disconnect) => disconnect.fmt(f),
+        }
+    }
+}
+
+/// A message, or a part of one: its kind and its length.
+struct Received<'a>(&'a Message);
+
+impl fmt::Display for Received<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if let Message::Text(_) = self.0 { "text" } else { "binary" };
+        write!(f, "{kind} of {}", Size(self.0.len() as u64, 1))
+    }
 }
 
 /// An event returned by [`Connection::poll_lent`](super::Connection::poll_lent).
@@ -178,6 +224,43 @@ impl fmt::Display for Lesson {
             Self::Forgotten => f.write_str("what was known of the path is out of date"),
             Self::TooManyPings => f.write_str("the peer does not want pings this often"),
             Self::Asked => f.write_str("the application asked for it"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::closing::{CloseCode, Obstacle};
+    use alloc::string::ToString;
+
+    #[test]
+    fn events_are_told_in_words_and_without_payloads() {
+        let (long, short) = (Duration::from_secs(20), Duration::from_millis(23));
+        let close = Close::ours(CloseCode::GOING_AWAY, "tea\ntime");
+        let ended = Disconnect::connect_failed(Obstacle::Refused, "nothing is listening");
+        let told = [
+            (Event::Message(Message::text("geheim")), "received text of 6 bytes"),
+            (Event::Message(Message::binary(alloc::vec![0; 3 << 19])), "received binary of 1.5 MiB"),
+            (Event::Piece(Piece::text("g")), "received a part: text of 1 byte"),
+            (Event::Piece(Piece::binary("").last()), "received the last part: binary of 0 bytes"),
+            (Event::Pong { rtt: short }, "a ping was answered in 23 ms"),
+            (Event::Answered { ping: 3, rtt: short }, "ping 3 was answered in 23 ms"),
+            (Event::Stalled { late: long }, "this process did not run for 20.0 s"),
+            (Event::Resumed { slept: long }, "the machine slept for 20.0 s"),
+            (Event::Doubtful { silent: long }, "nothing has come for 20.0 s, and a ping has no answer"),
+            (Event::WriteBlocked { lasted: long }, "the transport has accepted nothing for 20.0 s"),
+            (Event::Unblocked { lasted: long }, "the transport accepts bytes again, after 20.0 s"),
+            (
+                Event::HeartbeatChanged { from: long, to: long / 2, why: Lesson::Asked },
+                "heartbeat 10.0 s instead of 20.0 s: the application asked for it",
+            ),
+            (Event::CloseReceived(close.clone()), "received close frame 1001 (going away) tea\\ntime"),
+            (Event::CloseSent(close), "sent close frame 1001 (going away) tea\\ntime"),
+            (Event::Closed(ended), "nothing is listening"),
+        ];
+        for (event, words) in told {
+            assert_eq!(event.to_string(), words);
         }
     }
 }

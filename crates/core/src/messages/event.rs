@@ -5,8 +5,10 @@ use super::{Receipt, SessionId};
 use crate::Message;
 use crate::replay::Unacknowledged;
 use crate::transfer::Code;
+use crate::words::{Count, OneLine, Span};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 use thiserror::Error;
 
@@ -53,6 +55,27 @@ impl Event {
     }
 }
 
+impl fmt::Display for Event {
+    /// In words, on one line, for a log or a person: `a new session`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Began(_) => f.write_str("a new session"),
+            Self::Resumed { replayed, .. } => {
+                write!(f, "the session continues; sent again: {}", Count(*replayed, "message"))
+            }
+            Self::Lost { why, messages } => {
+                let unsure = Count(messages.len() as u64, "message");
+                write!(f, "lost the session: {why}; not known to have arrived: {unsure}")
+            }
+            Self::Refused { retry_after } => {
+                write!(f, "the server has no room for a session; it is asked again in {}", Span(*retry_after))
+            }
+            Self::Unsupported => f.write_str("the peer does not support messages"),
+            Self::Broken { text, .. } => write!(f, "the link cannot go on: {}", OneLine(text)),
+        }
+    }
+}
+
 /// A message that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -94,6 +117,39 @@ impl SendError {
             | Self::Down(message)
             | Self::Unknown(message)
             | Self::Mute(message) => message,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    #[test]
+    fn events_are_told_in_words() {
+        let unsure = || Unacknowledged { message: Message::text("geheim"), maybe_delivered: true };
+        let told = [
+            (Event::Began(SessionId::from_bytes([7; 16])), "a new session"),
+            (Event::Resumed { replayed: 1, duplicates: 9 }, "the session continues; sent again: 1 message"),
+            (
+                Event::Lost { why: Why::Expired, messages: vec![unsure(), unsure()] },
+                "lost the session: the session was without a link for too long; \
+                 not known to have arrived: 2 messages",
+            ),
+            (
+                Event::Refused { retry_after: Duration::from_secs(90) },
+                "the server has no room for a session; it is asked again in 90.0 s",
+            ),
+            (Event::Unsupported, "the peer does not support messages"),
+            (
+                Event::Broken { code: Code::Protocol, text: "ack of unsent".into() },
+                "the link cannot go on: ack of unsent",
+            ),
+        ];
+        for (event, words) in told {
+            assert_eq!(event.to_string(), words);
         }
     }
 }

@@ -281,6 +281,15 @@ impl Session {
         &mut self.transfers
     }
 
+    /// Dials now, whatever was decided: see [`Reconnect::dial`]. This also works after it has [given up](Event::GaveUp).
+    /// A server does not dial.
+    pub fn dial(&mut self, now: Instant) {
+        if let Some(reconnect) = &mut self.reconnect {
+            reconnect.dial(now);
+            self.handle_timeout(now);
+        }
+    }
+
     /// Sets how long a client's dials may take from now on: see [`Reconnect::set_connect_timeout`].
     pub fn set_connect_timeout(&mut self, timeout: Duration) {
         if let Some(reconnect) = &mut self.reconnect {

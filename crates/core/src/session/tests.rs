@@ -282,6 +282,30 @@ fn a_network_change_brings_the_next_dial_forward() {
 }
 
 #[test]
+fn a_client_that_waits_or_has_given_up_dials_when_it_is_told_to() {
+    let now = Instant::from_secs(5);
+    let mut session = Session::client(Config::default(), SEED, now);
+    assert_eq!(events(&mut session), [Event::Dial]);
+    session.dial(now);
+    assert_eq!(events(&mut session), [], "that dial is under way");
+
+    session
+        .handle_dial_failed(now, Retry::After { min: Duration::from_secs(60), max: Duration::from_secs(90) });
+    assert!(matches!(events(&mut session)[..], [Event::Waiting { .. }]));
+    session.dial(now);
+    assert_eq!(events(&mut session), [Event::Dial], "even if the server has asked for time");
+
+    session.handle_dial_failed(now, Retry::No(Why::Refused));
+    assert!(matches!(events(&mut session)[..], [Event::GaveUp(_)]));
+    session.dial(now);
+    assert_eq!(events(&mut session), [Event::Dial]);
+
+    session.handle_link_up(now, None);
+    session.dial(now);
+    assert_eq!(events(&mut session), [], "there is a link");
+}
+
+#[test]
 fn messages_of_another_protocol_close_the_connection_with_1003() {
     for message in [Message::text("hello"), Message::Binary(Bytes::from_static(b"\x50hello"))] {
         let mut pair = Pair::new();

@@ -1,11 +1,10 @@
-//! Settings of a client, and what it reports of its link.
+//! Settings of a client.
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use bowline_core::transfer::{self, Failure, SUBPROTOCOL, SafeName};
-use bowline_core::{Disconnect, Instant, adapt, connection, messages, reconnect};
+use bowline_core::transfer::{self, SUBPROTOCOL};
+use bowline_core::{adapt, connection, messages, reconnect};
 use bowline_handshake::client::{Request, RequestError};
 use http::HeaderMap;
 
@@ -117,108 +116,6 @@ impl fmt::Debug for ClientConfig {
             .field("headers", &headers.keys().map(http::HeaderName::as_str).collect::<Vec<_>>())
             .finish()
     }
-}
-
-/// The state of a client's link. `I` is an instant of whatever clock the reader uses.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum LinkState<I = Instant> {
-    /// It is being dialled.
-    Dialing {
-        /// The number of the attempt in this outage, from 1.
-        attempt: u32,
-    },
-    /// It is up.
-    Up,
-    /// It is down, and will be dialled later.
-    Waiting {
-        /// The number of that attempt in this outage, from 1.
-        attempt: u32,
-        /// When.
-        until: I,
-        /// Why it is down, in one sentence.
-        why: String,
-    },
-    /// It is down for good: it will not be dialled again, or the client was closed.
-    Ended {
-        /// Why, in one sentence.
-        why: String,
-    },
-}
-
-impl<I> LinkState<I> {
-    /// The same, with its time converted to another clock.
-    pub fn map<J>(self, time: impl FnOnce(I) -> J) -> LinkState<J> {
-        match self {
-            Self::Dialing { attempt } => LinkState::Dialing { attempt },
-            Self::Up => LinkState::Up,
-            Self::Waiting { attempt, until, why } => LinkState::Waiting { attempt, until: time(until), why },
-            Self::Ended { why } => LinkState::Ended { why },
-        }
-    }
-}
-
-/// An event in the life of a client's link.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum LinkEvent {
-    /// It is up.
-    Up {
-        /// The number of this link of the client, from 1.
-        link: u32,
-    },
-    /// It is down; the disconnect says why in one sentence.
-    Down {
-        /// Everything known about the end.
-        disconnect: Disconnect,
-    },
-    /// It is being dialled.
-    Dialing {
-        /// The number of the attempt in this outage, from 1.
-        attempt: u32,
-    },
-    /// A dial failed; the disconnect says why in one sentence, in the same form as for the end of a link.
-    DialFailed {
-        /// The number of the attempt in this outage, from 1.
-        attempt: u32,
-        /// Whose fault it was, what kind of failure, and what to do.
-        disconnect: Disconnect,
-    },
-    /// The link is up, but silent, and something is waiting for it: a second one is being dialled next to it. The one
-    /// that carries something first is kept: [`Down`](Self::Down) and [`Up`](Self::Up) follow if that is the second.
-    DialingBeside,
-    /// The second link could not be opened. The first one is still up, and may or may not be dead.
-    DialBesideFailed {
-        /// Whose fault it was, and what kind of failure.
-        disconnect: Disconnect,
-    },
-    /// The second link is open, but the first one is no longer in doubt: the first is kept, and the second closed.
-    Kept,
-    /// The next dial comes after this time.
-    Waiting {
-        /// The number of that attempt in this outage, from 1.
-        attempt: u32,
-        /// How long until then.
-        delay: Duration,
-    },
-    /// There will be no more dials.
-    GaveUp {
-        /// Why, in one sentence.
-        why: String,
-        /// Whether there ever was a link.
-        reached: bool,
-    },
-    /// The transfer of this file cannot continue at the moment; it will be tried again after this time.
-    Retrying {
-        /// The file.
-        name: SafeName,
-        /// Why.
-        failure: Failure,
-        /// How long until then.
-        delay: Duration,
-    },
-    /// Something else that the connection has reported.
-    Notice(connection::Event),
 }
 
 #[cfg(test)]

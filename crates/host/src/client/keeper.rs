@@ -178,6 +178,14 @@ impl<T> Keeper<T> {
 
     // ----- commands about the link; those about transfers and messages are in files of their own -----
 
+    /// Dials now, whatever was decided. Changes nothing while there is a link or a dial is under way, nor after it has
+    /// given up.
+    pub fn dial(&mut self, now: Instant) {
+        if self.ended.is_none() && self.wanted != Wanted::Nothing {
+            self.desk.session.dial(now);
+        }
+    }
+
     /// Nobody will ask for anything more: the link is closed once no transfer is under way and every message has
     /// arrived.
     pub fn release(&mut self) {
@@ -268,7 +276,7 @@ impl<T> Keeper<T> {
 
     fn handle_event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Dial => self.dial(),
+            Event::Dial => self.start_dial(),
             Event::DialBeside if self.wanted != Wanted::Nothing => {
                 self.tell(LinkEvent::DialingBeside);
                 self.outputs.push_back(Output::Dial);
@@ -283,7 +291,7 @@ impl<T> Keeper<T> {
         }
     }
 
-    fn dial(&mut self) {
+    fn start_dial(&mut self) {
         let (state, event) = self.turns.handle_dial();
         self.outputs.push_back(Output::State(state));
         self.tell(event);

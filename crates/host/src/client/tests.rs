@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bowline_core::closing::Obstacle;
 use bowline_core::session::{self, Session};
 use bowline_core::transfer::{self, Code, Failure, Kind, Leftover, Offer, SafeName, TransferId};
-use bowline_core::{Connection, Disconnect, End, Instant, connection, pump};
+use bowline_core::{Connection, Disconnect, End, Instant, Retry, connection, pump};
 use bowline_handshake::client::Request;
 use bowline_store::DiskStore;
 
@@ -129,6 +129,31 @@ fn an_outage_is_counted_and_reported_and_left_behind() {
     assert!(told.iter().any(|line| line.starts_with("waiting for 1: ")), "a new outage: {told:?}");
 }
 
+#[test]
+fn a_client_that_waits_dials_when_it_is_told_to() {
+    let mut keeper = keeper(ClientConfig::default());
+    let now = Instant::ZERO;
+    said(&mut keeper, now);
+    let busy = Retry::After { min: 60 * SECOND, max: 90 * SECOND };
+    keeper.handle_dial_failed(now, refused().with_retry(busy));
+    said(&mut keeper, now);
+    keeper.dial(now);
+    assert_eq!(
+        said(&mut keeper, now),
+        ["dialing 2", "Dialing", "Dial"],
+        "even if the server has asked for time"
+    );
+    keeper.dial(now);
+    assert_eq!(said(&mut keeper, now), [""; 0], "that dial is under way");
+
+    keeper.handle_dial_failed(now, refused());
+    said(&mut keeper, now);
+    keeper.close();
+    said(&mut keeper, now);
+    keeper.dial(now);
+    assert_eq!(said(&mut keeper, now), [""; 0], "it was closed");
+}
+
 /// Gives up after a second, with one file waiting; returns what it reports at its end.
 fn given_up(answers: bool) -> (Keeper<&'static str>, Instant, Vec<String>) {
     let mut config = ClientConfig::default();
@@ -172,6 +197,8 @@ fn giving_up_is_reported_to_present_and_later_transfers() {
     else {
         panic!("it is told at once")
     };
+    keeper.dial(now);
+    assert_eq!(said(&mut keeper, now), [""; 0], "a client that has given up has no transfers left");
     assert_eq!(keeper.poll_timeout(), None, "nothing is waited for");
 }
 

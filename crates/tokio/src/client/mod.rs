@@ -107,6 +107,7 @@ pub(crate) enum Command {
     Volatile(Message, oneshot::Sender<Result<(), SendError>>),
     Confirm(Receipt),
     NetworkChanged,
+    Dial,
     Token(String),
     Ping(Waiter),
     Close(oneshot::Sender<()>),
@@ -241,6 +242,14 @@ impl Client {
     pub fn network_changed(&self) {
         // A client that has ended does not dial.
         let _ = self.commands.send(Command::NetworkChanged);
+    }
+
+    /// Dials now, if it is waiting to dial again: the user has pressed a button, or knows that the server is back. The time
+    /// after which it gives up starts again. It does not affect a link that is up, a dial that is under way, or a client
+    /// that has given up.
+    pub fn dial(&self) {
+        // A client that has ended does not dial.
+        let _ = self.commands.send(Command::Dial);
     }
 
     /// Sends a ping, ahead of everything queued, and returns how long the answer took, from when the ping left. Waits

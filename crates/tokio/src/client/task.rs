@@ -166,6 +166,7 @@ impl Task {
             }
             Command::Confirm(receipt) => self.keeper.confirm(now, receipt),
             Command::NetworkChanged => self.keeper.handle_network_change(now),
+            Command::Dial => self.keeper.dial(now),
             Command::Token(token) => self.dialing.set_token(&token),
             Command::Close(done) => {
                 self.closing.push(done);

@@ -61,7 +61,7 @@ impl Link<'_> {
         while let Some(output) = self.served.poll_output(now) {
             match output {
                 Output::Event(event) => self.server.tell(event),
-                Output::Link(event) => tracing::debug!(peer = %self.served.peer(), ?event, "link"),
+                Output::Link(event) => tracing::debug!(peer = %self.served.peer(), "{event}"),
                 Output::Transfer(event) => tracing::debug!(peer = %self.served.peer(), ?event, "transfer"),
                 Output::Down(disconnect) => return Some(disconnect),
             }

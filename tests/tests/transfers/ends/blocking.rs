@@ -66,6 +66,10 @@ impl super::Client for Client {
         self.inner.network_changed();
     }
 
+    fn dial(&self) {
+        self.inner.dial();
+    }
+
     fn traffic(&self) -> Traffic {
         self.inner.traffic().get()
     }

@@ -50,6 +50,7 @@ pub(crate) trait Client {
     fn fetch(&self, store: &DiskStore, download: Download) -> Begun;
     fn ping(&self) -> Result<Duration, PingError>;
     fn network_changed(&self);
+    fn dial(&self);
     fn traffic(&self) -> Traffic;
     fn set_token(&self, token: &str);
     fn until_up(&self);
