@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+pub(crate) use bowline_core::closing::Span;
+
 /// Reads `500ms`, `20s`, `1.5m`, `2h`.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text)?;
@@ -172,36 +174,18 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A time in the form that people expect: `7 ms`, `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Span(pub(crate) Duration);
-
-impl Span {
-    /// In whole seconds: `0 s`, `7 s`, `3 min 20 s`. More digits would only flicker where it is repeated.
-    pub(crate) fn whole(self) -> String {
-        match self.0.as_secs() {
-            seconds @ 0..60 => format!("{seconds} s"),
-            seconds => Self(Duration::from_secs(seconds)).to_string(),
-        }
-    }
-
-    pub(crate) fn seconds(seconds: f64) -> Self {
-        Self(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+/// A time in whole seconds, where it is shown again and again and more digits would only flicker: `0 s`, `7 s`,
+/// `3 min 20 s`.
+pub(crate) fn whole(time: Duration) -> String {
+    match time.as_secs() {
+        0 => "0 s".into(),
+        seconds => Span(Duration::from_secs(seconds)).to_string(),
     }
 }
 
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs_f64().round() as u64;
-        let text = match seconds {
-            _ if self.0 < Duration::from_millis(100) => format!("{} ms", self.0.as_millis()),
-            _ if self.0 < Duration::from_millis(9950) => format!("{:.1} s", self.0.as_secs_f64()),
-            0..60 => format!("{seconds} s"),
-            60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-            _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-        };
-        f.pad(&text)
-    }
+/// A time that was measured in seconds.
+pub(crate) fn span(seconds: f64) -> Span {
+    Span(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 /// A short time, to a tenth of a millisecond.
@@ -310,14 +294,16 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_shown_as_people_say_them() {
-        let shown = |seconds| Span::seconds(seconds).to_string();
-        assert_eq!(shown(0.007), "7 ms");
-        assert_eq!(shown(0.42), "0.4 s");
-        assert_eq!(shown(9.97), "10 s");
-        assert_eq!(shown(59.7), "1 min 0 s");
-        assert_eq!(shown(200.0), "3 min 20 s");
-        assert_eq!(shown(7500.0), "2 h 5 min");
-        assert_eq!(shown(f64::INFINITY).len(), "5124095576030431 h 0 min".len());
+    fn times_that_are_shown_again_and_again_have_whole_seconds() {
+        let shown = |millis| whole(Duration::from_millis(millis));
+        assert_eq!(shown(999), "0 s");
+        assert_eq!(shown(7999), "7 s");
+        assert_eq!(shown(200_999), "3 min 20 s");
+    }
+
+    #[test]
+    fn a_time_without_end_is_long() {
+        assert!(span(f64::INFINITY).to_string().starts_with("5124095576030431 h"));
+        assert_eq!(span(1.5).to_string(), "1.5 s");
     }
 }

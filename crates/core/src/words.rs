@@ -5,16 +5,21 @@ use alloc::string::String;
 use core::fmt::{self, Write};
 use core::time::Duration;
 
-/// `60.0 s`.
+/// `60 s`, `58.7 s`: a silence, or a heartbeat, which the settings of proxies have in seconds too.
+#[derive(Clone, Copy)]
 pub(crate) struct Secs(pub(crate) Duration);
 
 impl fmt::Display for Secs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.1} s", self.0.as_secs_f64())
+        let tenths = (self.0.as_millis() + 50) / 100;
+        match tenths % 10 {
+            0 => write!(f, "{} s", tenths / 10),
+            tenth => write!(f, "{}.{tenth} s", tenths / 10),
+        }
     }
 }
 
-/// A time in the words of a sentence: `20 ms`, and `60.0 s` from one second on.
+/// A time in the words of a sentence: `20 ms`, `1.5 s`, `60 s`, `3 min 20 s`, `2 h`.
 ///
 /// ```
 /// use bowline_core::closing::Span;
@@ -27,11 +32,25 @@ pub struct Span(pub Duration);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            short if short < Duration::from_millis(1) => f.write_str("less than 1 ms"),
-            short if short < Duration::from_secs(1) => write!(f, "{} ms", short.as_millis()),
-            long => write!(f, "{}", Secs(long)),
+        let seconds = (self.0.as_millis() + 500) / 1000;
+        match self.0.as_millis() {
+            0 => f.write_str("less than 1 ms"),
+            millis @ 1..1000 => write!(f, "{millis} ms"),
+            1000..99_950 => Secs(self.0).fmt(f),
+            _ if seconds < 3600 => Units((seconds / 60, "min"), (seconds % 60, "s")).fmt(f),
+            _ => Units((seconds / 3600, "h"), (seconds % 3600 / 60, "min")).fmt(f),
         }
+    }
+}
+
+/// `3 min 20 s`, `3 min`.
+struct Units((u128, &'static str), (u128, &'static str));
+
+impl fmt::Display for Units {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self((large, unit), (small, part)) = self;
+        write!(f, "{large} {unit}")?;
+        if *small > 0 { write!(f, " {small} {part}") } else { Ok(()) }
     }
 }
 
@@ -197,8 +216,24 @@ mod tests {
     #[test]
     fn short_times_are_shown_in_milliseconds() {
         let told = |micros| Span(Duration::from_micros(micros)).to_string();
-        let expected = ["less than 1 ms", "1 ms", "999 ms", "1.0 s"];
-        assert_eq!([999, 1_000, 999_999, 1_000_000].map(told), expected.map(String::from));
+        for (micros, words) in [
+            (999, "less than 1 ms"),
+            (1_000, "1 ms"),
+            (999_999, "999 ms"),
+            (1_000_000, "1 s"),
+            (1_449_000, "1.4 s"),
+            (58_750_000, "58.8 s"),
+            (99_949_000, "99.9 s"),
+            (99_950_000, "1 min 40 s"),
+            (300_400_000, "5 min"),
+            (3_599_499_000, "59 min 59 s"),
+            (3_599_500_000, "1 h"),
+            (7_500_000_000, "2 h 5 min"),
+        ] {
+            assert_eq!(told(micros), words);
+        }
+        assert_eq!(Secs(Duration::from_millis(349_960)).to_string(), "350 s");
+        assert_eq!(Secs(Duration::from_millis(40)).to_string(), "0 s");
     }
 
     #[test]

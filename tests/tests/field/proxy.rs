@@ -44,7 +44,7 @@ fn cuts_once(adapter: Adapter) {
         }
     };
     println!("{adapter:?}: nginx: after {:?}: {disconnect}", before.unwrap().elapsed());
-    // "3.0 s" where nginx is on time.
+    // "3 s" where nginx is on time.
     let idle = disconnect.idle().as_secs_f64();
     assert!((2.9..4.0).contains(&idle), "{disconnect}");
     assert!(disconnect.to_string().contains(&format!("after {idle:.1} s of silence")), "{disconnect}");

@@ -5,7 +5,7 @@ use crate::plain::{beside, columns, plain};
 use crate::report::bar::{Bar, Mood};
 use crate::report::json::{self, Line};
 use crate::stdout;
-use crate::units::{Size, Span};
+use crate::units::{Size, span};
 use bowline_core::transfer::{Digest, Meter};
 use bowline_tokio::Finished;
 use console::Term;
@@ -143,8 +143,7 @@ impl Outcome {
         row([&"", &"size", &"extra", &"time", &"links", &"BLAKE3"]);
         row([&"made", &Size(self.bytes), &"", &"", &"", &start(self.original)]);
         for (name, Crossing { finished, carried }) in [("sent", &self.up), ("fetched", &self.down)] {
-            let (extra, time) =
-                (Size(carried.saturating_sub(finished.bytes)), Span::seconds(finished.seconds));
+            let (extra, time) = (Size(carried.saturating_sub(finished.bytes)), span(finished.seconds));
             row([&name, &Size(finished.bytes), &extra, &time, &finished.links, &start(finished.digest)]);
         }
         row([&"on disk", &Size(self.bytes), &"", &"", &"", &start(self.back)]);

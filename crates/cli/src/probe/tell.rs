@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_probe_claims_only_what_it_has_found_out() {
-        let dead = "not the reason: a connection that was not silent was also dead, at the age of 5.0 s or earlier, and nobody is told";
+        let dead = "not the reason: a connection that was not silent was also dead, at the age of 5 s or earlier, and nobody is told";
         assert_eq!(idle(&Idle::Age(millis(5000), None)), dead);
         assert!(idle(&Idle::Mute).starts_with("not known: the server answers no pings"));
         let stuck = Largest { taken: 1024, refused: Some((2048, Refusal::Stuck(millis(10_000)))) };
@@ -341,10 +341,10 @@ mod tests {
             disconnect: None,
             heartbeat: millis(fatal / 4 * 3),
         };
-        assert_eq!(idle(&limit(3000, true)), "a connection ends after 3.0 s; --heartbeat 2.2s keeps it open");
+        assert_eq!(idle(&limit(3000, true)), "a connection ends after 3 s; --heartbeat 2.2s keeps it open");
         assert_eq!(
             idle(&limit(60_000, false)),
-            "a connection survives 30 s but not 1 min 0 s, and nobody is told; the usual heartbeat of 20 s keeps it open"
+            "a connection survives 30 s but not 60 s, and nobody is told; the usual heartbeat of 20 s keeps it open"
         );
     }
 }

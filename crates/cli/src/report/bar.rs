@@ -3,7 +3,7 @@
 use super::stage::{room, stage};
 use super::still::{Outage, Silence};
 use super::words::shortened;
-use crate::units::{Rate, Size, Span};
+use crate::units::{Rate, Size, whole};
 use bowline_tokio::LinkState;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
@@ -142,20 +142,20 @@ impl Mood {
             Self::Flowing { rate } => Rate { bytes: rate, seconds: 1.0 }.to_string(),
             Self::Moving { rate, left: Some(left), .. } => {
                 let rate = Rate { bytes: rate, seconds: 1.0 };
-                format!("{rate}, {} left", Span(left.max(Duration::from_secs(1))).whole())
+                format!("{rate}, {} left", whole(left.max(Duration::from_secs(1))))
             }
             Self::Away { until, outage } if until < Duration::from_secs(1) => {
                 Self::Connecting { outage }.text(room)
             }
             Self::Away { until, outage: Some(outage) } if room == Room::Wide => {
-                format!("{}, next try in {}", outage.text(), Span(until).whole())
+                format!("{}, next try in {}", outage.text(), whole(until))
             }
-            Self::Away { until, .. } => format!("connecting in {}", Span(until).whole()),
+            Self::Away { until, .. } => format!("connecting in {}", whole(until)),
             Self::Still { silence } if room == Room::Wide => silence.text(),
-            Self::Still { silence } => format!("no news for {}", Span(silence.lasts).whole()),
+            Self::Still { silence } => format!("no news for {}", whole(silence.lasts)),
             Self::Waiting => "waiting".into(),
             Self::Finishing { silence: Some(silence) } if room == Room::Wide => {
-                format!("finishing for {}", Span(silence.lasts).whole())
+                format!("finishing for {}", whole(silence.lasts))
             }
             Self::Finishing { .. } => "finishing".into(),
             Self::Paused => "paused".into(),

@@ -2,7 +2,7 @@
 
 use super::{Verb, json};
 use crate::news::Counted;
-use crate::units::{Size, Span, count};
+use crate::units::{Size, count, span};
 use bowline_tokio::Finished;
 use std::time::Instant;
 
@@ -173,7 +173,7 @@ impl Sums {
         }
         let place = place.filter(|_| files + folders > 0);
         let place = place.map_or_else(String::new, |place| format!(", into {place}"));
-        format!("{sentence}{place}, in {}", Span::seconds(self.began.elapsed().as_secs_f64()))
+        format!("{sentence}{place}, in {}", span(self.began.elapsed().as_secs_f64()))
     }
 }
 

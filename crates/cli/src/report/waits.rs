@@ -292,7 +292,7 @@ mod tests {
         report.put_off("a", &Failure::local(Code::NoSpace, "full"), Duration::ZERO);
         assert_eq!(
             report.standstill(false).map(|trouble| trouble.to_string()).as_deref(),
-            Some("a: here: full; gave up after 0 ms (0 files and folders have arrived)")
+            Some("a: here: full; gave up after less than 1 ms (0 files and folders have arrived)")
         );
     }
 

@@ -1,7 +1,7 @@
 //! The words for what happens to a file.
 
 use crate::plain::plain;
-use crate::units::{Rate, Size, Span};
+use crate::units::{Rate, Size, span};
 use bowline_core::transfer::{Code, Failure, Stage};
 use bowline_tokio::Finished;
 
@@ -33,7 +33,7 @@ pub(super) fn done_line(verb: Verb, finished: &Finished, place: Option<&str>, di
     if *deduplicated {
         return format!("already there: {name} ({}), {digest}", Size(*bytes));
     }
-    let (size, time) = (Size(*bytes), Span::seconds(*seconds));
+    let (size, time) = (Size(*bytes), span(*seconds));
     let before = if *resumed > 0 { format!(" ({} of it earlier)", Size(*resumed)) } else { String::new() };
     // The rate of a moment means nothing, and what was there before this process has none.
     let rate = Rate { bytes: bytes - resumed, seconds: *seconds };

@@ -15,6 +15,7 @@ mod turns;
 use crate::args::Record;
 use crate::exit::Trouble;
 use crate::report::print_unbroken;
+use crate::units::Span;
 use crate::url;
 use bowline_core::Disconnect;
 use bowline_core::transfer::{Digest, Traffic};
@@ -179,10 +180,10 @@ impl Story {
             LinkEvent::Up { link } => self.up(*link),
             LinkEvent::Down { disconnect } => self.down(disconnect),
             LinkEvent::Waiting { delay, .. } => {
-                self.turn(Kind::Wait, format!("waits for {:.1} s", delay.as_secs_f64()));
+                self.turn(Kind::Wait, format!("waits for {}", Span(*delay)));
             }
             LinkEvent::Retrying { name, failure, delay } => {
-                let text = format!("{name} waits for {:.1} s: {failure}", delay.as_secs_f64());
+                let text = format!("{name} waits for {}: {failure}", Span(*delay));
                 self.turn(Kind::Wait, text);
             }
             // After an end that was asked for, there is nothing to give up.

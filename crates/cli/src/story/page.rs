@@ -5,7 +5,7 @@ use super::samples::{Bin, Range};
 use super::turns::Kind;
 use super::{FILES, Life, Story};
 use crate::plain::plain;
-use crate::units::{Rate, Size, Span, utc};
+use crate::units::{Rate, Size, Span, span, utc};
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("page.css");
@@ -156,7 +156,7 @@ fn files(story: &Story, page: &mut String) {
     for file in &story.named {
         let (name, links) =
             (escape(&file.name), if file.deduplicated { "was there".into() } else { file.links.to_string() });
-        let (size, time) = (Size(file.bytes), Span::seconds(file.seconds));
+        let (size, time) = (Size(file.bytes), span(file.seconds));
         let _ = writeln!(
             page,
             "<tr><td>{name}<br><code>{}</code></td><td class=\"number\">{size}</td><td class=\"number\">{time}</td>\

@@ -47,7 +47,7 @@ fn each_turn_is_a_line_and_each_connection_has_its_record() {
         "  connection 1 is up\n",
         "  connection 1 has ended: no close frame received or sent;",
         "Connection 1, from ",
-        "      0.000 s  opened as the client; heartbeat 20.0 s, timeout 20.0 s\n",
+        "      0.000 s  opened as the client; heartbeat 20 s, timeout 20 s\n",
         "      7.000 s  ",
     ] {
         assert!(text.contains(words), "{words:?} in\n{text}");

@@ -5,7 +5,7 @@ use crate::report::StatusLine;
 use crate::report::json::{self, Line};
 use crate::stdout;
 use crate::story::Story;
-use crate::units::{Span, millis};
+use crate::units::{Span, millis, whole};
 use bowline_core::connection::{Event, Lesson};
 use bowline_tokio::LinkEvent;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -159,19 +159,19 @@ impl View {
         }
         let ping = match self.heartbeat.saturating_sub(silence) {
             Duration::ZERO => "asking whether anybody is there".into(),
-            left => format!("ping in {}", Span(left).whole()),
+            left => format!("ping in {}", whole(left)),
         };
         let round_trip = round_trip.map_or("not known yet".into(), precise);
         self.line.say(&format!(
             "up for {}, round trip {round_trip}, silent for {}, {ping}",
-            Span(up).whole(),
-            Span(silence).whole()
+            whole(up),
+            whole(silence)
         ));
     }
 
     /// Shows that there is no link, and how long it will be until the next dial.
     pub(super) fn wait(&self, left: Duration) {
-        self.line.say(&format!("connecting again in {}", Span(left).whole()));
+        self.line.say(&format!("connecting again in {}", whole(left)));
     }
 
     /// Prints a line for programs. The connection is driven whether or not they read, so lines without room are only

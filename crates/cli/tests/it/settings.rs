@@ -137,7 +137,7 @@ fn a_certificate_is_not_waited_for_while_another_process_keeps_its_folder_locked
     let done = world.run(["serve", "--listen", "127.0.0.1:0", "--dir", "inbox", "--tls-self-signed"]);
     let shown = state.display();
     let expected = format!(
-        "bowline: {shown}: no certificate can be made: another process has kept the folder {shown} locked for 2.0 s; end that \
+        "bowline: {shown}: no certificate can be made: another process has kept the folder {shown} locked for 2 s; end that \
          process, or set BOWLINE_STATE_DIR to another folder\n"
     );
     assert_eq!((done.code, done.stderr), (Some(1), expected));

@@ -86,7 +86,7 @@ fn a_folder_that_another_process_keeps_locked_is_named() {
     let folder = fs::File::open(world.path(".")).expect("a folder");
     rustix::fs::flock(&folder, rustix::fs::FlockOperation::LockExclusive).expect("nobody has locked it");
     let done = world.run(["serve", "--listen", "unix:bowline.sock", "--dir", "inbox"]);
-    let expected = "bowline: cannot listen on bowline.sock: another process has kept the folder . locked for 2.0 s; end that \
+    let expected = "bowline: cannot listen on bowline.sock: another process has kept the folder . locked for 2 s; end that \
                     process, or choose another --listen\n";
     assert_eq!((done.code, done.stderr.as_str()), (Some(1), expected));
 }

@@ -115,7 +115,7 @@ pub struct Change {
 ///
 /// let Some(connection::Event::Closed(mut disconnect)) = connection.poll_event() else { panic!("it is over") };
 /// adapt.record(unix + 60, &mut disconnect);
-/// assert!(disconnect.to_string().ends_with("; heartbeat set to 45.0 s"));
+/// assert!(disconnect.to_string().ends_with("; heartbeat set to 45 s"));
 /// assert_eq!(adapt.interval(), Duration::from_secs(45)); // for the next connection
 /// assert_eq!(adapt.path().to_string(), "example.org:443 - 60.000 1790000060"); // to be stored
 /// ```

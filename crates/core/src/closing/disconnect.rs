@@ -32,8 +32,8 @@ use core::time::Duration;
 /// let disconnect = closing.poll_disconnect(&Evidence::default()).unwrap();
 /// assert_eq!(
 ///     disconnect.to_string(),
-///     "no close frame received or sent; connection ended (EOF) without a close frame after 60.0 s of silence: \
-///      idle limit of about 60 s (nginx proxy_read_timeout, AWS ALB and ELB); set the heartbeat to 45.0 s or less"
+///     "no close frame received or sent; connection ended (EOF) without a close frame after 60 s of silence: \
+///      idle limit of about 60 s (nginx proxy_read_timeout, AWS ALB and ELB); set the heartbeat to 45 s or less"
 /// );
 /// assert_eq!(disconnect.who(), Who::Path);
 /// assert!(matches!(disconnect.kind(), Kind::IdleDrop { .. }));

@@ -3,7 +3,7 @@
 use super::disconnect::Disconnect;
 use super::kind::Who;
 use super::retry::{Change, Retry, Why};
-use crate::words::{Secs, Wrap};
+use crate::words::{Span, Wrap};
 use core::fmt::{self, Write as _};
 
 /// Prints everything known about an end in lines of at most 80 columns: the sentence, the
@@ -58,9 +58,9 @@ impl fmt::Display for Advice {
         match self.0 {
             Retry::Now => f.write_str("connect again at once"),
             Retry::Backoff => f.write_str("connect again, with longer and longer pauses"),
-            Retry::BackoffAfter(least) => write!(f, "connect again, but wait at least {}", Secs(least)),
+            Retry::BackoffAfter(least) => write!(f, "connect again, but wait at least {}", Span(least)),
             Retry::After { min, max } => {
-                write!(f, "connect again after a random time between {} and {}", Secs(min), Secs(max))
+                write!(f, "connect again after a random time between {} and {}", Span(min), Span(max))
             }
             Retry::AfterChange(Change::SmallerMessages) => {
                 f.write_str("connect again, with smaller messages")
@@ -104,8 +104,8 @@ mod tests {
         for (retry, words) in [
             (Retry::Now, "connect again at once"),
             (Retry::Backoff, "connect again, with longer and longer pauses"),
-            (Retry::BackoffAfter(min), "connect again, but wait at least 5.0 s"),
-            (Retry::After { min, max }, "connect again after a random time between 5.0 s and 30.0 s"),
+            (Retry::BackoffAfter(min), "connect again, but wait at least 5 s"),
+            (Retry::After { min, max }, "connect again after a random time between 5 s and 30 s"),
             (Retry::AfterChange(Change::SmallerMessages), "connect again, with smaller messages"),
             (Retry::AfterChange(Change::SlowerHeartbeat), "connect again, with a slower heartbeat"),
             (Retry::No(Why::Asked), "it was asked for, so there is nothing to do"),

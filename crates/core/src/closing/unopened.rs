@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(
             failed.explain().to_string(),
             "the server answered 503 instead of a WebSocket upgrade\n\n\
-             It failed on the other side; connect again, but wait at least 7.0 s.\n"
+             It failed on the other side; connect again, but wait at least 7 s.\n"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::closing::{Close, Disconnect};
 use crate::message::{Message, Piece};
-use crate::words::{Size, Span};
+use crate::words::{Secs, Size, Span};
 use core::fmt;
 use core::time::Duration;
 use thiserror::Error;
@@ -93,7 +93,7 @@ impl fmt::Display for Event {
             Self::Stalled { late } => write!(f, "this process did not run for {}", Span(*late)),
             Self::Resumed { slept } => write!(f, "the machine slept for {}", Span(*slept)),
             Self::Doubtful { silent } => {
-                write!(f, "nothing has come for {}, and a ping has no answer", Span(*silent))
+                write!(f, "nothing has come for {}, and a ping has no answer", Secs(*silent))
             }
             Self::PeerDoesNotPong => {
                 f.write_str("the peer answers pings with data, if at all, but never with a pong")
@@ -105,7 +105,7 @@ impl fmt::Display for Event {
                 write!(f, "the transport accepts bytes again, after {}", Span(*lasted))
             }
             Self::HeartbeatChanged { from, to, why } => {
-                write!(f, "heartbeat {} instead of {}: {why}", Span(*to), Span(*from))
+                write!(f, "heartbeat {} instead of {}: {why}", Secs(*to), Secs(*from))
             }
             Self::CloseReceived(close) => write!(f, "received close frame {close}"),
             Self::CloseSent(close) => write!(f, "sent close frame {close}"),
@@ -210,14 +210,14 @@ impl<T> SendError<T> {
 }
 
 impl fmt::Display for Lesson {
-    /// Completes a sentence about the change: `because a silence of 60.0 s ended a connection`, without the first word.
+    /// Completes a sentence about the change: `because a silence of 60 s ended a connection`, without the first word.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dropped { silence } => {
-                write!(f, "a silence of {:.1} s ended a connection", silence.as_secs_f64())
+                write!(f, "a silence of {} ended a connection", Secs(*silence))
             }
             Self::Survived { silence } => {
-                write!(f, "a connection survived a silence of {:.1} s", silence.as_secs_f64())
+                write!(f, "a connection survived a silence of {}", Secs(*silence))
             }
             Self::Explores => f.write_str("the path may allow more silence"),
             Self::Busy => f.write_str("a transfer is under way"),
@@ -246,14 +246,14 @@ mod tests {
             (Event::Piece(Piece::binary("").last()), "received the last part: binary of 0 bytes"),
             (Event::Pong { rtt: short }, "a ping was answered in 23 ms"),
             (Event::Answered { ping: 3, rtt: short }, "ping 3 was answered in 23 ms"),
-            (Event::Stalled { late: long }, "this process did not run for 20.0 s"),
-            (Event::Resumed { slept: long }, "the machine slept for 20.0 s"),
-            (Event::Doubtful { silent: long }, "nothing has come for 20.0 s, and a ping has no answer"),
-            (Event::WriteBlocked { lasted: long }, "the transport has accepted nothing for 20.0 s"),
-            (Event::Unblocked { lasted: long }, "the transport accepts bytes again, after 20.0 s"),
+            (Event::Stalled { late: long }, "this process did not run for 20 s"),
+            (Event::Resumed { slept: long }, "the machine slept for 20 s"),
+            (Event::Doubtful { silent: long }, "nothing has come for 20 s, and a ping has no answer"),
+            (Event::WriteBlocked { lasted: long }, "the transport has accepted nothing for 20 s"),
+            (Event::Unblocked { lasted: long }, "the transport accepts bytes again, after 20 s"),
             (
                 Event::HeartbeatChanged { from: long, to: long / 2, why: Lesson::Asked },
-                "heartbeat 10.0 s instead of 20.0 s: the application asked for it",
+                "heartbeat 10 s instead of 20 s: the application asked for it",
             ),
             (Event::CloseReceived(close.clone()), "received close frame 1001 (going away) tea\\ntime"),
             (Event::CloseSent(close), "sent close frame 1001 (going away) tea\\ntime"),

@@ -8,8 +8,8 @@
 //! # The connection dies after a minute of quiet
 //!
 //! ```text
-//! no close frame received or sent; connection ended (EOF) without a close frame after 60.0 s of silence:
-//! idle limit of about 60 s (nginx proxy_read_timeout, AWS ALB and ELB); set the heartbeat to 45.0 s or less
+//! no close frame received or sent; connection ended (EOF) without a close frame after 60 s of silence:
+//! idle limit of about 60 s (nginx proxy_read_timeout, AWS ALB and ELB); set the heartbeat to 45 s or less
 //! ```
 //!
 //! *Evidence:* the stream ends by itself, without a Close frame, after a silence. *Meaning:* something between the two
@@ -32,8 +32,8 @@
 //! nobody is there. The rest of the sentence says more.
 //!
 //! ```text
-//! sent 1011 (internal error) keepalive ping timeout; no close frame received; nothing received for 40.0 s,
-//! ping unanswered for 20.0 s
+//! sent 1011 (internal error) keepalive ping timeout; no close frame received; nothing received for 40 s,
+//! ping unanswered for 20 s
 //! ```
 //!
 //! *Evidence:* a ping left, and nothing came back for the whole timeout. *Meaning:* the path or the peer is gone
@@ -43,7 +43,7 @@
 //!
 //! ```text
 //! sent 1011 (internal error) keepalive ping timeout; no close frame received; peer or path stopped taking data:
-//! 3.1 MiB waiting, nothing accepted for 20.0 s
+//! 3.1 MiB waiting, nothing accepted for 20 s
 //! ```
 //!
 //! *Evidence:* our ping could not even leave, because the transport was full and accepted nothing. *Meaning:* the
@@ -53,8 +53,8 @@
 //! # The peer never answers pings
 //!
 //! ```text
-//! sent 1011 (internal error) keepalive ping timeout; no close frame received; nothing received for 60.0 s,
-//! ping unanswered for 20.0 s; the peer has never answered a ping (0 of 3)
+//! sent 1011 (internal error) keepalive ping timeout; no close frame received; nothing received for 60 s,
+//! ping unanswered for 20 s; the peer has never answered a ping (0 of 3)
 //! ```
 //!
 //! *Evidence:* no Pong on the whole connection. *Meaning:* perhaps a peer that does not know pings, which RFC 6455
@@ -65,7 +65,7 @@
 //! # A NAT forgets the connection
 //!
 //! ```text
-//! no close frame received or sent; connection reset: state for this connection was dropped within 400.0 s of silence
+//! no close frame received or sent; connection reset: state for this connection was dropped within 400 s of silence
 //! (NAT or L4 balancer, e.g. AWS NLB 350 s); set the heartbeat to 262.5 s or less
 //! ```
 //!
@@ -76,7 +76,7 @@
 //!
 //! ```text
 //! sent 1011 (internal error) keepalive ping timeout; no close frame received; this process did not run for 289.9 s;
-//! the connection was found dead 1.0 s later
+//! the connection was found dead 1 s later
 //! ```
 //!
 //! *Evidence:* a timer fired minutes late, or the host reported a sleep. *Meaning:* the silence was ours and accuses
@@ -128,7 +128,7 @@
 //! # The other side does not answer our Close
 //!
 //! ```text
-//! sent 1000 (OK); no close frame received; the other side did not answer within 5.0 s
+//! sent 1000 (OK); no close frame received; the other side did not answer within 5 s
 //! ```
 //!
 //! *Evidence:* our Close left, and neither a Close nor the end of the stream came. *Meaning:* the peer hangs, or was

@@ -140,7 +140,7 @@ mod tests {
             ),
             (
                 Event::Refused { retry_after: Duration::from_secs(90) },
-                "the server has no room for a session; it is asked again in 90.0 s",
+                "the server has no room for a session; it is asked again in 90 s",
             ),
             (Event::Unsupported, "the peer does not support messages"),
             (

@@ -1,7 +1,7 @@
 //! What a client decides.
 
 use crate::Instant;
-use crate::closing::Why;
+use crate::closing::{Span, Why};
 use core::fmt;
 use core::time::Duration;
 
@@ -44,19 +44,19 @@ impl fmt::Display for GiveUp {
         match self {
             Self::No(why) => write!(f, "no further attempt: {why}"),
             Self::Attempts(attempts) => write!(f, "no connection after {attempts} attempts"),
-            Self::Elapsed(lasted) => write!(f, "no connection for {:.1} s", lasted.as_secs_f64()),
-            Self::Unstable(lasted) => write!(f, "no connection was stable in {:.1} s", lasted.as_secs_f64()),
+            Self::Elapsed(lasted) => write!(f, "no connection for {}", Span(*lasted)),
+            Self::Unstable(lasted) => write!(f, "no connection was stable in {}", Span(*lasted)),
             // A handshake is small, and so is a ping.
             Self::Stuck(lasted) => write!(
                 f,
-                "connections open, but nothing has got across for {:.1} s: something on the path may drop large packets",
-                lasted.as_secs_f64()
+                "connections open, but nothing has got across for {}: something on the path may drop large packets",
+                Span(*lasted)
             ),
-            // For less than this, a sentence with the time would say 0.0 s.
+            // So short a time says nothing.
             Self::NeverReached(lasted) if *lasted < Duration::from_millis(50) => {
                 f.write_str("never connected")
             }
-            Self::NeverReached(lasted) => write!(f, "never connected in {:.1} s", lasted.as_secs_f64()),
+            Self::NeverReached(lasted) => write!(f, "never connected in {}", Span(*lasted)),
         }
     }
 }

@@ -31,9 +31,9 @@ const LONG: Duration = Duration::from_secs(10_000);
 /// assert_eq!(
 ///     client.timeline(Instant::from_secs(15)).to_string(),
 ///     concat!(
-///         "      0.000 s  opened as the client; heartbeat 20.0 s, timeout 20.0 s\n",
+///         "      0.000 s  opened as the client; heartbeat 20 s, timeout 20 s\n",
 ///         "   .. 2.000 s  sent 11 bytes in 1 message\n",
-///         "               ... 13.0 s of silence ...\n",
+///         "               ... 13 s of silence ...\n",
 ///         "     15.000 s  open\n",
 ///     )
 /// );

@@ -97,7 +97,7 @@ impl List<'_, '_> {
 }
 
 impl fmt::Display for RoundTrips {
-    /// `20 ms`, `11 to 40 ms`, `20 ms to 8.3 s`.
+    /// `20 ms`, `11 to 40 ms`, `20 ms to 8.3 s`, `1 min 40 s to 2 min 40 s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Ends { least: Span(self.least.into()), most: Span(self.most.into()) }.fmt(f)
     }
@@ -118,9 +118,11 @@ struct Ends {
 impl fmt::Display for Ends {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (least, most) = (alloc::format!("{}", self.least), alloc::format!("{}", self.most));
-        match (least.rsplit_once(' '), most.rsplit_once(' ')) {
+        match (least.split_once(' '), most.split_once(' ')) {
             _ if least == most => f.write_str(&most),
-            (Some((number, a)), Some((_, b))) if a == b => write!(f, "{number} to {most}"),
+            (Some((number, a)), Some((_, b))) if a == b && !a.contains(' ') => {
+                write!(f, "{number} to {most}")
+            }
             _ => write!(f, "{least} to {most}"),
         }
     }

@@ -5,6 +5,7 @@ use super::wire::{self, Frame, Handle, Place};
 use super::{Code, Config, Event, Failure, Transfers};
 use crate::Instant;
 use crate::time::earliest;
+use crate::words::Span;
 use alloc::format;
 use core::time::Duration;
 
@@ -190,11 +191,11 @@ impl Transfers {
         if self.guard_deadline().is_none_or(|deadline| deadline > self.now) {
             return;
         }
-        let stall = self.config.stall_timeout.as_secs();
+        let stall = Span(self.config.stall_timeout);
         if self.peer().is_none() {
-            self.break_link(Code::Protocol, format!("no HELLO for {stall} s"));
+            self.break_link(Code::Protocol, format!("no HELLO for {stall}"));
         } else {
-            let text = format!("the connection is still open {stall} s after GOAWAY, and transfers wait");
+            let text = format!("the connection is still open {stall} after GOAWAY, and transfers wait");
             self.break_link(Code::ShuttingDown, text);
         }
     }

@@ -9,6 +9,7 @@ use super::tries::Tries;
 use super::wire::{Handle, Offer, Phase};
 use super::{ByteRange, Code, Kind, Leftover, TransferId, Transfers, What};
 use crate::Instant;
+use crate::words::Span;
 use alloc::format;
 use core::time::Duration;
 
@@ -138,14 +139,14 @@ fn is_discarded(failure: &Failure) -> bool {
 
 /// The failure if nothing was offered for `silent`. `at_work` says whether the peer reported that it is.
 fn unanswered(what: &What, silent: Duration, at_work: bool) -> Failure {
-    let silent = silent.as_secs();
+    let silent = Span(silent);
     let text = match what {
-        What::Named(_) => format!("no answer for {silent} s"),
+        What::Named(_) => format!("no answer for {silent}"),
         What::Listing(_) if at_work => {
-            format!("the listing has not come after {silent} s, although the other end was working on it")
+            format!("the listing has not come after {silent}, although the other end was working on it")
         }
         What::Listing(_) => format!(
-            "the other end has said nothing about the listing for {silent} s, not even that it is working on it"
+            "the other end has said nothing about the listing for {silent}, not even that it is working on it"
         ),
     };
     Failure::local(Code::Stalled, text)

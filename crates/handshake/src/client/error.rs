@@ -229,7 +229,7 @@ impl fmt::Display for Refusal {
             }
         }
         if let Some(wait) = self.retry_after {
-            write!(f, " and asks us to wait {} s", wait.as_secs())?;
+            write!(f, " and asks us to wait {}", Span(wait))?;
         }
         let body = text(&self.body);
         if body.is_empty() { Ok(()) } else { write!(f, ": \"{body}\"") }

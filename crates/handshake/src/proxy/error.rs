@@ -127,7 +127,7 @@ impl Error {
 }
 
 fn wait(retry_after: Option<Duration>) -> String {
-    retry_after.map_or_else(String::new, |wait| format!(" and asks us to wait {} s", wait.as_secs()))
+    retry_after.map_or_else(String::new, |wait| format!(" and asks us to wait {}", Span(wait)))
 }
 
 fn hint(status: StatusCode, had_credentials: bool) -> String {

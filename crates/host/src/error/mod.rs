@@ -277,8 +277,8 @@ mod tests {
     fn a_timeout_says_what_took_so_long() {
         let after = Duration::from_secs(10);
         let error = |stage| DialError::TimedOut { place: place(), stage, after }.to_string();
-        assert_eq!(error(Stage::Resolve), "example.org:80 was not found in the name service within 10.0 s");
-        assert_eq!(error(Stage::Connect), "example.org:80 did not answer within 10.0 s");
+        assert_eq!(error(Stage::Resolve), "example.org:80 was not found in the name service within 10 s");
+        assert_eq!(error(Stage::Connect), "example.org:80 did not answer within 10 s");
     }
 
     #[test]

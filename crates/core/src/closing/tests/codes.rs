@@ -21,8 +21,8 @@ const CODES: &str = "
     1009  1009  yes  message too big                    with smaller messages
     1010  1010  yes  mandatory extension                no (the same again)
     1011  1011  yes  internal error                     backoff
-    1012  1012  yes  service restart                    after 5.0 s to 30.0 s
-    1013  1013  yes  try again later                    backoff after 10.0 s
+    1012  1012  yes  service restart                    after 5 s to 30 s
+    1013  1013  yes  try again later                    backoff after 10 s
     1014  1014  yes  bad gateway                        backoff
     1015  1015  no   TLS handshake failure [internal]   no (certificate)
     1016  2999  no   unknown                            no (invalid)
@@ -82,8 +82,8 @@ fn each_close_of_the_peer_has_the_kind_that_the_table_says() {
         1009           => Rejected(CloseCode(1009)) with smaller messages
         1011 disk full => PeerError backoff
         1011 keepalive ping timeout => PeerTimedUsOut backoff
-        1012           => Restart after 5.0 s to 30.0 s
-        1013           => Overload backoff after 10.0 s
+        1012           => Restart after 5 s to 30 s
+        1013           => Overload backoff after 10 s
         1014           => Gateway backoff
         3000           => Rejected(CloseCode(3000)) no (refused)
         3008           => App(CloseCode(3008)) backoff

@@ -103,8 +103,8 @@ fn a_heartbeat_that_was_set_replaces_the_advice() {
     let mut disconnect = ended(15, 75);
     let sentence = disconnect.to_string();
     disconnect.set_heartbeat(Duration::from_secs(40));
-    let (before, _) = sentence.split_once("; set the heartbeat to 45.0 s or less").unwrap();
-    assert_eq!(disconnect.to_string(), [before, "; heartbeat set to 40.0 s"].concat());
+    let (before, _) = sentence.split_once("; set the heartbeat to 45 s or less").unwrap();
+    assert_eq!(disconnect.to_string(), [before, "; heartbeat set to 40 s"].concat());
 }
 
 #[test]

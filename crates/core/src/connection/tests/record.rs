@@ -98,7 +98,7 @@ fn a_transport_that_takes_nothing_is_reported_after_a_second() {
     );
     client.handle_written(at(5000), 10);
     assert_eq!(events(&mut client), [Event::Unblocked { lasted: Duration::from_secs(5) }]);
-    assert!(timeline(&client, 5000).contains("5.000 s  the transport took nothing for 5.0 s\n"));
+    assert!(timeline(&client, 5000).contains("5.000 s  the transport took nothing for 5 s\n"));
     assert!(!timeline(&client, 9000).contains("nothing since"));
 }
 
@@ -132,7 +132,7 @@ fn a_pause_of_the_reader_is_recorded() {
     events(&mut client);
     client.handle_timeout(at(9000));
     let text = timeline(&client, 9000);
-    assert!(text.contains("9.000 s  our application did not read for 4.0 s\n"), "{text}");
+    assert!(text.contains("9.000 s  our application did not read for 4 s\n"), "{text}");
     assert!(!text.contains("stopped"), "{text}");
 }
 
@@ -144,7 +144,7 @@ fn a_clock_that_goes_back_is_recorded_unless_it_is_noise() {
     assert!(!timeline(&client, 5000).contains("clock"));
     client.handle_read(at(4999));
     client.handle_read(at(2000));
-    assert!(timeline(&client, 5000).contains(".. 5.000 s  the clock went back 2 times, by 1 ms to 3.0 s\n"));
+    assert!(timeline(&client, 5000).contains(".. 5.000 s  the clock went back 2 times, by 1 ms to 3 s\n"));
     assert_eq!(client.stats().clock_regressions, 3);
 }
 
@@ -157,8 +157,8 @@ fn an_unanswered_close_is_explained_in_plain_words() {
     let text = end(&mut client).explain().to_string();
     assert_eq!(
         text,
-        "sent 1000 (OK); no close frame received; the other side did not answer within\n5.0 s\n\n\
-         \u{20}     0.000 s  opened as the client; heartbeat 20.0 s, timeout 20.0 s\n\
+        "sent 1000 (OK); no close frame received; the other side did not answer within 5\ns\n\n\
+         \u{20}     0.000 s  opened as the client; heartbeat 20 s, timeout 20 s\n\
          \u{20}     0.000 s  we close with 1000 (OK)\n\
          \u{20}     0.000 s  sent close frame 1000 (OK)\n\
          \u{20}     5.000 s  our close frame was not answered: gave up\n\n\
@@ -188,9 +188,9 @@ fn a_ping_without_an_answer_has_a_line_of_its_own() {
     assert_eq!(
         timeline(&client, 40_000).split_once('\n').unwrap_or_default().1,
         "   .. 0.000 s  sent 25 bytes in 1 message\n\
-         \u{20}              ... 21.0 s of silence ...\n\
+         \u{20}              ... 21 s of silence ...\n\
          \u{20}    21.000 s  sent a ping; nothing has come since\n\
-         \u{20}              ... 19.0 s of silence ...\n\
+         \u{20}              ... 19 s of silence ...\n\
          \u{20}    40.000 s  open\n"
     );
 }

@@ -8,6 +8,7 @@ use crate::transfer::pause::Halt;
 use crate::transfer::send::{Context, Fate};
 use crate::transfer::wire::Phase;
 use crate::transfer::{Code, Config};
+use crate::words::Span;
 use alloc::format;
 use alloc::string::String;
 
@@ -101,8 +102,8 @@ impl Incoming {
                 if self.patience(cx.config).is_some_and(|end| end <= cx.now) =>
             {
                 let text = match self.pauses.halt.there {
-                    Some(since) => format!("paused by the other side for {} s", (cx.now - since).as_secs()),
-                    None => format!("nothing arrived for {} s", (cx.now - self.heard).as_secs()),
+                    Some(since) => format!("paused by the other side for {}", Span(cx.now - since)),
+                    None => format!("nothing arrived for {}", Span(cx.now - self.heard)),
                 };
                 return self.fail(cx, Failure::local(Code::Stalled, text));
             }

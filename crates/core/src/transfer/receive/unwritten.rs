@@ -4,6 +4,7 @@ use super::{Incoming, State};
 use crate::Instant;
 use crate::transfer::event::Failure;
 use crate::transfer::{Code, pace};
+use crate::words::Span;
 use alloc::collections::VecDeque;
 use alloc::format;
 use core::time::Duration;
@@ -66,10 +67,10 @@ impl Incoming {
     /// The failure of a disk that has written nothing for too long.
     pub(super) fn judge_disk(&mut self, now: Instant) -> Option<Failure> {
         let State::Receiving = self.state else { return None };
-        let waited = self.unwritten.judge(now)?.as_secs();
+        let waited = Span(self.unwritten.judge(now)?);
         let waiting = self.received - self.written;
         let text = format!(
-            "the receiver's disk has taken nothing for {waited} s, and {waiting} bytes are waiting for it"
+            "the receiver's disk has taken nothing for {waited}, and {waiting} bytes are waiting for it"
         );
         Some(Failure::local(Code::StoreFailed, text))
     }

@@ -5,6 +5,7 @@ use crate::Instant;
 use crate::transfer::event::Failure;
 use crate::transfer::wire::{Have, Phase};
 use crate::transfer::{Code, Config};
+use crate::words::Span;
 use alloc::format;
 
 impl Outgoing {
@@ -77,9 +78,9 @@ impl Outgoing {
         }
         let text = match (self.state, self.pauses.halt.there) {
             (State::Sending { .. }, Some(since)) => {
-                format!("paused by the other side for {} s", (cx.now - since).as_secs())
+                format!("paused by the other side for {}", Span(cx.now - since))
             }
-            _ => format!("no answer for {} s", cx.config.stall_timeout.as_secs()),
+            _ => format!("no answer for {}", Span(cx.config.stall_timeout)),
         };
         let failure = Failure::local(Code::Stalled, text);
         self.cancel(cx, &failure);

@@ -100,7 +100,7 @@ fn a_receiver_does_not_wait_forever_for_a_sender_that_is_looking() {
         let now = Instant::from_secs(second);
         receiver.0.handle_timeout(now);
         if let [Event::Retrying { failure, .. }] = &receiver.events()[..] {
-            assert_eq!(failure.text, "no answer for 660 s");
+            assert_eq!(failure.text, "no answer for 11 min");
             assert_eq!((second, cancelled(&receiver.say_at(now))), (660, Some(Code::Stalled)));
             return;
         }

@@ -94,7 +94,7 @@ fn a_disk_that_never_recovers_is_named_in_the_failure_after_ten_minutes() {
         world.server.effects.clear();
         world.settle();
         let text = std::format!(
-            "the receiver's disk has taken nothing for 600 s, and {waiting} bytes are waiting for it"
+            "the receiver's disk has taken nothing for 10 min, and {waiting} bytes are waiting for it"
         );
         for (end, by_peer) in [(&world.server, false), (&world.client, true)] {
             let failure = end.told.iter().find_map(|event| match event {

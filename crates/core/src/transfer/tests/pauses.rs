@@ -198,7 +198,7 @@ fn a_pause_by_the_peer_is_tolerated_for_a_limited_time() {
         let told = &end(&mut world, !client).told;
         let Some(Event::Failed { failure, .. }) = told.last() else { panic!("{told:?}") };
         assert_eq!(failure.code, Code::Stalled);
-        assert_eq!(failure.text, "paused by the other side for 3600 s");
+        assert_eq!(failure.text, "paused by the other side for 1 h");
     }
 }
 
