@@ -150,23 +150,13 @@ impl View {
 
     /// Shows the current state, if anybody can see it.
     pub(super) fn show(&mut self, now: Now) {
-        let Now { up, silence, round_trip } = now;
         if self.output.json {
-            if self.hush.is_told(silence, self.heartbeat) {
-                self.print(Line::new("silent").seconds("seconds", silence.as_secs_f64()));
+            if self.hush.is_told(now.silence, self.heartbeat) {
+                self.print(Line::new("silent").seconds("seconds", now.silence.as_secs_f64()));
             }
             return;
         }
-        let ping = match self.heartbeat.saturating_sub(silence) {
-            Duration::ZERO => "asking whether anybody is there".into(),
-            left => format!("ping in {}", whole(left)),
-        };
-        let round_trip = round_trip.map_or("not known yet".into(), precise);
-        self.line.say(&format!(
-            "up for {}, round trip {round_trip}, silent for {}, {ping}",
-            whole(up),
-            whole(silence)
-        ));
+        self.line.say(&state(now, self.heartbeat));
     }
 
     /// Shows that there is no link, and how long it will be until the next dial.
@@ -253,6 +243,20 @@ impl Hush {
     }
 }
 
+/// The state of a link. What matters most comes first: a narrow terminal shows no more.
+fn state(now: Now, heartbeat: Duration) -> String {
+    let (up, silent) = (whole(now.up), whole(now.silence));
+    let round_trip = now.round_trip.map_or("not known yet".into(), precise);
+    match heartbeat.saturating_sub(now.silence) {
+        Duration::ZERO => {
+            format!(
+                "silent for {silent}, asking whether anybody is there, up for {up}, round trip {round_trip}"
+            )
+        }
+        left => format!("up for {up}, silent for {silent}, ping in {}, round trip {round_trip}", whole(left)),
+    }
+}
+
 fn lesson(why: Lesson) -> String {
     match why {
         Lesson::Dropped { silence } => format!("a connection did not survive a silence of {}", Span(silence)),
@@ -292,6 +296,18 @@ mod tests {
         assert_eq!((printed(false), printed(false)), (String::new(), String::new()));
         assert_eq!(printed(true), format!("{{\"event\":\"missed\",\"count\":2}}\n{pong}"));
         assert_eq!(printed(true), pong, "it is told once");
+    }
+
+    #[test]
+    fn a_silence_that_is_doubtful_comes_first() {
+        let seconds = Duration::from_secs;
+        let now = |silence| Now { up: seconds(200), silence: seconds(silence), round_trip: Some(seconds(2)) };
+        let calm = "up for 3 min 20 s, silent for 12 s, ping in 8 s, round trip 2 s";
+        assert_eq!(state(now(12), seconds(20)), calm);
+        let asked = "silent for 20 s, asking whether anybody is there, up for 3 min 20 s, round trip 2 s";
+        assert_eq!(state(now(20), seconds(20)), asked);
+        let young = Now { round_trip: None, ..now(0) };
+        assert!(state(young, seconds(20)).ends_with(", round trip not known yet"));
     }
 
     #[test]
