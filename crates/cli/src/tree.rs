@@ -163,7 +163,13 @@ impl Feeder {
             }
             Found::LeftOut { path, why } => {
                 let lost = if why.is_by_nature() { Lost::Nothing } else { Lost::Missed(1) };
-                return self.leave_out(tree.path.join(path).display().to_string(), &why, lost).await;
+                let path = tree.path.join(path).display().to_string();
+                let why = match why {
+                    LeftOut::Name(_) => format!("{why}; rename it, for not every system accepts such a name"),
+                    LeftOut::Reserved => format!("{why}; rename it"),
+                    why => why.to_string(),
+                };
+                return self.leave_out(path, &why, lost).await;
             }
         }
         Ok(())

@@ -319,7 +319,8 @@ fn whatever_is_left_out_of_a_folder_is_reported() {
     let sent = world.run(["send", "photos", &server.url]);
     assert_eq!(sent.code, Some(1), "{sent:?}");
     let in_folder = |folder: &str| Path::new(folder).join(".bowline").display().to_string();
-    let line = format!("bowline: {}: the name is reserved for files under way\n", in_folder("photos"));
+    let line =
+        format!("bowline: {}: the name is reserved for files under way; rename it\n", in_folder("photos"));
     assert!(sent.stderr.starts_with(&line), "{sent:?}");
     let sent = world.run(["send", "album", &server.url]);
     assert_eq!(sent.code, Some(0), "{sent:?}");

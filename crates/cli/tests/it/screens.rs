@@ -224,7 +224,8 @@ fn a_narrow_watch_is_one_line_below_broken_ones() {
     let server = world.serve(&[]);
     let terminal = Terminal::start(&world.bowline(["watch", &server.url]), 40);
     let screen = terminal.wait("the present", |screen| screen.contains("up for"));
-    let expected = "#:#:# connected, handshake in #; pings after # of silence up for #, silent for #, ping in";
+    let expected =
+        "#:#:# connected, handshake in #; pings after # of silence up for #, silent for #, ping in";
     let text = screen.text();
     assert!(text.starts_with(expected) && text.ends_with('…'), "{screen}");
     assert!(screen.has_margin(10), "{screen}");

@@ -321,9 +321,11 @@ fn unsafe_names_are_reported_and_do_not_hold_up_other_files() {
     let server = world.serve(&[]);
     let sent = world.run(["send", "--json", "photos", &server.url]);
     assert_eq!(sent.code, Some(1), "{sent:?}");
-    for bad in
-        ["photos/2026/what?: the name holds the character '?'", "photos/nul.txt: ", "photos/bad:folder: "]
-    {
+    for bad in [
+        "photos/2026/what?: the name holds the character '?'; rename it",
+        "photos/nul.txt: ",
+        "photos/bad:folder: ",
+    ] {
         assert!(sent.stderr.contains(bad), "{bad}: {sent:?}");
     }
     assert_eq!(events(&sent, "failed").len(), 3, "{sent:?}");
