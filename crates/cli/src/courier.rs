@@ -144,7 +144,7 @@ impl Courier {
     ) -> Result<(), Trouble> {
         let Self { client, events, server, reached, leftover, .. } = self;
         let resumes = *leftover == Leftover::Keep;
-        let mut ends = Ends::new(server, ended);
+        let mut ends = Ends::new(server, resumes, ended);
         let link = client.link();
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -19,6 +19,8 @@ const LISTED: usize = 10;
 #[derive(Debug)]
 pub(crate) struct Ends<'a> {
     server: &'a str,
+    /// Whether the same command would resume.
+    resumes: bool,
     /// What to check if the server refuses us.
     remedy: &'static str,
     /// Receives the end of each transfer.
@@ -35,9 +37,11 @@ pub(crate) struct Ends<'a> {
 }
 
 impl<'a> Ends<'a> {
-    pub(crate) fn new(server: &'a str, ended: mpsc::UnboundedSender<Ended>) -> Self {
+    /// `resumes`: the same command would resume.
+    pub(crate) fn new(server: &'a str, resumes: bool, ended: mpsc::UnboundedSender<Ended>) -> Self {
         Self {
             server,
+            resumes,
             remedy: "check the URL",
             ended,
             first: None,
@@ -80,7 +84,8 @@ impl<'a> Ends<'a> {
 
     fn note_failure(&mut self, index: usize, error: &TransferError, report: &mut Report) {
         let name = report.name(index).to_owned();
-        let told = Told { name: &name, verb: report.verb(), has_arrived: report.has_arrived(index) };
+        let (verb, has_arrived) = (report.verb(), report.has_arrived(index));
+        let told = Told { name: &name, verb, has_arrived, resumes: self.resumes };
         let (trouble, concerns) = explain(error, &told, self.server, self.remedy);
         report.failed(index, &trouble);
         if concerns == Concerns::All {
@@ -142,6 +147,8 @@ struct Told<'a> {
     verb: Verb,
     /// Whether any of it has arrived.
     has_arrived: bool,
+    /// Whether the same command would resume. It would not for a list, nor for what came through stdin.
+    resumes: bool,
 }
 
 /// Says what happened, and what to do about it.
@@ -155,8 +162,8 @@ fn explain(error: &TransferError, told: &Told<'_>, server: &str, remedy: &str) -
             (Trouble::new(exit, format!("{name}: {}", advice(failure, told))), Concerns::One)
         }
         TransferError::Unreachable(why) => {
-            let text = format!("{why}; the same command resumes when {server} is back");
-            (Trouble::new(Exit::Unreachable, text), Concerns::All)
+            let hope = if told.resumes { "the same command resumes" } else { "run the same command again" };
+            (Trouble::new(Exit::Unreachable, format!("{why}; {hope} when {server} is back")), Concerns::All)
         }
         TransferError::Refused(why) => (Trouble::failed(format!("{why}; {remedy}")), Concerns::All),
         other => (Trouble::failed(format!("{name}: {other}; run the same command again")), Concerns::One),
@@ -232,7 +239,7 @@ mod tests {
     use super::*;
 
     fn told(verb: Verb, has_arrived: bool) -> Told<'static> {
-        Told { name: "a", verb, has_arrived }
+        Told { name: "a", verb, has_arrived, resumes: true }
     }
 
     fn said_of(error: &TransferError, verb: Verb, has_arrived: bool) -> String {

@@ -267,6 +267,18 @@ fn a_server_that_is_not_running_is_given_up() {
 }
 
 #[test]
+fn what_cannot_resume_is_not_promised_to() {
+    let world = World::new();
+    let (free, _kept) = nobody();
+    let url = format!("ws://{free}");
+    for args in [&["list", &url][..], &["send", "-", &url, "--name", "piped"]] {
+        let done = world.run(args.iter().chain(&["--quiet", "--give-up-after", "1s"]));
+        let line = complaint(&done, 3);
+        assert!(line.ends_with(&format!("; run the same command again when {url}/ is back")), "{line}");
+    }
+}
+
+#[test]
 fn files_are_sent_even_without_a_place_for_the_secret() {
     let world = World::new();
     world.file("a", 100);
