@@ -100,6 +100,8 @@ impl Still {
         let lasts = now.saturating_duration_since(offline);
         let was_up = self.was_up;
         let most = self.patience.map(|patience| if was_up { patience.outage } else { patience.first });
+        // A dial that began in time may end later.
+        let most = most.filter(|most| lasts < *most);
         (lasts >= SEEN).then_some(Outage { was_up, lasts, most })
     }
 }
@@ -175,6 +177,7 @@ mod tests {
         still.look(start, false, start, false);
         assert_eq!(outage(&still, 4), None);
         assert_eq!(outage(&still, 12).as_deref(), Some("not reached for 12 s of 20 s"));
+        assert_eq!(outage(&still, 21).as_deref(), Some("not reached for 21 s"), "the last dial lasts on");
         still.look(start + 13 * SECOND, true, start, false);
         assert_eq!(outage(&still, 23), None);
         still.look(start + 23 * SECOND, true, start, false);
