@@ -73,7 +73,7 @@ pub(crate) fn log(event: &LinkEvent) {
             tracing::debug!("{}", disconnect.explain());
         }
         LinkEvent::DialFailed { disconnect, .. } => tracing::info!(%disconnect, "dial failed"),
-        LinkEvent::GaveUp { why, .. } => tracing::info!(%why, "gave up"),
+        LinkEvent::GaveUp { why, .. } => tracing::info!(%why, "no more dials"),
         LinkEvent::Notice(connection::Event::HeartbeatChanged { from, to, why }) => {
             tracing::info!(?from, ?to, %why, "another heartbeat");
         }

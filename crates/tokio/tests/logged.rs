@@ -20,6 +20,9 @@ fn the_log_has_words_and_numbers_for_a_finished_file() {
     let line = log.lines().find(|line| line.contains(" done id=")).expect("a line");
     assert!(line.contains("name=\"a.txt\" bytes=5 blake3=ea8f163db38682925e4491c5e58d4bb3"), "{line}");
     assert!(!log.contains('{'), "{log}");
+    // After an end that was asked for, there is nothing to give up.
+    let last = log.lines().last().expect("a line");
+    assert!(last.contains("no more dials why=sent 1000 (OK)"), "{last}");
 }
 
 async fn send() {
