@@ -2,6 +2,7 @@
 
 use super::stage::{room, stage};
 use super::still::{Outage, Silence};
+use super::waits::Wait;
 use super::words::shortened;
 use crate::units::{Rate, Size, whole};
 use bowline_tokio::LinkState;
@@ -50,7 +51,9 @@ pub(crate) enum Mood {
         silence: Silence,
     },
     /// The other side has put it off for the moment, or too many files are open here.
-    Waiting,
+    Waiting {
+        wait: Option<Wait>,
+    },
     Finishing {
         silence: Option<Silence>,
     },
@@ -153,7 +156,8 @@ impl Mood {
             Self::Away { until, .. } => format!("connecting in {}", whole(until)),
             Self::Still { silence } if room == Room::Wide => silence.text(),
             Self::Still { silence } => format!("no news for {}", whole(silence.lasts)),
-            Self::Waiting => "waiting".into(),
+            Self::Waiting { wait: Some(wait) } if room == Room::Wide => wait.text(),
+            Self::Waiting { .. } => "waiting".into(),
             Self::Finishing { silence: Some(silence) } if room == Room::Wide => {
                 format!("finishing for {}", whole(silence.lasts))
             }

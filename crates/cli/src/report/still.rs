@@ -4,7 +4,7 @@ use crate::units::whole;
 use std::time::{Duration, Instant};
 
 /// From this length on people see it: it is the window of a rate, which is 0 then.
-const SEEN: Duration = Duration::from_secs(5);
+pub(super) const SEEN: Duration = Duration::from_secs(5);
 /// From this length on a log gets a line, and after `AGAIN` another one.
 const LOGGED: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(60);

@@ -54,7 +54,7 @@ impl Report {
             self.stuck.handle_further(now, waiting > 0);
         }
         self.stuck.look(now, is_up, paused > 0);
-        let outage = self.still.outage(now);
+        let (outage, wait) = (self.still.outage(now), self.stuck.wait(now));
         let now = (now - self.began).into();
         match link {
             LinkState::Up => self.meter.handle_moved(now, moved),
@@ -70,7 +70,7 @@ impl Report {
         } else if under > 0 && paused == under {
             Mood::Paused
         } else if waiting == under && (under > 0 || self.delayed.is_some()) {
-            Mood::Waiting
+            Mood::Waiting { wait }
         } else if let Some(silence) = silence {
             Mood::Still { silence }
         } else if endless {

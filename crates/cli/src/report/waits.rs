@@ -1,11 +1,11 @@
 //! What a command waits for, in words.
 
-use super::still::Patience;
+use super::still::{Patience, SEEN};
 use super::words::why;
 use super::{Report, SEND, Voice, json};
 use crate::exit::Trouble;
 use crate::plain::plain;
-use crate::units::Span;
+use crate::units::{Span, whole};
 use bowline_core::transfer::{Code, Failure};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,21 @@ struct PutOff {
     moved: Instant,
     /// Which file, and why.
     why: String,
+}
+
+/// Files are put off, and nothing moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    lasts: Duration,
+    /// How long that is tolerated, if it has a limit.
+    most: Option<Duration>,
+}
+
+impl Wait {
+    pub(super) fn text(self) -> String {
+        let most = self.most.map(|most| format!(" of {}", whole(most))).unwrap_or_default();
+        format!("waiting for {}{most}", whole(self.lasts))
+    }
 }
 
 impl Stuck {
@@ -80,6 +95,13 @@ impl Stuck {
         let first = self.first.as_ref()?;
         let patience = self.patience?;
         (now.saturating_duration_since(first.moved) >= patience).then_some((&*first.why, patience))
+    }
+
+    /// How long this has lasted, if that is worth reporting.
+    pub(super) fn wait(&self, now: Instant) -> Option<Wait> {
+        let lasts = now.saturating_duration_since(self.first.as_ref()?.moved);
+        let most = self.patience.filter(|most| lasts < *most);
+        (lasts >= SEEN).then_some(Wait { lasts, most })
     }
 
     /// What follows after such a wait. Without a limit, nothing is given up.
@@ -202,6 +224,20 @@ mod tests {
         assert_eq!(stuck.outlook(11 * second), "giving up in 10 s");
         let borne = Stuck { patience: Some(second), ..Stuck::default() };
         assert_eq!(borne.outlook(10 * second), "trying again in 10 s");
+    }
+
+    #[test]
+    fn a_wait_is_shown_with_its_limit_from_five_seconds_on() {
+        let (second, start) = (Duration::from_secs(1), Instant::now());
+        let mut stuck = Stuck { patience: Some(60 * second), ..Stuck::default() };
+        let shown = |stuck: &Stuck, seconds| stuck.wait(start + seconds * second).map(Wait::text);
+        assert_eq!(shown(&stuck, 9), None, "nothing is put off");
+        stuck.handle_put_off(start, "a", &Failure::local(Code::NoSpace, "full"));
+        assert_eq!(shown(&stuck, 4), None);
+        assert_eq!(shown(&stuck, 12).as_deref(), Some("waiting for 12 s of 60 s"));
+        assert_eq!(shown(&stuck, 61).as_deref(), Some("waiting for 61 s"));
+        stuck.handle_further(start + 30 * second, true);
+        assert_eq!(shown(&stuck, 40).as_deref(), Some("waiting for 10 s of 60 s"), "others have gone on");
     }
 
     #[test]
