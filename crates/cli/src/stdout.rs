@@ -7,6 +7,9 @@ use std::io::{self, ErrorKind, Write as _};
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
+/// How often somebody who waits for that looks whether stdout accepts no more.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Set once stdout accepts no more; says whether that is a failure. A reader that has gone has read what it wanted.
 static LOST: OnceLock<Exit> = OnceLock::new();
 
@@ -30,6 +33,13 @@ pub(crate) async fn room() {
 /// Waits until everything is written, without blocking other tasks.
 pub(crate) async fn written() {
     PRINTER.written().await;
+}
+
+/// Waits until it turns out that stdout accepts no more.
+pub(crate) async fn lost() {
+    while LOST.get().is_none() {
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// A failure is reported once, and nothing is printed after it: half a line would be read as one with the next.

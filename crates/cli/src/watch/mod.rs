@@ -10,6 +10,7 @@ use crate::args::{Record, Watch};
 use crate::exit::Trouble;
 use crate::memory::Memory;
 use crate::signals::Interrupt;
+use crate::stdout;
 use crate::story::Story;
 use crate::target::Target;
 use keeper::Keeper;
@@ -33,13 +34,15 @@ pub(crate) async fn run(args: Watch, interrupt: Interrupt) -> Result<(), Trouble
         why = keeper.keep(&mut view) => Some(why),
         () = interrupt.come() => None,
         () = until => None,
+        // A watch is for its reader alone.
+        () = stdout::lost() => None,
     };
     keeper.close(&mut view).await;
     memory.save();
     view.finish();
     match why {
         Some(why) => Err(why),
-        // The user has stopped it.
+        // The user has stopped it, or reads no more.
         None => Ok(()),
     }
 }

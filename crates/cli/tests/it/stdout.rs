@@ -5,6 +5,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// The exit code and the stderr of a command that prints there.
 fn printing(command: &mut Command, stdout: impl Into<Stdio>) -> (Option<i32>, String) {
@@ -70,4 +71,19 @@ fn a_reader_that_has_gone_is_not_a_failure() {
         );
     }
     assert!(world.inbox("a") == bytes("a", 100_000));
+}
+
+#[test]
+fn a_watch_that_nobody_can_read_ends() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let (reader, gone) = UnixStream::pair().expect("two ends");
+    drop(reader);
+    for (stdout, code) in [(Stdio::from(OwnedFd::from(gone)), 0), (full().into(), 1)] {
+        let began = Instant::now();
+        let watch = ["watch", &server.url, "--for", "10m", "--json"];
+        let (ended, said) = printing(&mut world.bowline(watch), stdout);
+        assert_eq!(ended, Some(code), "{said}");
+        assert!(began.elapsed() < Duration::from_secs(300), "it went on until its time was over");
+    }
 }
