@@ -8,7 +8,7 @@ use crate::report::StatusLine;
 use crate::report::json::Line;
 use crate::units::{Size, Span, millis};
 use bowline_core::Disconnect;
-use bowline_core::closing::Suspect;
+use bowline_core::closing::{Kind, Suspect};
 use bowline_core::transfer::SUBPROTOCOL;
 use std::time::Duration;
 
@@ -218,7 +218,9 @@ fn idle(found: &Idle) -> String {
                 .into()
         }
         Idle::Unclear(after, disconnect) => {
-            let how = disconnect.as_ref().map(|end| format!(" ({end})")).unwrap_or_default();
+            // What such an end suggests has just been refuted.
+            let told = disconnect.as_ref().filter(|end| !matches!(end.kind(), Kind::IdleDrop { .. }));
+            let how = told.map(|end| format!(" ({end})")).unwrap_or_default();
             format!("a connection ended after {}{how}, but a second one survived that: try again", Span(*after))
         }
         Idle::Limit { borne, fatal, exact, disconnect, heartbeat } => {
@@ -283,6 +285,9 @@ fn time(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bowline_core::connection::{self, Event};
+    use bowline_core::{Connection, End, Instant};
+    use std::iter;
 
     fn millis(millis: u64) -> Duration {
         Duration::from_millis(millis)
@@ -329,6 +334,24 @@ mod tests {
         assert_eq!(
             largest(&stuck),
             "1.0 KiB are accepted, 2.0 KiB are not, maybe because of its size: some of it had not left after 10 s"
+        );
+    }
+
+    #[test]
+    fn a_silence_that_another_survived_comes_without_the_advice_it_refutes() {
+        let mut config = connection::Config::default();
+        config.heartbeat.interval = Duration::from_secs(600);
+        let at = |secs| Instant::from(Duration::from_secs(secs));
+        let mut silent = Connection::client(config, [1; 32], at(0));
+        silent.handle_end(at(47), End::Reset);
+        let end = iter::from_fn(|| silent.poll_event()).find_map(|event| match event {
+            Event::Closed(disconnect) => Some(disconnect),
+            _ => None,
+        });
+        assert!(end.as_ref().is_some_and(|end| end.to_string().contains("set the heartbeat")), "{end:?}");
+        assert_eq!(
+            idle(&Idle::Unclear(Duration::from_secs(47), end)),
+            "a connection ended after 47 s, but a second one survived that: try again"
         );
     }
 
