@@ -1,4 +1,4 @@
-//! A line at the bottom of a terminal that says what is going on. Without a terminal there is none.
+//! A line at the bottom of a terminal that says what is going on. Without a terminal, or beside a log, there is none.
 
 use super::print_lines;
 use super::stage::{room, stage};
@@ -33,7 +33,9 @@ impl StatusLine {
     }
 
     fn of(output: Output, template: &str, before: usize) -> Self {
-        let target = if output.json || output.quiet { ProgressDrawTarget::hidden() } else { stage() };
+        // Log lines would tear it apart.
+        let is_hidden = output.json || output.quiet || output.level().is_some();
+        let target = if is_hidden { ProgressDrawTarget::hidden() } else { stage() };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);

@@ -239,6 +239,20 @@ fn a_narrow_watch_is_one_line_below_broken_ones() {
 }
 
 #[test]
+fn a_watch_that_logs_leaves_whole_lines() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let watch = ["watch", &server.url, "-v", "--heartbeat", "1s", "--for", "3s"];
+    let left = Terminal::start(&world.bowline(watch), 250).finish();
+    ends_well(&left);
+    let screen = left.screen.masked();
+    assert!(
+        screen.contains(" connected link=") && screen.lines().all(|line| line.starts_with('#')),
+        "{screen}"
+    );
+}
+
+#[test]
 fn a_demo_tells_its_story_and_sums_up_in_a_table() {
     let world = World::new();
     let temporary = world.path("tmp");
