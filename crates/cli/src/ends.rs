@@ -165,7 +165,11 @@ fn explain(error: &TransferError, told: &Told<'_>, server: &str, remedy: &str) -
             let hope = if told.resumes { "the same command resumes" } else { "run the same command again" };
             (Trouble::new(Exit::Unreachable, format!("{why}; {hope} when {server} is back")), Concerns::All)
         }
-        TransferError::Refused(why) => (Trouble::failed(format!("{why}; {remedy}")), Concerns::All),
+        TransferError::Refused(why) => {
+            let is_kept = told.has_arrived && told.resumes;
+            let kept = if is_kept { "; what has arrived is kept, and the same command resumes" } else { "" };
+            (Trouble::failed(format!("{why}; {remedy}{kept}")), Concerns::All)
+        }
         other => (Trouble::failed(format!("{name}: {other}; run the same command again")), Concerns::One),
     }
 }
@@ -323,5 +327,15 @@ mod tests {
         ] {
             assert_eq!(text(kind), words);
         }
+    }
+
+    #[test]
+    fn a_refusal_after_a_part_has_arrived_says_that_it_is_kept() {
+        let refused = TransferError::Refused("no".into());
+        let said = |told| explain(&refused, &told, "ws://h/", "check the token").0.to_string();
+        let kept = "no; check the token; what has arrived is kept, and the same command resumes";
+        assert_eq!(said(told(FETCH, true)), kept);
+        assert_eq!(said(told(FETCH, false)), "no; check the token");
+        assert_eq!(said(Told { resumes: false, ..told(SEND, true) }), "no; check the token", "of a pipe");
     }
 }
