@@ -1,8 +1,7 @@
 //! The progress bar, for people at a terminal.
 
 use super::stage::{room, stage};
-use super::still::{Outage, Silence};
-use super::waits::Wait;
+use super::still::{Lasting, Silence};
 use super::words::shortened;
 use crate::units::{Rate, Size, whole};
 use bowline_tokio::LinkState;
@@ -30,7 +29,7 @@ enum Room {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mood {
     Connecting {
-        outage: Option<Outage>,
+        outage: Option<Lasting>,
     },
     Moving {
         verb: &'static str,
@@ -44,7 +43,7 @@ pub(crate) enum Mood {
     /// There is no link until this time.
     Away {
         until: Duration,
-        outage: Option<Outage>,
+        outage: Option<Lasting>,
     },
     /// Nothing moves although it could.
     Still {
@@ -52,7 +51,7 @@ pub(crate) enum Mood {
     },
     /// The other side has put it off for the moment, or too many files are open here.
     Waiting {
-        wait: Option<Wait>,
+        wait: Option<Lasting>,
     },
     Finishing {
         silence: Option<Silence>,
@@ -121,7 +120,7 @@ impl Drop for Bar {
 
 impl Mood {
     /// The situation of the link; `None` if it is up.
-    pub(crate) fn of(link: &LinkState, outage: Option<Outage>) -> Option<Self> {
+    pub(crate) fn of(link: &LinkState, outage: Option<Lasting>) -> Option<Self> {
         match link {
             LinkState::Dialing { .. } => Some(Self::Connecting { outage }),
             LinkState::Waiting { until, .. } => {

@@ -4,7 +4,7 @@ use crate::units::whole;
 use std::time::{Duration, Instant};
 
 /// From this length on people see it: it is the window of a rate, which is 0 then.
-pub(super) const SEEN: Duration = Duration::from_secs(5);
+const SEEN: Duration = Duration::from_secs(5);
 /// From this length on a log gets a line, and after `AGAIN` another one.
 const LOGGED: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(60);
@@ -37,11 +37,12 @@ pub(super) struct Still {
     due: Duration,
 }
 
-/// There is no link.
+/// Something that lasts, from when that is worth reporting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Outage {
-    was_up: bool,
+pub(crate) struct Lasting {
+    what: &'static str,
     lasts: Duration,
+    /// How long that is tolerated, while that is not over.
     most: Option<Duration>,
 }
 
@@ -95,22 +96,24 @@ impl Still {
     }
 
     /// How long there has been no link, if that is worth reporting.
-    pub(super) fn outage(&self, now: Instant) -> Option<Outage> {
+    pub(super) fn outage(&self, now: Instant) -> Option<Lasting> {
         let offline = self.offline.filter(|_| self.up.is_none())?;
-        let lasts = now.saturating_duration_since(offline);
-        let was_up = self.was_up;
-        let most = self.patience.map(|patience| if was_up { patience.outage } else { patience.first });
-        // A dial that began in time may end later.
-        let most = most.filter(|most| lasts < *most);
-        (lasts >= SEEN).then_some(Outage { was_up, lasts, most })
+        let what = if self.was_up { "offline" } else { "not reached" };
+        // A dial that began in time may end later than that.
+        let most = self.patience.map(|patience| if self.was_up { patience.outage } else { patience.first });
+        Lasting::seen(what, now.saturating_duration_since(offline), most)
     }
 }
 
-impl Outage {
+impl Lasting {
+    pub(super) fn seen(what: &'static str, lasts: Duration, most: Option<Duration>) -> Option<Self> {
+        (lasts >= SEEN).then_some(Self { what, lasts, most: most.filter(|most| lasts < *most) })
+    }
+
     pub(crate) fn text(self) -> String {
-        let (lasts, most) = (whole(self.lasts), self.most.map(whole));
-        let what = if self.was_up { "offline" } else { "not reached" };
-        format!("{what} for {lasts}{}", most.map(|most| format!(" of {most}")).unwrap_or_default())
+        let Self { what, lasts, most } = self;
+        let most = most.map(|most| format!(" of {}", whole(most))).unwrap_or_default();
+        format!("{what} for {}{most}", whole(lasts))
     }
 }
 
@@ -173,7 +176,7 @@ mod tests {
     fn an_outage_is_reported_with_its_limit_and_not_as_a_silence() {
         let start = Instant::now();
         let mut still = still(start);
-        let outage = |still: &Still, second| still.outage(start + second * SECOND).map(Outage::text);
+        let outage = |still: &Still, second| still.outage(start + second * SECOND).map(Lasting::text);
         still.look(start, false, start, false);
         assert_eq!(outage(&still, 4), None);
         assert_eq!(outage(&still, 12).as_deref(), Some("not reached for 12 s of 20 s"));
@@ -194,7 +197,7 @@ mod tests {
         let mut outage = |second, is_up, moved| {
             let now = start + second * SECOND;
             still.look(now, is_up, start + moved * SECOND, false);
-            still.outage(now).map(Outage::text)
+            still.outage(now).map(Lasting::text)
         };
         assert_eq!(outage(0, true, 1), None);
         assert_eq!(outage(2, false, 1), None);

@@ -1,11 +1,11 @@
 //! What a command waits for, in words.
 
-use super::still::{Patience, SEEN};
+use super::still::{Lasting, Patience};
 use super::words::why;
 use super::{Report, SEND, Voice, json};
 use crate::exit::Trouble;
 use crate::plain::plain;
-use crate::units::{Span, whole};
+use crate::units::Span;
 use bowline_core::transfer::{Code, Failure};
 use std::time::{Duration, Instant};
 
@@ -39,21 +39,6 @@ struct PutOff {
     moved: Instant,
     /// Which file, and why.
     why: String,
-}
-
-/// Files are put off, and nothing moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Wait {
-    lasts: Duration,
-    /// How long that is tolerated, if it has a limit.
-    most: Option<Duration>,
-}
-
-impl Wait {
-    pub(super) fn text(self) -> String {
-        let most = self.most.map(|most| format!(" of {}", whole(most))).unwrap_or_default();
-        format!("waiting for {}{most}", whole(self.lasts))
-    }
 }
 
 impl Stuck {
@@ -98,10 +83,9 @@ impl Stuck {
     }
 
     /// How long this has lasted, if that is worth reporting.
-    pub(super) fn wait(&self, now: Instant) -> Option<Wait> {
-        let lasts = now.saturating_duration_since(self.first.as_ref()?.moved);
-        let most = self.patience.filter(|most| lasts < *most);
-        (lasts >= SEEN).then_some(Wait { lasts, most })
+    pub(super) fn wait(&self, now: Instant) -> Option<Lasting> {
+        let since = self.first.as_ref()?.moved;
+        Lasting::seen("waiting", now.saturating_duration_since(since), self.patience)
     }
 
     /// What follows after such a wait. Without a limit, nothing is given up.
@@ -230,7 +214,7 @@ mod tests {
     fn a_wait_is_shown_with_its_limit_from_five_seconds_on() {
         let (second, start) = (Duration::from_secs(1), Instant::now());
         let mut stuck = Stuck { patience: Some(60 * second), ..Stuck::default() };
-        let shown = |stuck: &Stuck, seconds| stuck.wait(start + seconds * second).map(Wait::text);
+        let shown = |stuck: &Stuck, seconds| stuck.wait(start + seconds * second).map(Lasting::text);
         assert_eq!(shown(&stuck, 9), None, "nothing is put off");
         stuck.handle_put_off(start, "a", &Failure::local(Code::NoSpace, "full"));
         assert_eq!(shown(&stuck, 4), None);

@@ -244,9 +244,9 @@ impl Client {
         let _ = self.commands.send(Command::NetworkChanged);
     }
 
-    /// Dials now, if it is waiting to dial again: the user has pressed a button, or knows that the server is back. The time
-    /// after which it gives up starts again. It does not affect a link that is up, a dial that is under way, or a client
-    /// that has given up.
+    /// Dials now, if it is waiting to dial again: the user has pressed a button, or knows that the server is back. The
+    /// time after which it gives up starts again. It does not affect a link that is up, a dial that is under way, or a
+    /// client that has given up.
     pub fn dial(&self) {
         // A client that has ended does not dial.
         let _ = self.commands.send(Command::Dial);
